@@ -1,0 +1,239 @@
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// A place in the log. Dense: the log's offsets have no holes above its floor.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Offset(pub u64);
+
+impl Offset {
+    pub const ZERO: Offset = Offset(0);
+    pub const MAX: Offset = Offset(u64::MAX);
+
+    pub const fn next(self) -> Offset {
+        Offset(self.0 + 1)
+    }
+
+    /// `self - earlier`, zero when that lies ahead.
+    pub const fn distance_from(self, earlier: Offset) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Debug for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "@{}", self.0)
+    }
+}
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// An event's public name: `evt_` and 23 characters of base32hex over 48 bits of commit
+/// milliseconds and 64 bits of offset.
+///
+/// The writer never lets the milliseconds decrease, so ids sort as text in log order, and the
+/// offset inside finds the event without an index. After a crash that lost an unsynced tail an
+/// offset may be used again; the id is not, for its milliseconds are later.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId {
+    ms: u64,
+    offset: Offset,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadId;
+
+impl fmt::Display for BadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an event id: expected `evt_` and 23 characters of 0-9 and a-v")
+    }
+}
+
+impl std::error::Error for BadId {}
+
+const BASE32: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+const ID_CHARS: u32 = 23;
+const MS_MAX: u64 = (1 << 48) - 1;
+
+impl EventId {
+    /// Milliseconds beyond 48 bits (the year 10889) are cut to the largest.
+    pub fn new(ms: u64, offset: Offset) -> EventId {
+        EventId { ms: ms.min(MS_MAX), offset }
+    }
+
+    pub const fn offset(self) -> Offset {
+        self.offset
+    }
+
+    /// When the writer gave the id, in milliseconds since the Unix epoch.
+    pub const fn millis(self) -> u64 {
+        self.ms
+    }
+
+    /// The `webhook-id` of the k-th output: the bare id for the first, `<id>-<k>` for the others.
+    pub fn of_output(self, k: u32) -> String {
+        if k == 0 { self.to_string() } else { format!("{self}-{k}") }
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = (u128::from(self.ms) << 64) | u128::from(self.offset.0);
+        let mut text = [0u8; ID_CHARS as usize];
+        for (i, slot) in text.iter_mut().enumerate() {
+            let shift = 5 * (ID_CHARS - 1 - i as u32);
+            *slot = BASE32[(bits >> shift) as usize & 31];
+        }
+        f.write_str("evt_")?;
+        f.write_str(std::str::from_utf8(&text).expect("the alphabet is ASCII"))
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<EventId, BadId> {
+        let digits = text.strip_prefix("evt_").ok_or(BadId)?.as_bytes();
+        if digits.len() != ID_CHARS as usize {
+            return Err(BadId);
+        }
+        let mut bits = 0u128;
+        for digit in digits {
+            let value = BASE32.iter().position(|c| c == digit).ok_or(BadId)?;
+            bits = (bits << 5) | value as u128;
+        }
+        if bits >> 112 != 0 {
+            return Err(BadId);
+        }
+        Ok(EventId { ms: (bits >> 64) as u64, offset: Offset(bits as u64) })
+    }
+}
+
+/// A tenant's name, unique on a node. The API calls it an application.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TenantId(Arc<str>);
+
+impl TenantId {
+    pub fn new(name: &str) -> TenantId {
+        TenantId(name.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A stream's number; 0 is the one that sources write to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct StreamId(pub u16);
+
+/// Given once by the registry and never used again, also not for a namesake made later.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointId(pub u64);
+
+impl fmt::Debug for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ep{}", self.0)
+    }
+}
+
+/// The work of one endpoint: its main lane (`n` = 0) or one replay for it (`n` > 0).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaneId {
+    pub endpoint: EndpointId,
+    pub n: u32,
+}
+
+impl LaneId {
+    pub const fn main(endpoint: EndpointId) -> LaneId {
+        LaneId { endpoint, n: 0 }
+    }
+}
+
+impl fmt::Debug for LaneId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}/{}", self.endpoint, self.n)
+    }
+}
+
+/// One output of one owed event: what is sent, tried again, or given up on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId {
+    pub lane: LaneId,
+    pub offset: Offset,
+    /// Which output of the chain, from 0.
+    pub k: u32,
+}
+
+impl fmt::Debug for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}{:?}.{}", self.lane, self.offset, self.k)
+    }
+}
+
+pub const PARTITIONS: u8 = 64;
+
+/// The partition of a key: FNV-1a, so that it is the same on every machine and in every version.
+pub fn partition_of(key: &[u8]) -> u8 {
+    let hash = key
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
+    (hash % u64::from(PARTITIONS)) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_survive_text_and_sort_in_log_order() {
+        let ids = [
+            EventId::new(0, Offset(0)),
+            EventId::new(0, Offset(u64::MAX)),
+            EventId::new(1, Offset(0)),
+            EventId::new(1_790_000_000_000, Offset(7)),
+            EventId::new(u64::MAX, Offset(u64::MAX)),
+        ];
+        for pair in ids.windows(2) {
+            assert!(pair[0] < pair[1]);
+            assert!(pair[0].to_string() < pair[1].to_string());
+        }
+        for id in ids {
+            assert_eq!(id.to_string().parse(), Ok(id));
+            assert_eq!(id.to_string().len(), 27);
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_id_is_refused() {
+        let good = EventId::new(5, Offset(9)).to_string();
+        for bad in ["", "evt_", "msg_0", &good[..26], &format!("{good}0"), &good.to_uppercase()] {
+            assert_eq!(bad.parse::<EventId>(), Err(BadId), "{bad}");
+        }
+        let beyond = format!("evt_{}", "v".repeat(23));
+        assert_eq!(beyond.parse::<EventId>(), Err(BadId), "115 bits do not fit 112");
+    }
+
+    #[test]
+    fn outputs_after_the_first_are_numbered() {
+        let id = EventId::new(5, Offset(9));
+        assert_eq!(id.of_output(0), id.to_string());
+        assert_eq!(id.of_output(2), format!("{id}-2"));
+    }
+}
