@@ -6,12 +6,17 @@
 //! became of them (`engine/docs/semantics.md` has the whole table). One writer commits groups,
 //! each of them whole or not at all; any number of readers read below the head.
 
+#[cfg(any(test, feature = "contract"))]
+#[allow(clippy::unwrap_used, reason = "a test suite")]
+pub mod contract;
 mod failure;
 mod group;
+mod mem;
 mod rows;
 
 pub use failure::Failure;
 pub use group::{Change, Group, Sync};
+pub use mem::{MemLog, Survivors};
 pub use rows::{
     AttemptRow, AttemptState, DeadRow, Due, DuplicateRow, GapRow, LaneRow, Parcel, RegistryKey,
     RetryKey, RetryRow, Stage, Watermarks, Why,
