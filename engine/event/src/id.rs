@@ -189,12 +189,16 @@ impl fmt::Debug for DeliveryId {
 
 pub const PARTITIONS: u8 = 64;
 
-/// The partition of a key: FNV-1a, so that it is the same on every machine and in every version.
+/// The partition of a key.
 pub fn partition_of(key: &[u8]) -> u8 {
-    let hash = key
+    (hash_of(key) % u64::from(PARTITIONS)) as u8
+}
+
+/// FNV-1a: the same on every machine and in every version, for hashes that are kept on disk.
+pub fn hash_of(bytes: &[u8]) -> u64 {
+    bytes
         .iter()
-        .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
-    (hash % u64::from(PARTITIONS)) as u8
+        .fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod attempt;
 mod content;
 mod id;
 pub mod limits;
+mod rows;
 mod time;
 mod verdict;
 
@@ -31,7 +32,11 @@ pub use attempt::{Attempted, Cause, Outcome, Refusal};
 pub use content::{Arrival, Duplicate, Envelope, Event, Headers, OnConflict};
 pub use id::{
     BadId, DeliveryId, EndpointId, EventId, LaneId, Offset, PARTITIONS, StreamId, TenantId,
-    partition_of,
+    hash_of, partition_of,
+};
+pub use rows::{
+    AttemptRow, AttemptState, Change, DeadRow, Due, DuplicateRow, GapRow, LaneRow, Parcel,
+    RegistryKey, RetryKey, RetryRow, Stage, Watermarks, Why,
 };
 pub use time::Time;
 pub use verdict::Verdict;

@@ -85,8 +85,14 @@ pub fn full_group() -> Group {
         },
     };
     let row = |attempt, state| AttemptRow { delivery: d, outputs: 2, attempt, state };
-    let retry =
-        RetryRow { attempts: 3, stage: Stage::Output, outputs: 2, since: Time::from_millis(4) };
+    let retry = RetryRow {
+        attempts: 3,
+        stage: Stage::Output,
+        outputs: 2,
+        since: Time::from_millis(4),
+        ruled_by: Offset(1),
+        key_hash: Some(u64::MAX),
+    };
     let due = RetryKey { due: Due::At(Time::from_secs(77)), delivery: d };
     let parcel = Parcel { stage: Stage::Output, event: event(1) };
     let dead = DeadRow {
@@ -95,6 +101,8 @@ pub fn full_group() -> Group {
         attempts: 10,
         stage: Stage::Input,
         outputs: 1,
+        ruled_by: Offset(0),
+        key_hash: None,
     };
     let lane = LaneRow { cursor: Offset(1), high: Offset(2), since: Offset(0), why: Why::Breaker };
     let registry =
@@ -222,7 +230,14 @@ fn removals<K: Clone, V>(changes: &[Change<K, V>]) -> Vec<Change<K, V>> {
 }
 
 fn retries_come_by_due_time_the_parked_last(log: &impl Log) {
-    let row = RetryRow { attempts: 1, stage: Stage::Output, outputs: 1, since: Time::ZERO };
+    let row = RetryRow {
+        attempts: 1,
+        stage: Stage::Output,
+        outputs: 1,
+        since: Time::ZERO,
+        ruled_by: Offset::ZERO,
+        key_hash: None,
+    };
     let key = |due, offset| RetryKey { due, delivery: delivery(1, offset) };
     let at = |secs| Due::At(Time::from_secs(secs));
     let keys = [key(Due::Parked, 0), key(at(300), 1), key(at(2), 9), key(at(2), 3)];

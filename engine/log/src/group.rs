@@ -1,6 +1,6 @@
 use crate::{
-    AttemptRow, DeadRow, DuplicateRow, GapRow, LaneRow, Parcel, RegistryKey, RetryKey, RetryRow,
-    Watermarks,
+    AttemptRow, Change, DeadRow, DuplicateRow, GapRow, LaneRow, Parcel, RegistryKey, RetryKey,
+    RetryRow, Watermarks,
 };
 use event::{DeliveryId, Event, LaneId, Offset};
 use std::sync::Arc;
@@ -29,13 +29,6 @@ impl Group {
     pub fn is_empty(&self) -> bool {
         *self == Group::default()
     }
-}
-
-/// A row written or removed.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change<K, V> {
-    Put(K, V),
-    Remove(K),
 }
 
 /// When a commit reaches the disk for good.

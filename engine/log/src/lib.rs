@@ -12,15 +12,14 @@ pub mod contract;
 mod failure;
 mod group;
 mod mem;
-mod rows;
 
-pub use failure::Failure;
-pub use group::{Change, Group, Sync};
-pub use mem::{MemLog, Survivors};
-pub use rows::{
-    AttemptRow, AttemptState, DeadRow, Due, DuplicateRow, GapRow, LaneRow, Parcel, RegistryKey,
-    RetryKey, RetryRow, Stage, Watermarks, Why,
+pub use event::{
+    AttemptRow, AttemptState, Change, DeadRow, Due, DuplicateRow, GapRow, LaneRow, Parcel,
+    RegistryKey, RetryKey, RetryRow, Stage, Watermarks, Why,
 };
+pub use failure::Failure;
+pub use group::{Group, Sync};
+pub use mem::{MemLog, Survivors};
 
 use event::{DeliveryId, Event, LaneId, Offset, TenantId, Time};
 use std::ops::Range;

@@ -1,5 +1,14 @@
-use event::{Attempted, DeliveryId, EndpointId, Event, EventId, LaneId, Offset, TenantId, Time};
+//! What the log remembers beside the events. `engine/docs/semantics.md` says who keeps what.
+
+use crate::{Attempted, DeliveryId, EndpointId, Event, EventId, LaneId, Offset, TenantId, Time};
 use std::sync::Arc;
+
+/// A row written or removed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change<K, V> {
+    Put(K, V),
+    Remove(K),
+}
 
 /// A sender's key and the event it named first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +75,10 @@ pub struct RetryRow {
     pub outputs: u32,
     /// When the first attempt failed.
     pub since: Time,
+    /// The endpoint's version that judged, or is still to judge, the event.
+    pub ruled_by: Offset,
+    /// Hash of the event's key, by which a restart knows the keys that are blocked.
+    pub key_hash: Option<u64>,
 }
 
 /// What the parcel holds.
@@ -93,6 +106,9 @@ pub struct DeadRow {
     pub attempts: u32,
     pub stage: Stage,
     pub outputs: u32,
+    /// As in the retry row, so that a redrive can make one.
+    pub ruled_by: Offset,
+    pub key_hash: Option<u64>,
 }
 
 /// The keeper of all that a lane owes from its cursor on. A lane without a row is level.
