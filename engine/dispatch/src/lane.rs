@@ -1,0 +1,223 @@
+//! The work of one endpoint, as a machine of its own: entries in offset order from the road or
+//! from the log, deliveries in trouble, and at every moment one keeper for each.
+
+mod behind;
+mod entry;
+mod feed;
+mod settle;
+mod start;
+mod trouble;
+
+use crate::{Breaker, Effects, Ordering, Rules, Window};
+use behind::Behind;
+use entry::{Entry, Stage};
+use event::{Change, DeliveryId, Event, LaneId, LaneRow, Offset, RetryKey, RetryRow, Time, Why};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use trouble::Trouble;
+
+/// Entries that a lane holds at most; one more and it is behind.
+pub const ENTRIES_MAX: usize = 1024;
+/// A lane that reads the log asks for more below this many entries.
+const ENTRIES_LOW: usize = 256;
+
+pub struct Lane {
+    id: LaneId,
+    rules: Rules,
+    place: Place,
+    /// Grows when entries are forgotten, so that late answers about them are known as such.
+    turn: u64,
+    /// In offset order. The first `taken` have had their verdicts take effect.
+    entries: VecDeque<Entry>,
+    taken: usize,
+    trouble: Trouble,
+    breaker: Breaker,
+    window: Window,
+    in_flight: u32,
+    /// When the failures began that no success has ended.
+    failing_since: Option<Time>,
+    /// What a restart found of entries that it has still to read: outputs that had ended, as a
+    /// bit set by k.
+    remembered: BTreeMap<Offset, u64>,
+    /// Alternates, so that neither retries nor new entries starve the other.
+    is_retry_turn: bool,
+    last_used: Time,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    /// Fed by the router; the road keeps what it owes.
+    Level,
+    /// Fed from its own cursor; its row keeps what it owes.
+    Behind(Behind),
+    /// As behind, and fed by the router from `from` on.
+    Joining { behind: Behind, from: Offset },
+}
+
+/// An owed event on its way into a lane.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    pub event: Arc<Event>,
+    pub ruled_by: Offset,
+}
+
+/// What a lane wants done next. Each comes back by the method named.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Send it: `settle`.
+    Attempt { delivery: DeliveryId, number: u32, event: Arc<Event> },
+    /// Bring the parcel of a delivery that is due: `fetched`.
+    Fetch(DeliveryId),
+    /// Run the chain over an entry: `judge`, under the turn told here.
+    Ask { turn: u64, event: Arc<Event>, ruled_by: Offset },
+    /// Run the chain over a delivery in trouble: `judge_retry`.
+    AskAgain { delivery: DeliveryId, event: Arc<Event>, ruled_by: Offset },
+}
+
+impl Lane {
+    /// A lane that starts level: the router feeds it.
+    pub fn new(id: LaneId, rules: Rules, now: Time) -> Lane {
+        let window = Window::new(rules.window_start, rules.window_max);
+        let mut trouble = Trouble::default();
+        trouble.set_keyed(rules.ordering == Ordering::Key);
+        Lane {
+            id,
+            rules,
+            place: Place::Level,
+            turn: 0,
+            entries: VecDeque::new(),
+            taken: 0,
+            trouble,
+            breaker: Breaker::default(),
+            window,
+            in_flight: 0,
+            failing_since: None,
+            remembered: BTreeMap::new(),
+            is_retry_turn: false,
+            last_used: now,
+        }
+    }
+
+    /// A lane that a restart found behind.
+    pub fn resume(id: LaneId, row: LaneRow, rules: Rules, now: Time) -> Lane {
+        let is_disabled = rules.is_disabled;
+        let mut lane = Lane::new(id, rules, now);
+        let mut behind = Behind::resume(row);
+        if is_disabled {
+            behind.why = Why::Disabled;
+        }
+        lane.place = Place::Behind(behind);
+        lane
+    }
+
+    pub fn id(&self) -> LaneId {
+        self.id
+    }
+
+    pub fn is_level(&self) -> bool {
+        matches!(self.place, Place::Level)
+    }
+
+    /// The router pushes to a lane that is level or joining, from here on.
+    pub fn takes_pushes(&self) -> bool {
+        matches!(self.place, Place::Level | Place::Joining { .. })
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.behind().is_some_and(|behind| behind.why.is_pause())
+    }
+
+    pub fn why(&self) -> Option<Why> {
+        self.behind().map(|behind| behind.why)
+    }
+
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    pub fn troubled(&self) -> usize {
+        self.trouble.len()
+    }
+
+    pub fn is_breaker_closed(&self) -> bool {
+        self.breaker.is_closed()
+    }
+
+    /// Nothing to do, nothing to remember: the lane may cease to exist.
+    pub fn is_idle_since(&self, time: Time) -> bool {
+        self.is_level()
+            && self.entries.is_empty()
+            && self.trouble.is_empty()
+            && self.in_flight == 0
+            && self.breaker.is_closed()
+            && self.last_used <= time
+    }
+
+    /// When time alone may give the lane something to do.
+    pub fn wake_at(&self) -> Option<Time> {
+        if self.is_paused() {
+            return None;
+        }
+        match self.breaker.probe_at() {
+            Some(probe) => Some(probe),
+            None if self.breaker.is_closed() => self.trouble.next_due(),
+            None => None,
+        }
+    }
+
+    /// The first owed event that the road still keeps for this lane, and since when.
+    pub fn oldest_hot(&self) -> Option<(Offset, Time)> {
+        let entry = self.entries.iter().find(|entry| entry.is_hot)?;
+        Some((entry.offset(), entry.matched_at))
+    }
+
+    /// A retry row that a restart found or a person made by a redrive.
+    pub fn add_trouble(&mut self, key: RetryKey, row: RetryRow) {
+        assert_eq!(key.delivery.lane, self.id, "a lane keeps its own rows only");
+        self.trouble.add(key, row);
+        let oldest = self.trouble.oldest_failure();
+        self.failing_since = self.failing_since.or(oldest);
+    }
+
+    /// An attempt row that a restart found: this output has ended, or another row keeps it.
+    pub fn remember(&mut self, offset: Offset, k: u32) {
+        *self.remembered.entry(offset).or_default() |= entry::bit(k);
+    }
+
+    fn behind(&self) -> Option<&Behind> {
+        match &self.place {
+            Place::Level => None,
+            Place::Behind(behind) | Place::Joining { behind, .. } => Some(behind),
+        }
+    }
+
+    fn behind_mut(&mut self) -> Option<&mut Behind> {
+        match &mut self.place {
+            Place::Level => None,
+            Place::Behind(behind) | Place::Joining { behind, .. } => Some(behind),
+        }
+    }
+
+    /// Removes ended entries from the front, and tells the ring of all that have ended.
+    fn sweep(&mut self, effects: &mut Effects) {
+        while self.entries.front().is_some_and(Entry::is_ended) {
+            self.entries.pop_front();
+            self.taken = self.taken.saturating_sub(1);
+        }
+        self.rise(effects);
+    }
+
+    fn end_entry(&mut self, at: usize, effects: &mut Effects) {
+        let entry = &mut self.entries[at];
+        entry.stage = Stage::Ended;
+        if std::mem::take(&mut entry.is_hot) {
+            effects.released.push(entry.offset());
+        }
+    }
+
+    fn find(&self, offset: Offset) -> Option<usize> {
+        self.entries.binary_search_by_key(&offset, Entry::offset).ok()
+    }
+}

@@ -1,0 +1,258 @@
+use super::start::{dead_row, key_hash, never_sent};
+use super::*;
+use event::{
+    AttemptRow, AttemptState, Attempted, Due, Outcome, Parcel, Stage as ParcelStage, Verdict,
+};
+
+/// A delivery whose attempt has ended, from an entry or from trouble.
+struct Landed {
+    delivery: DeliveryId,
+    row: RetryRow,
+    /// The row on disk that keeps it.
+    kept_as: Option<RetryKey>,
+    /// The bytes, where no parcel holds them yet.
+    event: Option<Arc<Event>>,
+}
+
+impl Lane {
+    /// The outcome of an attempt that `next_order` or `fetched` ordered. `draw` is uniform in
+    /// [0, 1).
+    pub fn settle(
+        &mut self,
+        delivery: DeliveryId,
+        attempt: Attempted,
+        now: Time,
+        draw: f64,
+        routed: Offset,
+        effects: &mut Effects,
+    ) {
+        let Some(mut landed) = self.land(delivery, effects) else { return };
+        let key_hash = landed.row.key_hash;
+        let in_flight = self.in_flight;
+        self.in_flight -= 1;
+        landed.row.attempts = attempt.number;
+        match attempt.outcome.clone() {
+            Outcome::Delivered { .. } => {
+                self.window.attempt_succeeded(in_flight);
+                self.breaker.attempt_succeeded();
+                self.failing_since = None;
+                record(&landed, attempt, AttemptState::Delivered, effects);
+            }
+            Outcome::Failed { cause, retry_after } => {
+                self.window.attempt_failed();
+                self.breaker.attempt_failed(now, draw);
+                let wait = self.rules.schedule.wait_after(attempt.number, retry_after, draw);
+                let reason = format!("{cause} (attempt {}, the last)", attempt.number);
+                self.postpone_or_bury(landed, attempt, wait, &reason, now, effects);
+                self.note_failure(now, routed, effects);
+            }
+            Outcome::Gone => {
+                self.breaker.attempt_failed(now, draw);
+                let reason = "the endpoint answered 410 Gone";
+                self.postpone_or_bury(landed, attempt, None, reason, now, effects);
+                self.demote(Why::Gone, routed, effects);
+            }
+        }
+        self.settle_why(routed, effects);
+        self.trouble.release_key(self.id, key_hash);
+        self.sweep(effects);
+    }
+
+    /// The parcel of a delivery that `next_order` wanted fetched; `None` when the log has none.
+    pub fn fetched(
+        &mut self,
+        delivery: DeliveryId,
+        parcel: Option<Parcel>,
+        now: Time,
+        effects: &mut Effects,
+    ) -> Option<Order> {
+        if !self.trouble.is_in_flight(delivery.offset, delivery.k) {
+            return None;
+        }
+        let Some(Parcel { stage, event }) = parcel else {
+            let (key, row) = self.land_unsent(delivery, now)?;
+            effects.retries.push(Change::Remove(key));
+            self.bury(delivery, &row, "its bytes are gone from the log", now, effects);
+            self.trouble.release_key(self.id, row.key_hash);
+            return None;
+        };
+        let row = self.trouble.row_in_flight(delivery.offset, delivery.k);
+        Some(match stage {
+            ParcelStage::Output => Order::Attempt { delivery, number: row.attempts + 1, event },
+            ParcelStage::Input => Order::AskAgain { delivery, event, ruled_by: row.ruled_by },
+        })
+    }
+
+    /// The chain's answer about an event that it, or an earlier run of it, had postponed.
+    pub fn judge_retry(
+        &mut self,
+        delivery: DeliveryId,
+        event: &Arc<Event>,
+        verdict: Verdict,
+        now: Time,
+        routed: Offset,
+        effects: &mut Effects,
+    ) {
+        let Some((key, row)) = self.land_unsent(delivery, now) else { return };
+        let outputs = match verdict {
+            Verdict::Drop => Vec::new(),
+            Verdict::Pass => vec![event.clone()],
+            Verdict::Emit(events) => events,
+            Verdict::Stop { .. } => {
+                self.trouble.add(key, row);
+                return self.demote(Why::FilterStopped, routed, effects);
+            }
+            Verdict::Reject { reason } => {
+                effects.retries.push(Change::Remove(key));
+                self.bury(delivery, &row, &reason, now, effects);
+                return self.trouble.release_key(self.id, row.key_hash);
+            }
+            Verdict::Retry { delay, reason } => {
+                effects.retries.push(Change::Remove(key));
+                let row = RetryRow { attempts: row.attempts + 1, ..row };
+                if row.attempts >= self.rules.schedule.attempts_max() {
+                    let reason = format!("the filter asked to wait too often: {reason}");
+                    self.bury(delivery, &row, &reason, now, effects);
+                } else {
+                    self.put_retry(delivery, row, now + delay, effects);
+                }
+                return self.trouble.release_key(self.id, row.key_hash);
+            }
+        };
+        effects.retries.push(Change::Remove(key));
+        effects.parcels.push(Change::Remove(delivery));
+        self.expand(delivery, &row, outputs, now, effects);
+        self.trouble.release_key(self.id, row.key_hash);
+    }
+
+    /// Replaces a postponed input by its outputs, each of them due now.
+    fn expand(
+        &mut self,
+        delivery: DeliveryId,
+        input: &RetryRow,
+        outputs: Vec<Arc<Event>>,
+        now: Time,
+        effects: &mut Effects,
+    ) {
+        let count = outputs.len() as u32;
+        for (k, event) in outputs.into_iter().enumerate() {
+            let delivery = DeliveryId { k: k as u32, ..delivery };
+            let row = RetryRow {
+                attempts: 0,
+                stage: ParcelStage::Output,
+                outputs: count,
+                key_hash: key_hash(&event),
+                ..*input
+            };
+            effects.attempts.push(never_sent(delivery, &row, AttemptState::Trouble));
+            let parcel = Parcel { stage: ParcelStage::Output, event };
+            effects.parcels.push(Change::Put(delivery, parcel));
+            self.put_retry(delivery, row, now, effects);
+        }
+    }
+
+    /// Finds what was in flight. `None` when the endpoint was deleted meanwhile.
+    fn land(&mut self, delivery: DeliveryId, effects: &mut Effects) -> Option<Landed> {
+        if let Some((key, row)) = self.trouble.land(delivery.offset, delivery.k) {
+            return Some(Landed { delivery, row, kept_as: Some(key), event: None });
+        }
+        let at = self.find(delivery.offset)?;
+        let ruled_by = self.entries[at].ruled_by;
+        let Stage::Running(outputs) = &mut self.entries[at].stage else { return None };
+        let event = outputs.events[delivery.k as usize].clone();
+        let row = RetryRow {
+            attempts: 0,
+            stage: ParcelStage::Output,
+            outputs: outputs.count(),
+            since: Time::ZERO,
+            ruled_by,
+            key_hash: key_hash(&event),
+        };
+        outputs.end(delivery.k);
+        if outputs.all_ended() {
+            self.end_entry(at, effects);
+        }
+        Some(Landed { delivery, row, kept_as: None, event: Some(event) })
+    }
+
+    /// Takes a delivery back from flight without an attempt.
+    fn land_unsent(&mut self, delivery: DeliveryId, now: Time) -> Option<(RetryKey, RetryRow)> {
+        let landed = self.trouble.land(delivery.offset, delivery.k)?;
+        self.in_flight -= 1;
+        self.breaker.attempt_withdrawn(now);
+        Some(landed)
+    }
+
+    fn postpone_or_bury(
+        &mut self,
+        landed: Landed,
+        attempt: Attempted,
+        wait: Option<Duration>,
+        reason: &str,
+        now: Time,
+        effects: &mut Effects,
+    ) {
+        let state = if wait.is_some() { AttemptState::Trouble } else { AttemptState::Dead };
+        record(&landed, attempt, state, effects);
+        let Landed { delivery, mut row, event, .. } = landed;
+        if let Some(event) = event {
+            row.since = now;
+            let parcel = Parcel { stage: ParcelStage::Output, event };
+            effects.parcels.push(Change::Put(delivery, parcel));
+        }
+        match wait {
+            Some(wait) => self.put_retry(delivery, row, now + wait, effects),
+            None => {
+                let dead = dead_row(&row, reason.into(), now);
+                effects.dead.push(Change::Put(delivery, dead));
+            }
+        }
+    }
+
+    fn put_retry(&mut self, delivery: DeliveryId, row: RetryRow, due: Time, effects: &mut Effects) {
+        let key = RetryKey { due: Due::At(due), delivery };
+        effects.retries.push(Change::Put(key, row));
+        self.trouble.add(key, row);
+    }
+
+    /// Gives up on a delivery whose parcel is on disk and whose retry row is being removed.
+    fn bury(
+        &mut self,
+        delivery: DeliveryId,
+        row: &RetryRow,
+        reason: &str,
+        now: Time,
+        effects: &mut Effects,
+    ) {
+        effects.attempts.push(never_sent(delivery, row, AttemptState::Dead));
+        effects.dead.push(Change::Put(delivery, dead_row(row, reason.into(), now)));
+    }
+
+    fn note_failure(&mut self, now: Time, routed: Offset, effects: &mut Effects) {
+        let since = *self.failing_since.get_or_insert(now);
+        if now.since(since) >= self.rules.disable_after && !self.is_paused() {
+            self.demote(Why::Failing, routed, effects);
+        }
+    }
+
+    /// Brings place and reason in line with the breaker.
+    fn settle_why(&mut self, routed: Offset, effects: &mut Effects) {
+        if self.takes_pushes() && !self.breaker.is_closed() {
+            return self.demote(Why::Breaker, routed, effects);
+        }
+        let calm = self.calm();
+        if let Some(behind) = self.behind_mut().filter(|behind| !behind.why.is_pause()) {
+            behind.why = calm;
+        }
+    }
+}
+
+fn record(landed: &Landed, attempt: Attempted, state: AttemptState, effects: &mut Effects) {
+    let (delivery, outputs) = (landed.delivery, landed.row.outputs);
+    effects.attempts.push(AttemptRow { delivery, outputs, attempt: Some(attempt), state });
+    let Some(key) = landed.kept_as else { return };
+    effects.retries.push(Change::Remove(key));
+    if state == AttemptState::Delivered {
+        effects.parcels.push(Change::Remove(landed.delivery));
+    }
+}

@@ -1,0 +1,252 @@
+use super::entry::{Outputs, bit};
+use super::*;
+use event::{
+    AttemptRow, AttemptState, DeadRow, Due, Parcel, Stage as ParcelStage, Verdict, hash_of,
+};
+
+/// What the entry whose turn it is has to say.
+enum Turn {
+    Start {
+        k: u32,
+        event: Arc<Event>,
+    },
+    /// The entry needs nothing more started: look at the next.
+    Past,
+    /// Nothing can be started from the entries now.
+    Wait,
+    Stop,
+}
+
+impl Lane {
+    /// The next thing to do, until there is none. Entries start strictly in offset order.
+    pub fn next_order(
+        &mut self,
+        now: Time,
+        routed: Offset,
+        effects: &mut Effects,
+    ) -> Option<Order> {
+        if self.is_paused() || !self.breaker.allows(now) {
+            return None;
+        }
+        if !self.window.has_place(self.in_flight) {
+            return None;
+        }
+        let order = if std::mem::replace(&mut self.is_retry_turn, false) {
+            self.retry(now).or_else(|| self.advance(now, routed, effects))
+        } else {
+            let order = self.advance(now, routed, effects);
+            if order.is_some() { order } else { self.retry(now) }
+        };
+        if let Some(order) = &order {
+            self.is_retry_turn = matches!(order, Order::Attempt { .. });
+            self.in_flight += 1;
+            self.breaker.attempt_started();
+            self.last_used = now;
+        }
+        order
+    }
+
+    fn retry(&mut self, now: Time) -> Option<Order> {
+        if self.rules.ordering == Ordering::Fifo && self.in_flight > 0 {
+            return None;
+        }
+        self.trouble.take_due(now).map(|(delivery, _)| Order::Fetch(delivery))
+    }
+
+    /// Lets verdicts take effect in offset order until one has something to send.
+    fn advance(&mut self, now: Time, routed: Offset, effects: &mut Effects) -> Option<Order> {
+        let order = loop {
+            match self.turn_of_entry(now, effects) {
+                Turn::Past => self.taken += 1,
+                Turn::Wait => break None,
+                Turn::Stop => {
+                    self.demote(Why::FilterStopped, routed, effects);
+                    break None;
+                }
+                Turn::Start { k, event } => {
+                    let entry = &mut self.entries[self.taken];
+                    let delivery = DeliveryId { lane: self.id, offset: entry.offset(), k };
+                    let Stage::Running(outputs) = &mut entry.stage else {
+                        unreachable!("only running entries start outputs")
+                    };
+                    outputs.start(k);
+                    break Some(Order::Attempt { delivery, number: 1, event });
+                }
+            }
+        };
+        self.sweep(effects);
+        order
+    }
+
+    fn turn_of_entry(&mut self, now: Time, effects: &mut Effects) -> Turn {
+        let at = self.taken;
+        if at >= self.entries.len() || self.is_waiting_to_join(at) || self.is_held_by_order() {
+            return Turn::Wait;
+        }
+        match std::mem::replace(&mut self.entries[at].stage, Stage::Ended) {
+            stage @ (Stage::Matched | Stage::Asked) => {
+                self.entries[at].stage = stage;
+                return Turn::Wait;
+            }
+            Stage::Ended => return Turn::Past,
+            Stage::Running(outputs) => self.entries[at].stage = Stage::Running(outputs),
+            Stage::Judged(Verdict::Stop { reason }) => {
+                self.entries[at].stage = Stage::Judged(Verdict::Stop { reason });
+                return Turn::Stop;
+            }
+            Stage::Judged(verdict) => {
+                let outputs = self.take_effect(at, verdict, now, effects);
+                if outputs.events.is_empty() || outputs.all_ended() {
+                    self.end_entry(at, effects);
+                    return Turn::Past;
+                }
+                self.entries[at].stage = Stage::Running(outputs);
+            }
+        }
+        self.start_output(at, now, effects)
+    }
+
+    /// Hot entries wait until the log below them has been read.
+    fn is_waiting_to_join(&self, at: usize) -> bool {
+        match &self.place {
+            Place::Joining { behind, from } => self.entries[at].is_hot && behind.next < *from,
+            _ => false,
+        }
+    }
+
+    fn is_held_by_order(&self) -> bool {
+        let is_busy = self.in_flight > 0 || !self.trouble.is_empty();
+        self.rules.ordering == Ordering::Fifo && is_busy
+    }
+
+    /// The outputs that a verdict leads to; rejected and postponed entries have none left.
+    fn take_effect(
+        &mut self,
+        at: usize,
+        verdict: Verdict,
+        now: Time,
+        effects: &mut Effects,
+    ) -> Outputs {
+        let event = self.entries[at].event.clone();
+        let done = self.remembered.remove(&event.offset()).unwrap_or(0);
+        let is_kept_already = done & bit(0) != 0;
+        match verdict {
+            Verdict::Drop | Verdict::Stop { .. } => Outputs::new(Vec::new(), 0),
+            Verdict::Pass => Outputs::new(vec![event], done),
+            Verdict::Emit(events) => Outputs::new(events, done),
+            Verdict::Reject { reason } => {
+                if !is_kept_already {
+                    self.reject(at, reason, now, effects);
+                }
+                Outputs::new(Vec::new(), 0)
+            }
+            Verdict::Retry { delay, .. } => {
+                if !is_kept_already {
+                    let row = self.input_row(at, now);
+                    self.keep(&event, 0, row, Due::At(now + delay), effects);
+                }
+                Outputs::new(Vec::new(), 0)
+            }
+        }
+    }
+
+    fn reject(&mut self, at: usize, reason: Box<str>, now: Time, effects: &mut Effects) {
+        let row = self.input_row(at, now);
+        let event = self.entries[at].event.clone();
+        let delivery = DeliveryId { lane: self.id, offset: event.offset(), k: 0 };
+        effects.attempts.push(never_sent(delivery, &row, AttemptState::Dead));
+        let parcel = Parcel { stage: ParcelStage::Input, event };
+        effects.parcels.push(Change::Put(delivery, parcel));
+        effects.dead.push(Change::Put(delivery, dead_row(&row, reason, now)));
+    }
+
+    fn input_row(&self, at: usize, now: Time) -> RetryRow {
+        let entry = &self.entries[at];
+        RetryRow {
+            attempts: 0,
+            stage: ParcelStage::Input,
+            outputs: 1,
+            since: now,
+            ruled_by: entry.ruled_by,
+            key_hash: key_hash(&entry.event),
+        }
+    }
+
+    /// Starts the entry's next output, or parks those whose key is blocked.
+    fn start_output(&mut self, at: usize, now: Time, effects: &mut Effects) -> Turn {
+        loop {
+            let entry = &mut self.entries[at];
+            let Stage::Running(outputs) = &mut entry.stage else { return Turn::Past };
+            let Some((k, event)) = outputs.next_to_start() else {
+                if outputs.all_ended() {
+                    self.end_entry(at, effects);
+                }
+                return Turn::Past;
+            };
+            let key_hash = key_hash(&event);
+            if self.rules.ordering == Ordering::Key && key_hash.is_some() {
+                if self.trouble.blocks(key_hash) {
+                    self.park(at, k, &event, now, effects);
+                    continue;
+                }
+                if self.has_key_in_flight(key_hash) {
+                    return Turn::Wait;
+                }
+            }
+            return Turn::Start { k, event };
+        }
+    }
+
+    fn park(&mut self, at: usize, k: u32, event: &Arc<Event>, now: Time, effects: &mut Effects) {
+        let mut row = self.input_row(at, now);
+        let Stage::Running(outputs) = &mut self.entries[at].stage else {
+            unreachable!("only outputs of running entries are parked")
+        };
+        outputs.end(k);
+        row.stage = ParcelStage::Output;
+        row.outputs = outputs.count();
+        row.key_hash = key_hash(event);
+        self.keep(event, k, row, Due::Parked, effects);
+    }
+
+    /// Hands a delivery that was never sent to a retry row.
+    fn keep(&mut self, event: &Arc<Event>, k: u32, row: RetryRow, due: Due, effects: &mut Effects) {
+        let delivery = DeliveryId { lane: self.id, offset: event.offset(), k };
+        effects.attempts.push(never_sent(delivery, &row, AttemptState::Trouble));
+        let parcel = Parcel { stage: row.stage, event: event.clone() };
+        effects.parcels.push(Change::Put(delivery, parcel));
+        let key = RetryKey { due, delivery };
+        effects.retries.push(Change::Put(key, row));
+        self.trouble.add(key, row);
+    }
+
+    fn has_key_in_flight(&self, key: Option<u64>) -> bool {
+        self.entries.iter().take(self.taken + 1).any(|entry| match &entry.stage {
+            Stage::Running(outputs) => {
+                let mut open = (0..outputs.count()).filter(|k| outputs.open & bit(*k) != 0);
+                open.any(|k| key_hash(&outputs.events[k as usize]) == key)
+            }
+            _ => false,
+        })
+    }
+}
+
+pub(super) fn key_hash(event: &Event) -> Option<u64> {
+    event.envelope.key.as_deref().map(|key| hash_of(key.as_bytes()))
+}
+
+pub(super) fn dead_row(row: &RetryRow, reason: Box<str>, now: Time) -> DeadRow {
+    DeadRow {
+        reason,
+        at: now,
+        attempts: row.attempts,
+        stage: row.stage,
+        outputs: row.outputs,
+        ruled_by: row.ruled_by,
+        key_hash: row.key_hash,
+    }
+}
+
+pub(super) fn never_sent(delivery: DeliveryId, row: &RetryRow, state: AttemptState) -> AttemptRow {
+    AttemptRow { delivery, outputs: row.outputs, attempt: None, state }
+}

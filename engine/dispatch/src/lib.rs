@@ -1,0 +1,17 @@
+//! Owns: what one lane does and when: order, window, retry schedule, breaker, trouble.
+//! Imports: event.
+//! Never: a thread, async, a clock, randomness, I/O. Time and draws are arguments.
+
+mod breaker;
+mod effects;
+pub mod lane;
+mod rules;
+mod schedule;
+mod window;
+
+pub use breaker::Breaker;
+pub use effects::Effects;
+pub use lane::{Lane, Offer, Order};
+pub use rules::{Ordering, Rules};
+pub use schedule::RetrySchedule;
+pub use window::Window;

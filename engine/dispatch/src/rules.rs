@@ -1,0 +1,27 @@
+use crate::RetrySchedule;
+use std::time::Duration;
+
+/// How an endpoint wants to be served, from its newest version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rules {
+    pub ordering: Ordering,
+    pub schedule: RetrySchedule,
+    /// Attempts in flight at once: at first, and at most.
+    pub window_start: u32,
+    pub window_max: u32,
+    /// An endpoint that only failed for this long is paused.
+    pub disable_after: Duration,
+    pub is_disabled: bool,
+    /// Without a chain every owed event passes.
+    pub has_chain: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ordering {
+    /// Attempts start in log order; failures are overtaken.
+    None,
+    /// As above, and deliveries of one key end in log order.
+    Key,
+    /// Every delivery ends before the next one starts.
+    Fifo,
+}
