@@ -1,6 +1,6 @@
 //! Owns: the words of Forebay: event, offset, lane, delivery, attempt, outcome, verdict, limits.
 //! Imports: nothing but `bytes`.
-//! Never: I/O, async, a clock, randomness, a policy.
+//! Never: I/O, async, a clock, a source of randomness (`Rng` is seeded by its owner), a policy.
 //!
 //! One meaning each, used by every room:
 //!
@@ -24,6 +24,7 @@ mod attempt;
 mod content;
 mod id;
 pub mod limits;
+mod rng;
 mod rows;
 mod time;
 mod verdict;
@@ -34,6 +35,7 @@ pub use id::{
     BadId, DeliveryId, EndpointId, EventId, LaneId, Offset, PARTITIONS, StreamId, TenantId,
     hash_of, partition_of,
 };
+pub use rng::Rng;
 pub use rows::{
     AttemptRow, AttemptState, Change, DeadRow, Due, DuplicateRow, GapRow, LaneRow, Parcel,
     RegistryKey, RetryKey, RetryRow, Stage, Watermarks, Why,

@@ -1,0 +1,15 @@
+//! Owns: the ports to clock, entropy, tasks, threads and network, and what the OS puts behind them.
+//! Imports: event, for `Time` and `Rng` alone.
+//! Never: an event, a policy, a protocol.
+
+mod clock;
+mod entropy;
+mod net;
+pub mod tasks;
+mod thread;
+
+pub use clock::{Clock, ManualClock, OsClock};
+pub use entropy::{Entropy, OsEntropy};
+pub use event::Rng;
+pub use net::{Dialling, Net, OsNet, Resolving, listen};
+pub use thread::spawn_thread;

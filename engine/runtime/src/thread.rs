@@ -1,0 +1,52 @@
+use std::io;
+use std::thread::{Builder, JoinHandle};
+
+/// Starts a named thread. `nice` is added to the process's own, from 0 (like it) to 19 (last);
+/// systems that have no priority per thread ignore it. Names are cut at 15 bytes by Linux.
+#[allow(clippy::disallowed_methods, reason = "the one place that starts threads")]
+pub fn spawn_thread<T: Send + 'static>(
+    name: &str,
+    nice: u8,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    Builder::new().name(name.into()).spawn(move || {
+        if nice > 0 {
+            yield_to_others(nice);
+        }
+        work()
+    })
+}
+
+/// A thread keeps its priority if the system refuses: slower for others, never wrong.
+#[cfg(target_os = "linux")]
+fn yield_to_others(nice: u8) {
+    let thread = Some(rustix::thread::gettid());
+    let inherited = rustix::process::getpriority_process(thread).unwrap_or(0);
+    let _ = rustix::process::setpriority_process(thread, inherited + i32::from(nice));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn yield_to_others(_nice: u8) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_bear_their_name_and_priority() {
+        let named = || std::thread::current().name().map(str::to_owned);
+        let thread = spawn_thread("guest-0", 0, named).unwrap();
+        assert_eq!(thread.join().unwrap().as_deref(), Some("guest-0"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_nice_thread_leaves_its_siblings_alone() {
+        use rustix::process::getpriority_process;
+        use rustix::thread::gettid;
+        let before = getpriority_process(Some(gettid())).unwrap();
+        let thread = spawn_thread("nice", 5, || getpriority_process(Some(gettid())).unwrap());
+        assert_eq!(thread.unwrap().join().unwrap(), (before + 5).min(19));
+        assert_eq!(getpriority_process(Some(gettid())).unwrap(), before);
+    }
+}
