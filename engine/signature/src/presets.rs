@@ -1,3 +1,5 @@
+mod more;
+
 use crate::{
     Algorithm, Answer, AnswerBody, Echo, Encoding, IdFrom, Scheme, SecretForm, SentAt, StampForm,
     StampPlace, Template, TypeFrom, Version, standard,
@@ -20,6 +22,11 @@ impl Scheme {
 }
 
 fn presets() -> Vec<Scheme> {
+    [first(), more::more()].concat()
+}
+
+/// The rows that configurations, the demo and our own deliveries lean on.
+fn first() -> Vec<Scheme> {
     vec![
         Scheme {
             versions: Vec::new(),

@@ -73,28 +73,20 @@ impl Scheme {
             return Err(Unverified::BadSecret);
         }
         let fields = self.fields(request.headers)?;
-        let id = match self.signed.has_id() {
-            true => Some(single(request.headers, &self.id)?).filter(|id| is_webhook_id(id)),
-            false => Some(""),
-        };
+        let id = if self.signed.has_id() { single(request.headers, &self.id)? } else { "" };
+        if self.signed.has_id() && !is_webhook_id(id) {
+            return Err(Unverified::Malformed);
+        }
         let timestamp = match &self.sent_at {
-            Some(sent_at) => sent_at.text(request.headers, &fields)?,
+            Some(sent_at) => sent_at.fresh(request.headers, &fields, now)?,
             None => "",
         };
-        if let Some(sent_at) = &self.sent_at {
-            sent_at.check(timestamp, now)?;
-        }
-        let pieces = Pieces {
-            id: id.ok_or(Unverified::Malformed)?,
-            timestamp,
-            url: request.url,
-            method: request.method,
-            body: request.body,
-        };
+        let pieces =
+            Pieces { id, timestamp, url: request.url, method: request.method, body: request.body };
         self.compare(&fields, &self.signed.fill(&pieces), secrets)
     }
 
-    /// Every field of every signature header.
+    /// Every field of every signature header, among them at least one signature.
     fn fields<'a>(&self, headers: &[(&str, &'a [u8])]) -> Result<Vec<&'a str>, Unverified> {
         let mut fields = Vec::new();
         let mut is_there = false;
@@ -111,9 +103,15 @@ impl Scheme {
             return Err(Unverified::MissingHeader);
         }
         fields.retain(|field| !field.is_empty());
-        match fields.len() {
-            1..=FIELDS_MAX => Ok(fields),
-            _ => Err(Unverified::Malformed),
+        if !(1..=FIELDS_MAX).contains(&fields.len()) {
+            return Err(Unverified::Malformed);
+        }
+        let is_signature = |f: &&str| self.versions.iter().any(|v| f.starts_with(&*v.prefix));
+        match fields.iter().any(is_signature) {
+            true => Ok(fields),
+            // Where versions are negotiated, an unknown one is a signature that we cannot check.
+            false if self.versions.len() > 1 => Err(Unverified::Mismatch),
+            false => Err(Unverified::Malformed),
         }
     }
 
@@ -123,29 +121,36 @@ impl Scheme {
         signed: &[&[u8]],
         secrets: &[Secret],
     ) -> Result<(), Unverified> {
-        let mut is_signature_there = false;
         let mut matched = Choice::from(0);
         for version in &self.versions {
             let texts = fields.iter().filter_map(|field| field.strip_prefix(&*version.prefix));
-            let texts: Vec<&str> = texts.collect();
-            is_signature_there |= !texts.is_empty();
             // What cannot be decoded cannot match; another candidate still may.
-            let decoded = texts.iter().filter_map(|text| self.encoding.decode(text));
-            let candidates: Vec<Vec<u8>> = decoded.collect();
+            let candidates: Vec<_> = texts.filter_map(|text| self.encoding.decode(text)).collect();
             for secret in secrets.iter().filter(|secret| version.algorithm.takes(secret)) {
                 matched |= version.algorithm.matches(secret, signed, &candidates);
             }
         }
-        match bool::from(matched) {
-            true => Ok(()),
-            // Where versions are negotiated, an unknown one is a signature that we cannot check.
-            false if !is_signature_there && self.versions.len() == 1 => Err(Unverified::Malformed),
-            false => Err(Unverified::Mismatch),
-        }
+        bool::from(matched).then_some(()).ok_or(Unverified::Mismatch)
     }
 }
 
 impl SentAt {
+    /// The timestamp's text, once it was found to be near enough to now. Compares whole seconds,
+    /// as the providers' own libraries do.
+    fn fresh<'a>(
+        &self,
+        headers: &[(&str, &'a [u8])],
+        fields: &[&'a str],
+        now: Time,
+    ) -> Result<&'a str, Unverified> {
+        let text = self.text(headers, fields)?;
+        let sent = self.form.read(text).ok_or(Unverified::Malformed)?;
+        match sent.secs().abs_diff(now.secs()) <= self.tolerance.as_secs() {
+            true => Ok(text),
+            false => Err(Unverified::Timestamp),
+        }
+    }
+
     fn text<'a>(
         &self,
         headers: &[(&str, &'a [u8])],
@@ -161,15 +166,6 @@ impl SentAt {
                     _ => Err(Unverified::Malformed),
                 }
             }
-        }
-    }
-
-    /// Compares whole seconds, as the providers' own libraries do.
-    fn check(&self, text: &str, now: Time) -> Result<(), Unverified> {
-        let sent = self.form.read(text).ok_or(Unverified::Malformed)?;
-        match sent.secs().abs_diff(now.secs()) <= self.tolerance.as_secs() {
-            true => Ok(()),
-            false => Err(Unverified::Timestamp),
         }
     }
 }

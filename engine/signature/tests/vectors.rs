@@ -11,12 +11,29 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Here we refuse for another reason than the collection expects: the wrong secret that it tries is
-/// all zeros, which we do not even take.
-const OTHER_REASON: [(&str, &str); 1] = [("rfc4231-1-sha256~wrong-secret", "bad_secret")];
+/// Here we refuse for another reason than the collection expects: two wrong secrets that it tries
+/// are all zeros, which we do not even take, and what is not hex is for us one more signature that
+/// does not match, as it is for most of the collection.
+const OTHER_REASON: [(&str, &str); 3] = [
+    ("rfc4231-1-sha256~wrong-secret", "bad_secret"),
+    ("adyen-header~wrong-secret", "bad_secret"),
+    ("discord-nothex", "mismatch"),
+];
 
-/// Providers of the collection whose signing needs more than a row of the table.
-const NOT_COVERED: [&str; 0] = [];
+/// Schemes of the collection whose signing needs more than a row of the table.
+const NOT_COVERED: [&str; 11] = [
+    "adyen_item",
+    "hubspot_v1",
+    "hubspot_v2",
+    "linear",
+    "mailgun",
+    "messagebird_legacy",
+    "paypal_string",
+    "pusher",
+    "rfc9421",
+    "sendgrid",
+    "twilio",
+];
 
 #[test]
 fn published_examples_hold() {
@@ -40,10 +57,11 @@ fn the_vector_collection_holds() {
     let list: Vec<String> = counts.iter().map(|(name, n)| format!("{name} {n}")).collect();
     let total: usize = counts.values().sum();
     writeln!(out, "signature vectors: {total} run: {}", list.join(", ")).unwrap();
-    for required in ["github", "standard_webhooks", "svix", "stripe", "slack", "shopify", "generic"]
-    {
-        assert!(counts.contains_key(required), "no vector of {required} was run");
+    for name in Scheme::names().iter().filter(|name| *name != "none") {
+        let provider = name.replace("-sha1", "").replace("-advanced", "").replace('-', "_");
+        assert!(counts.contains_key(&provider), "no vector proves the row {name}");
     }
+    assert!(counts.contains_key("svix") && counts.contains_key("generic"));
 }
 
 /// How many vectors were run for each provider; panics with all that failed.
@@ -53,7 +71,7 @@ fn run(text: &str, not_covered: &[&str]) -> BTreeMap<String, usize> {
     let mut failures = Vec::new();
     for vector in collection["vectors"].as_array().unwrap() {
         let scheme = vector["scheme"].as_str().unwrap();
-        if not_covered.contains(&scheme) || scheme_of(vector).is_err() {
+        if not_covered.contains(&scheme) {
             continue;
         }
         *counts.entry(vector["provider"].as_str().unwrap().to_owned()).or_default() += 1;
@@ -107,6 +125,13 @@ fn sign_again(scheme: &Scheme, vector: &Value, request: &Request<'_>) -> Result<
         url: request.url,
         body: request.body,
     };
+    let is_dated = scheme.sent_at.as_ref().is_some_and(|s| s.form == StampForm::Rfc3339);
+    let is_public = scheme.secret == SecretForm::PublicHex;
+    if is_dated || is_public {
+        // A date has many spellings, and who has a public key cannot sign; a property test
+        // covers both.
+        return Ok(());
+    }
     let headers = scheme.sign(&draft, &[secret]).map_err(|failure| failure.to_string())?;
     for (name, ours) in headers {
         // They may have used another name of the same family.
@@ -139,14 +164,20 @@ fn sent_at(scheme: &Scheme, vector: &Value) -> Time {
 }
 
 fn scheme_of(vector: &Value) -> Result<Scheme, String> {
-    let name = vector["scheme"].as_str().unwrap();
-    let mut scheme = match name {
-        "generic_hmac" => custom(vector)?,
-        _ => {
-            let name = name.replace('_', "-");
-            Scheme::preset(&name).ok_or(format!("no preset {name}"))?
-        }
+    let text = |key: &str| vector[key].as_str().unwrap();
+    let name = match (text("scheme"), text("provider")) {
+        ("generic_hmac", _) => return custom(vector),
+        (scheme @ ("github" | "github_sha1"), "github") => scheme,
+        ("convoy_advanced", _) => "convoy_advanced",
+        (_, "svix") => "standard_webhooks",
+        (_, provider) => provider,
     };
+    let name = name.replace('_', "-");
+    let mut scheme = Scheme::preset(&name).ok_or(format!("no preset {name}"))?;
+    if let (Some(hash), Some(encoding)) = (vector["hash"].as_str(), vector["encoding"].as_str()) {
+        scheme.versions[0].algorithm = hash.parse().unwrap();
+        scheme.encoding = encoding.parse().unwrap();
+    }
     if let (Some(sent_at), Some(secs)) = (&mut scheme.sent_at, vector["tolerance_s"].as_u64()) {
         sent_at.tolerance = Duration::from_secs(secs);
     }
