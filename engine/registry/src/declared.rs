@@ -1,0 +1,70 @@
+use crate::{FilterLimits, ModuleDigest, OnError, Secrets, Terms};
+use event::TenantId;
+
+/// The whole set of resources that a configuration file makes true.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// Beside the tenants that the resources below name.
+    pub tenants: Vec<TenantId>,
+    pub sources: Vec<DeclaredSource>,
+    pub filters: Vec<DeclaredFilter>,
+    pub endpoints: Vec<DeclaredEndpoint>,
+}
+
+#[derive(Clone, Debug)]
+pub struct DeclaredSource {
+    pub tenant: TenantId,
+    pub name: String,
+    pub path: String,
+    pub scheme: String,
+    /// A JSON text.
+    pub settings: String,
+    pub secrets: Secrets,
+}
+
+#[derive(Clone, Debug)]
+pub struct DeclaredFilter {
+    pub tenant: TenantId,
+    pub name: String,
+    pub module: ModuleDigest,
+    /// A JSON text.
+    pub config: String,
+    pub limits: FilterLimits,
+    pub on_error: OnError,
+    pub isolate: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct DeclaredEndpoint {
+    pub tenant: TenantId,
+    pub name: String,
+    pub url: String,
+    /// Event type patterns; empty means all.
+    pub types: Vec<String>,
+    /// A `where` expression.
+    pub condition: Option<String>,
+    /// Names of filters of the same tenant, in order.
+    pub filters: Vec<String>,
+    pub terms: Terms,
+    pub secrets: Secrets,
+    pub headers: Vec<(String, String)>,
+    pub is_disabled: bool,
+}
+
+impl DeclaredEndpoint {
+    /// Every event of the tenant, as it is, to `url`.
+    pub fn new(tenant: TenantId, name: &str, url: &str) -> DeclaredEndpoint {
+        DeclaredEndpoint {
+            tenant,
+            name: name.to_owned(),
+            url: url.to_owned(),
+            types: Vec::new(),
+            condition: None,
+            filters: Vec::new(),
+            terms: Terms::default(),
+            secrets: Secrets::default(),
+            headers: Vec::new(),
+            is_disabled: false,
+        }
+    }
+}

@@ -1,0 +1,420 @@
+use crate::check::{self, Fault};
+use crate::draft::{self, Drafter, owner, uses};
+use crate::row::{EndpointRow, FORM, FilterRow, SourceRow, TermsRow};
+use crate::shelves::Name;
+use crate::{
+    Chain, ChangeSet, Changed, Declared, DeclaredEndpoint, DeclaredError, DeclaredFilter,
+    DeclaredSource, Endpoint, FilterVersion, How, Kind, Origin, Rejected, Snapshot, Source,
+    TypePattern,
+};
+use event::{EndpointId, Offset, TenantId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What stands in for the offset that `History::apply` puts in.
+const UNSET: Offset = Offset::MAX;
+
+/// One change set in the making.
+pub(crate) struct Diff<'a> {
+    base: &'a Snapshot,
+    /// Of what is put.
+    origin: Origin,
+    set: ChangeSet,
+    errors: Vec<DeclaredError>,
+    drafter: Drafter<'a>,
+    /// What this change makes of filters; None removes.
+    filters: BTreeMap<Name, Option<Arc<FilterVersion>>>,
+    /// What this change names, put or removed.
+    named: BTreeSet<(Kind, Name)>,
+    /// The tenants that this change needs.
+    tenants: BTreeSet<TenantId>,
+}
+
+impl<'a> Diff<'a> {
+    pub(crate) fn new(base: &'a Snapshot, origin: Origin) -> Diff<'a> {
+        let set = ChangeSet {
+            base: base.revision,
+            next_endpoint: base.next_endpoint.max(1),
+            tenants: Vec::new(),
+            sources: Vec::new(),
+            filters: Vec::new(),
+            endpoints: Vec::new(),
+            changed: Vec::new(),
+        };
+        Diff {
+            base,
+            origin,
+            set,
+            errors: Vec::new(),
+            drafter: Drafter::with(base),
+            filters: BTreeMap::new(),
+            named: BTreeSet::new(),
+            tenants: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Result<ChangeSet, Rejected> {
+        if self.errors.is_empty() { Ok(self.set) } else { Err(Rejected(self.errors)) }
+    }
+
+    pub(crate) fn put_all(&mut self, declared: &Declared) {
+        declared.filters.iter().for_each(|filter| self.put_filter(filter));
+        declared.sources.iter().for_each(|source| self.put_source(source));
+        declared.endpoints.iter().for_each(|endpoint| self.put_endpoint(endpoint));
+    }
+
+    /// Removes what has the origin of this change and is not named by it.
+    pub(crate) fn remove_the_rest(&mut self) {
+        let base = self.base;
+        let own = self.origin;
+        for (name, _) in base.filters.iter().filter(|(_, filter)| filter.origin == own) {
+            self.remove_unless_named(Kind::Filter, name);
+        }
+        for (name, _) in base.sources.iter().filter(|(_, source)| source.origin == own) {
+            self.remove_unless_named(Kind::Source, name);
+        }
+        for endpoint in base.endpoints().into_iter().filter(|e| e.origin == own) {
+            self.remove_unless_named(Kind::Endpoint, &name_of(endpoint));
+        }
+    }
+
+    /// Carries the change to what depends on it.
+    pub(crate) fn follow(&mut self, tenants: &[TenantId]) {
+        self.follow_filters();
+        self.check_paths();
+        self.put_tenants(tenants);
+    }
+
+    fn remove_unless_named(&mut self, kind: Kind, name: &Name) {
+        if !self.named.contains(&(kind, name.clone())) {
+            self.remove(kind, name);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, kind: Kind, name: &Name) {
+        let origin = match kind {
+            Kind::Filter => self.base.filters.get(name).map(|filter| filter.origin),
+            Kind::Source => self.base.sources.get(name).map(|source| source.origin),
+            Kind::Endpoint => self.base.endpoint_named(&name.0, &name.1).map(|e| e.origin),
+            Kind::Tenant | Kind::Counter => None,
+        };
+        let Some(origin) = origin else { return };
+        if self.is_foreign(origin) {
+            return self.refuse(kind, name, ("name", READ_ONLY.into()));
+        }
+        self.named.insert((kind, name.clone()));
+        match kind {
+            Kind::Filter => {
+                self.filters.insert(name.clone(), None);
+                self.set.filters.push((name.clone(), None));
+            }
+            Kind::Source => self.set.sources.push((name.clone(), None)),
+            _ => {
+                let id = self.base.endpoint_named(&name.0, &name.1).map(|e| e.id);
+                self.set.endpoints.extend(id.map(|id| (id, None)));
+            }
+        }
+        self.note(kind, name, How::Removed);
+    }
+
+    /// The management API leaves alone what a file declares; a file may take over what is not.
+    fn is_foreign(&self, origin: Origin) -> bool {
+        self.origin == Origin::Managed && origin == Origin::Declared
+    }
+
+    fn put_filter(&mut self, declared: &DeclaredFilter) {
+        let name: Name = (declared.tenant.clone(), declared.name.as_str().into());
+        let old = self.base.filters.get(&name);
+        if !self.may_put(Kind::Filter, &name, old.map(|old| old.origin)) {
+            return;
+        }
+        if let Err(fault) = check::json("config", &declared.config) {
+            return self.refuse(Kind::Filter, &name, fault);
+        }
+        let new = FilterVersion {
+            tenant: declared.tenant.clone(),
+            name: name.1.clone(),
+            origin: self.origin,
+            module: declared.module,
+            config: declared.config.as_str().into(),
+            limits: declared.limits,
+            on_error: declared.on_error,
+            isolate: declared.isolate,
+        };
+        if old.is_some_and(|old| FilterRow::of(old) == FilterRow::of(&new)) {
+            return;
+        }
+        self.note(Kind::Filter, &name, how(old.is_some()));
+        let new = Arc::new(new);
+        self.filters.insert(name.clone(), Some(new.clone()));
+        self.set.filters.push((name, Some(new)));
+    }
+
+    fn put_source(&mut self, declared: &DeclaredSource) {
+        let name: Name = (declared.tenant.clone(), declared.name.as_str().into());
+        let old = self.base.sources.get(&name);
+        if !self.may_put(Kind::Source, &name, old.map(|old| old.origin)) {
+            return;
+        }
+        if let Err(fault) = check::json("settings", &declared.settings) {
+            return self.refuse(Kind::Source, &name, fault);
+        }
+        let row = SourceRow {
+            v: FORM,
+            origin: self.origin,
+            path: declared.path.clone(),
+            scheme: declared.scheme.clone(),
+            settings: declared.settings.clone(),
+            secret_digests: declared.secrets.digests(&owner(&name.0, &name.1)),
+        };
+        if old.is_some_and(|old| SourceRow::of(old) == row) {
+            return;
+        }
+        self.note(Kind::Source, &name, how(old.is_some()));
+        let source = draft::source(&name, UNSET, row, declared.secrets.clone());
+        self.set.sources.push((name, Some(source)));
+    }
+
+    fn put_endpoint(&mut self, declared: &DeclaredEndpoint) {
+        let name: Name = (declared.tenant.clone(), declared.name.as_str().into());
+        let old = self.base.endpoint_named(&name.0, &name.1);
+        if !self.may_put(Kind::Endpoint, &name, old.map(|old| old.origin)) {
+            return;
+        }
+        let faults = check::endpoint(declared);
+        let is_sound = faults.is_empty();
+        faults.into_iter().for_each(|fault| self.refuse(Kind::Endpoint, &name, fault));
+        let types = self.types(&name, &declared.types);
+        let filters = declared.filters.iter().map(String::as_str);
+        let chain = self.chain(&name, declared.condition.as_deref(), filters);
+        let (true, Some(types), Some(chain)) = (is_sound, types, chain) else { return };
+        let row = self.endpoint_row(declared, types, chain.as_deref());
+        if old.is_some_and(|old| EndpointRow::of(old) == row) {
+            return;
+        }
+        self.note(Kind::Endpoint, &name, how(old.is_some()));
+        let id = old.map_or_else(|| self.give_id(), |old| old.id);
+        match draft::endpoint(id, UNSET, row, chain, declared.secrets.clone()) {
+            Ok(endpoint) => self.set.endpoints.push((id, Some(endpoint))),
+            Err(reason) => self.refuse(Kind::Endpoint, &name, ("types", reason)),
+        }
+    }
+
+    fn endpoint_row(
+        &self,
+        declared: &DeclaredEndpoint,
+        types: Vec<String>,
+        chain: Option<&Chain>,
+    ) -> EndpointRow {
+        EndpointRow {
+            v: FORM,
+            tenant: declared.tenant.as_str().to_owned(),
+            name: declared.name.clone(),
+            origin: self.origin,
+            url: declared.url.clone(),
+            types,
+            condition: declared.condition.clone(),
+            filters: chain.map_or(Vec::new(), |chain| uses(&chain.filters)),
+            terms: TermsRow::of(&declared.terms),
+            headers: declared.headers.clone(),
+            secret_digests: declared.secrets.digests(&owner(&declared.tenant, &declared.name)),
+            disabled: declared.is_disabled,
+        }
+    }
+
+    /// Endpoints that this change does not name get a new version if a filter of theirs does.
+    fn follow_filters(&mut self) {
+        if self.filters.is_empty() {
+            return;
+        }
+        for old in self.base.endpoints() {
+            let name = name_of(old);
+            let is_touched = |filter: &Arc<str>| {
+                self.filters.contains_key(&(old.tenant.clone(), filter.clone()))
+            };
+            if self.named.contains(&(Kind::Endpoint, name.clone()))
+                || !old.filters.iter().any(is_touched)
+            {
+                continue;
+            }
+            let condition = old.chain.as_ref().and_then(|chain| chain.condition.as_ref());
+            let text = condition.map(|condition| condition.text());
+            let filters = old.filters.iter().map(|filter| &**filter);
+            let Some(chain) = self.chain(&name, text, filters) else { continue };
+            self.note(Kind::Endpoint, &name, How::Updated);
+            let new = Endpoint { since: UNSET, chain, ..Endpoint::clone(old) };
+            self.set.endpoints.push((old.id, Some(new)));
+        }
+    }
+
+    /// Makes the tenants that are named and not there yet.
+    fn put_tenants(&mut self, declared: &[TenantId]) {
+        for tenant in declared {
+            if let Err(fault) = check::name(tenant.as_str()) {
+                let name: Name = (tenant.clone(), tenant.as_str().into());
+                self.refuse(Kind::Tenant, &name, fault);
+            }
+        }
+        self.tenants.extend(declared.iter().cloned());
+        for tenant in &self.tenants {
+            if !self.base.has_tenant(tenant) {
+                self.set.tenants.push((tenant.clone(), Some(self.origin)));
+                self.set.changed.push(changed(Kind::Tenant, tenant, "", How::Created));
+            }
+        }
+    }
+
+    /// Removes the tenants of this origin that neither the change nor a managed resource names.
+    pub(crate) fn remove_idle_tenants(&mut self) {
+        let base = self.base;
+        let mut in_use = self.tenants.clone();
+        let managed = |origin| origin == Origin::Managed;
+        let filters = base.filters.iter().filter(|(_, filter)| managed(filter.origin));
+        let sources = base.sources.iter().filter(|(_, source)| managed(source.origin));
+        let endpoints = base.endpoints.iter().filter(|(_, endpoint)| managed(endpoint.origin));
+        in_use.extend(filters.map(|(_, filter)| filter.tenant.clone()));
+        in_use.extend(sources.map(|(_, source)| source.tenant.clone()));
+        in_use.extend(endpoints.map(|(_, endpoint)| endpoint.tenant.clone()));
+        for tenant in base.tenants() {
+            if base.origin_of(tenant) == Some(self.origin) && !in_use.contains(tenant) {
+                self.set.tenants.push((tenant.clone(), None));
+                self.set.changed.push(changed(Kind::Tenant, tenant, "", How::Removed));
+            }
+        }
+    }
+
+    /// A path leads to one source.
+    fn check_paths(&mut self) {
+        let put: BTreeMap<&Name, Option<&Source>> =
+            self.set.sources.iter().map(|(name, source)| (name, source.as_ref())).collect();
+        let kept = self.base.sources.iter().filter(|(name, _)| !put.contains_key(name));
+        let kept = kept.map(|(name, source)| (name, &source.path));
+        let new = put.iter().filter_map(|(name, source)| Some((*name, &source.as_ref()?.path)));
+        let mut owners: BTreeMap<&Arc<str>, &Name> = BTreeMap::new();
+        let mut clashes = Vec::new();
+        for (name, path) in kept.chain(new) {
+            if let Some(owner) = owners.insert(path, name) {
+                let reason = format!("`{path}` is the path of source `{}` already", owner.1);
+                clashes.push((name.clone(), reason));
+            }
+        }
+        for (name, reason) in clashes {
+            self.refuse(Kind::Source, &name, ("path", reason));
+        }
+    }
+
+    fn may_put(&mut self, kind: Kind, name: &Name, old: Option<Origin>) -> bool {
+        if old.is_some_and(|origin| self.is_foreign(origin)) {
+            self.refuse(kind, name, ("name", READ_ONLY.into()));
+            return false;
+        }
+        if !self.named.insert((kind, name.clone())) {
+            self.refuse(kind, name, ("name", "declared twice".into()));
+            return false;
+        }
+        self.tenants.insert(name.0.clone());
+        let fault = check::name(name.0.as_str()).map_err(|(_, reason)| ("app", reason)).err();
+        let fault = fault.or(check::name(&name.1).err());
+        let is_sound = fault.is_none();
+        fault.into_iter().for_each(|fault| self.refuse(kind, name, fault));
+        is_sound
+    }
+
+    /// The patterns as they will be written, each checked.
+    fn types(&mut self, name: &Name, texts: &[String]) -> Option<Vec<String>> {
+        let mut is_sound = true;
+        for text in texts {
+            if let Err(error) = TypePattern::parse(text) {
+                is_sound = false;
+                self.refuse(Kind::Endpoint, name, ("types", format!("`{text}`: {error}")));
+            }
+        }
+        is_sound.then(|| texts.to_vec())
+    }
+
+    fn chain<'b>(
+        &mut self,
+        name: &Name,
+        condition: Option<&str>,
+        filters: impl Iterator<Item = &'b str>,
+    ) -> Option<Option<Arc<Chain>>> {
+        let mut versions = Vec::new();
+        let mut is_sound = true;
+        for filter in filters {
+            match self.filter(&name.0, filter) {
+                Some(version) => versions.push(version),
+                None => {
+                    is_sound = false;
+                    let reason = self.no_such_filter(&name.0, filter);
+                    self.refuse(Kind::Endpoint, name, ("filters", reason));
+                }
+            }
+        }
+        match self.drafter.chain(&name.0, condition, versions) {
+            Ok(chain) => is_sound.then_some(chain),
+            Err(error) => {
+                self.refuse(Kind::Endpoint, name, ("where", error.to_string()));
+                if let Some(last) = self.errors.last_mut() {
+                    last.place = Some(error);
+                }
+                None
+            }
+        }
+    }
+
+    /// The version of a filter that will be in force after this change.
+    fn filter(&self, tenant: &TenantId, name: &str) -> Option<Arc<FilterVersion>> {
+        let name: Name = (tenant.clone(), name.into());
+        match self.filters.get(&name) {
+            Some(changed) => changed.clone(),
+            None => self.base.filters.get(&name).cloned(),
+        }
+    }
+
+    fn no_such_filter(&self, tenant: &TenantId, name: &str) -> String {
+        let put = self.filters.iter().filter(|(_, filter)| filter.is_some()).map(|(name, _)| name);
+        let known = put.chain(self.base.filters.iter().map(|(name, _)| name));
+        let known = known.filter(|known| known.0 == *tenant).map(|known| &*known.1);
+        let is_removed = self.filters.contains_key(&(tenant.clone(), name.into()));
+        match condition::nearest(name, known) {
+            _ if is_removed => format!("filter `{name}` is removed, but this endpoint needs it"),
+            Some(near) => format!("no filter `{name}`; did you mean `{near}`?"),
+            None => format!("no filter `{name}`"),
+        }
+    }
+
+    fn give_id(&mut self) -> EndpointId {
+        let id = EndpointId(self.set.next_endpoint);
+        self.set.next_endpoint += 1;
+        id
+    }
+
+    fn note(&mut self, kind: Kind, name: &Name, how: How) {
+        self.set.changed.push(changed(kind, &name.0, &name.1, how));
+    }
+
+    fn refuse(&mut self, kind: Kind, name: &Name, (field, reason): Fault) {
+        self.errors.push(DeclaredError {
+            kind: kind.name(),
+            tenant: name.0.as_str().into(),
+            name: (*name.1).into(),
+            field,
+            reason,
+            place: None,
+        });
+    }
+}
+
+const READ_ONLY: &str = "declared in the configuration file: change it there";
+
+fn changed(kind: Kind, tenant: &TenantId, name: &str, how: How) -> Changed {
+    Changed { kind, tenant: tenant.clone(), name: name.into(), how }
+}
+
+fn how(is_known: bool) -> How {
+    if is_known { How::Updated } else { How::Created }
+}
+
+fn name_of(endpoint: &Endpoint) -> Name {
+    (endpoint.tenant.clone(), endpoint.name.clone())
+}

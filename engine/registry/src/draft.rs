@@ -1,0 +1,205 @@
+use crate::row::{EndpointRow, FORM, FilterRow, FilterUse, SourceRow, TermsRow};
+use crate::shelves::Name;
+use crate::{
+    Chain, ChainId, Endpoint, FilterVersion, ModuleDigest, Secrets, Snapshot, Source, Terms,
+    TypePattern,
+};
+use condition::{Condition, ConditionError};
+use event::{EndpointId, Offset, TenantId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes resources from their rows; what is declared goes through a row too, so both ways give
+/// the same thing. Equal chains and conditions are made once.
+#[derive(Default)]
+pub(crate) struct Drafter<'a> {
+    known: Option<&'a Snapshot>,
+    conditions: BTreeMap<Box<str>, Arc<Condition>>,
+    chains: BTreeMap<ChainId, Arc<Chain>>,
+}
+
+impl<'a> Drafter<'a> {
+    /// Takes chains from a snapshot where it has them.
+    pub(crate) fn with(known: &'a Snapshot) -> Drafter<'a> {
+        Drafter { known: Some(known), ..Drafter::default() }
+    }
+
+    pub(crate) fn chain(
+        &mut self,
+        tenant: &TenantId,
+        condition: Option<&str>,
+        filters: Vec<Arc<FilterVersion>>,
+    ) -> Result<Option<Arc<Chain>>, ConditionError> {
+        if condition.is_none() && filters.is_empty() {
+            return Ok(None);
+        }
+        let id = ChainId::of(tenant, condition, &filters);
+        let known = self.known.and_then(|known| known.chain(id)).or_else(|| self.chains.get(&id));
+        if let Some(chain) = known {
+            return Ok(Some(chain.clone()));
+        }
+        let condition = condition.map(|text| self.compile(text)).transpose()?;
+        let chain = Arc::new(Chain { id, tenant: tenant.clone(), condition, filters });
+        self.chains.insert(id, chain.clone());
+        Ok(Some(chain))
+    }
+
+    fn compile(&mut self, text: &str) -> Result<Arc<Condition>, ConditionError> {
+        if let Some(condition) = self.conditions.get(text) {
+            return Ok(condition.clone());
+        }
+        let condition = Arc::new(Condition::compile(text)?);
+        self.conditions.insert(text.into(), condition.clone());
+        Ok(condition)
+    }
+}
+
+pub(crate) fn endpoint(
+    id: EndpointId,
+    since: Offset,
+    row: EndpointRow,
+    chain: Option<Arc<Chain>>,
+    secrets: Secrets,
+) -> Result<Endpoint, String> {
+    let types = row.types.iter().map(|text| TypePattern::parse(text));
+    Ok(Endpoint {
+        id,
+        tenant: TenantId::new(&row.tenant),
+        name: row.name.into(),
+        since,
+        origin: row.origin,
+        url: row.url.into(),
+        types: types.collect::<Result<_, _>>().map_err(|e| e.to_string())?,
+        filters: row.filters.into_iter().map(|filter| filter.name.into()).collect(),
+        chain,
+        terms: row.terms.into_terms(),
+        secrets,
+        secret_digests: row.secret_digests,
+        headers: row.headers.into_iter().map(|(n, v)| (n.into(), v.into())).collect(),
+        is_disabled: row.disabled,
+    })
+}
+
+pub(crate) fn source(name: &Name, since: Offset, row: SourceRow, secrets: Secrets) -> Source {
+    Source {
+        tenant: name.0.clone(),
+        name: name.1.clone(),
+        since,
+        origin: row.origin,
+        path: row.path.into(),
+        scheme: row.scheme.into(),
+        settings: row.settings.into(),
+        secrets,
+        secret_digests: row.secret_digests,
+    }
+}
+
+pub(crate) fn filter(name: &Name, row: FilterRow) -> Result<FilterVersion, String> {
+    let mut module = [0; 32];
+    hex::decode_to_slice(&row.module, &mut module).map_err(|e| format!("module: {e}"))?;
+    Ok(FilterVersion {
+        tenant: name.0.clone(),
+        name: name.1.clone(),
+        origin: row.origin,
+        module: ModuleDigest(module),
+        config: row.config.into(),
+        limits: row.limits,
+        on_error: row.on_error,
+        isolate: row.isolate,
+    })
+}
+
+impl EndpointRow {
+    pub(crate) fn of(endpoint: &Endpoint) -> EndpointRow {
+        let chain = endpoint.chain.as_deref();
+        EndpointRow {
+            v: FORM,
+            tenant: endpoint.tenant.as_str().to_owned(),
+            name: endpoint.name.to_string(),
+            origin: endpoint.origin,
+            url: endpoint.url.to_string(),
+            types: endpoint.types.iter().map(TypePattern::to_string).collect(),
+            condition: chain
+                .and_then(|chain| chain.condition.as_deref())
+                .map(|condition| condition.text().to_owned()),
+            filters: chain.map_or(Vec::new(), |chain| uses(&chain.filters)),
+            terms: TermsRow::of(&endpoint.terms),
+            headers: pairs(&endpoint.headers),
+            secret_digests: endpoint.secret_digests.clone(),
+            disabled: endpoint.is_disabled,
+        }
+    }
+}
+
+pub(crate) fn uses(filters: &[Arc<FilterVersion>]) -> Vec<FilterUse> {
+    let one = |filter: &Arc<FilterVersion>| FilterUse {
+        name: filter.name.to_string(),
+        digest: hex::encode(filter.digest()),
+    };
+    filters.iter().map(one).collect()
+}
+
+fn pairs(headers: &[(Arc<str>, Arc<str>)]) -> Vec<(String, String)> {
+    headers.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect()
+}
+
+/// What a secret's digest is salted with.
+pub(crate) fn owner(tenant: &TenantId, name: &str) -> Vec<u8> {
+    format!("{}\0{name}", tenant.as_str()).into_bytes()
+}
+
+impl SourceRow {
+    pub(crate) fn of(source: &Source) -> SourceRow {
+        SourceRow {
+            v: FORM,
+            origin: source.origin,
+            path: source.path.to_string(),
+            scheme: source.scheme.to_string(),
+            settings: source.settings.to_string(),
+            secret_digests: source.secret_digests.clone(),
+        }
+    }
+}
+
+impl FilterRow {
+    pub(crate) fn of(filter: &FilterVersion) -> FilterRow {
+        FilterRow {
+            v: FORM,
+            origin: filter.origin,
+            module: filter.module.to_string(),
+            config: filter.config.to_string(),
+            limits: filter.limits,
+            on_error: filter.on_error,
+            isolate: filter.isolate,
+        }
+    }
+}
+
+impl TermsRow {
+    pub(crate) fn of(terms: &Terms) -> TermsRow {
+        TermsRow {
+            ordering: terms.ordering,
+            schedule_ms: terms.schedule.iter().map(millis).collect(),
+            jitter: terms.jitter,
+            timeout_ms: millis(&terms.timeout),
+            concurrency: terms.concurrency,
+            disable_after_ms: millis(&terms.disable_after),
+        }
+    }
+
+    fn into_terms(self) -> Terms {
+        Terms {
+            ordering: self.ordering,
+            schedule: self.schedule_ms.into_iter().map(Duration::from_millis).collect(),
+            jitter: self.jitter,
+            timeout: Duration::from_millis(self.timeout_ms),
+            concurrency: self.concurrency,
+            disable_after: Duration::from_millis(self.disable_after_ms),
+        }
+    }
+}
+
+fn millis(span: &Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,89 @@
+use crate::Origin;
+use event::TenantId;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::sync::Arc;
+
+/// One version of a filter: a module, how it is configured, what it may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterVersion {
+    pub tenant: TenantId,
+    /// Unique among the tenant's filters.
+    pub name: Arc<str>,
+    pub origin: Origin,
+    pub module: ModuleDigest,
+    /// A JSON text, handed to the module as it is.
+    pub config: Arc<str>,
+    pub limits: FilterLimits,
+    pub on_error: OnError,
+    /// A fresh instance for each event.
+    pub isolate: bool,
+}
+
+/// SHA-256 of a module's bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModuleDigest(pub [u8; 32]);
+
+/// What a guest may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FilterLimits {
+    /// For one batch.
+    pub fuel: u64,
+    pub memory_bytes: u64,
+}
+
+/// What becomes of an event whose filter failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// To the dead letters, with the filter's words.
+    #[default]
+    Reject,
+    Drop,
+    Pass,
+    Retry,
+    /// The endpoint is paused before the event.
+    Stop,
+}
+
+impl Default for FilterLimits {
+    fn default() -> FilterLimits {
+        FilterLimits { fuel: 100_000_000, memory_bytes: 32 << 20 }
+    }
+}
+
+impl FilterVersion {
+    /// Of all that says what the filter does: two versions with one digest are the same.
+    pub fn digest(&self) -> [u8; 16] {
+        let mut hash = Sha256::new();
+        hash.update(b"forebay filter 1");
+        hash.update((self.name.len() as u64).to_be_bytes());
+        hash.update(self.name.as_bytes());
+        hash.update(self.module.0);
+        hash.update((self.config.len() as u64).to_be_bytes());
+        hash.update(self.config.as_bytes());
+        hash.update(self.limits.fuel.to_be_bytes());
+        hash.update(self.limits.memory_bytes.to_be_bytes());
+        hash.update([self.on_error as u8, u8::from(self.isolate)]);
+        cut(&hash.finalize())
+    }
+}
+
+/// The first 16 bytes of a SHA-256: a tenant cannot forge one, which a faster hash would allow.
+pub(crate) fn cut(full: &[u8]) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&full[..16]);
+    short
+}
+
+impl fmt::Display for ModuleDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for ModuleDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", hex::encode(&self.0[..6]))
+    }
+}

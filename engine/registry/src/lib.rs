@@ -1,0 +1,43 @@
+//! Owns: tenants, sources, filters and endpoints as immutable snapshots, their match index, and
+//! which version of them rules at which offset.
+//! Imports: event, condition.
+//! Never: I/O, the log, a clock, a secret in clear in a row or in a `Debug`.
+//!
+//! A **snapshot** is everything that is in force at an offset. The **history** holds the versions
+//! of everything and gives the snapshot of any offset that the log still has. A **change set** is
+//! what leads from one snapshot to the next; applied, it becomes **rows** for the log.
+
+mod chain;
+mod change;
+mod check;
+mod declared;
+mod diff;
+mod draft;
+mod endpoint;
+mod failure;
+mod filter;
+mod history;
+mod index;
+mod pattern;
+mod revive;
+mod row;
+mod secret;
+mod shelves;
+mod snapshot;
+mod source;
+mod tables;
+mod versions;
+
+pub use chain::{Chain, ChainId};
+pub use change::{ChangeSet, Changed, How};
+pub use declared::{Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource};
+pub use endpoint::{Concurrency, Endpoint, Ordering, Origin, Terms};
+pub use failure::{BadPattern, DeclaredError, Rejected, RowError, Stale};
+pub use filter::{FilterLimits, FilterVersion, ModuleDigest, OnError};
+pub use history::History;
+pub use index::Matches;
+pub use pattern::TypePattern;
+pub use row::{Kind, Row, RowKey};
+pub use secret::{Secret, Secrets};
+pub use snapshot::Snapshot;
+pub use source::Source;

@@ -1,0 +1,102 @@
+use crate::draft::{self, Drafter};
+use crate::row::{CounterRow, EndpointRow, FilterRow, SourceRow, TenantRow};
+use crate::shelves::Name;
+use crate::tables::Tables;
+use crate::{Declared, Endpoint, Kind, Row, RowError, Secrets};
+use event::{EndpointId, TenantId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Reads rows back into tables. They must come sorted by key, for by their kinds' numbers filters
+/// come before the endpoints that use them.
+pub(crate) fn tables(rows: &[Row], declared: &Declared) -> Result<Tables, RowError> {
+    let mut reader =
+        Reader { tables: Tables::default(), drafter: Drafter::default(), lent: Lent::of(declared) };
+    rows.iter().try_for_each(|row| reader.read(row))?;
+    Ok(reader.tables)
+}
+
+struct Reader {
+    tables: Tables,
+    drafter: Drafter<'static>,
+    lent: Lent,
+}
+
+/// The secrets of today, by their owner's name.
+struct Lent {
+    sources: BTreeMap<Name, Secrets>,
+    endpoints: BTreeMap<Name, Secrets>,
+}
+
+impl Lent {
+    fn of(declared: &Declared) -> Lent {
+        let sources = declared.sources.iter();
+        let endpoints = declared.endpoints.iter();
+        Lent {
+            sources: sources.map(|s| (name(&s.tenant, &s.name), s.secrets.clone())).collect(),
+            endpoints: endpoints.map(|e| (name(&e.tenant, &e.name), e.secrets.clone())).collect(),
+        }
+    }
+}
+
+fn name(tenant: &TenantId, name: &str) -> Name {
+    (tenant.clone(), name.into())
+}
+
+impl Reader {
+    fn read(&mut self, row: &Row) -> Result<(), RowError> {
+        let since = row.key.since;
+        match Kind::of(row.key.kind).ok_or_else(|| row.error("a kind not known here"))? {
+            Kind::Counter => {
+                let value = row.read::<CounterRow>()?.ok_or_else(|| row.error("removed"))?;
+                self.tables.set_counter(since, value.next_endpoint);
+            }
+            Kind::Tenant => {
+                let origin = row.read::<TenantRow>()?.map(|value| value.origin);
+                self.tables.set_tenant(since, &row.tenant()?, origin);
+            }
+            Kind::Source => {
+                let name = row.name()?;
+                let secrets = self.lent.sources.get(&name).cloned().unwrap_or_default();
+                let value = row.read::<SourceRow>()?;
+                let source = value.map(|value| draft::source(&name, since, value, secrets));
+                self.tables.set_source(since, &name, source.map(Arc::new));
+            }
+            Kind::Filter => {
+                let name = row.name()?;
+                let value = row.read::<FilterRow>()?;
+                let filter = value.map(|value| draft::filter(&name, value)).transpose();
+                let filter = filter.map_err(|reason| row.error(reason))?;
+                self.tables.set_filter(since, &name, filter.map(Arc::new));
+            }
+            Kind::Endpoint => {
+                let id = row.endpoint_id()?;
+                let value = row.read::<EndpointRow>()?;
+                let endpoint = value.map(|value| self.endpoint(row, id, value)).transpose()?;
+                self.tables.set_endpoint(since, id, endpoint.map(Arc::new));
+            }
+        }
+        Ok(())
+    }
+
+    fn endpoint(
+        &mut self,
+        row: &Row,
+        id: EndpointId,
+        value: EndpointRow,
+    ) -> Result<Endpoint, RowError> {
+        let tenant = TenantId::new(&value.tenant);
+        let mut filters = Vec::with_capacity(value.filters.len());
+        for used in &value.filters {
+            let filter = self.tables.filter_at(&name(&tenant, &used.name), row.key.since);
+            let filter = filter.filter(|filter| hex::encode(filter.digest()) == used.digest);
+            let missing = || row.error(format!("its version of filter `{}` is gone", used.name));
+            filters.push(filter.ok_or_else(missing)?.clone());
+        }
+        let chain = self.drafter.chain(&tenant, value.condition.as_deref(), filters);
+        let chain = chain.map_err(|error| row.error(format!("where: {error}")))?;
+        let secrets = self.lent.endpoints.get(&name(&tenant, &value.name));
+        let secrets = secrets.cloned().unwrap_or_default();
+        draft::endpoint(id, row.key.since, value, chain, secrets).map_err(|why| row.error(why))
+    }
+}

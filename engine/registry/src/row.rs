@@ -1,0 +1,185 @@
+use crate::shelves::Name;
+use crate::{Concurrency, FilterLimits, OnError, Ordering, Origin, RowError};
+use event::{EndpointId, Offset, TenantId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The form that values are written in. A value of a later form is refused, never guessed at.
+pub(crate) const FORM: u32 = 1;
+
+/// One version of one resource, for the log to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub key: RowKey,
+    /// JSON. Empty is a tombstone: from `since` on the resource is no more.
+    pub value: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowKey {
+    /// A `Kind`, as a number: a row of a later version may be of a kind not known here.
+    pub kind: u8,
+    pub id: Box<[u8]>,
+    /// In force from this offset on, until the next version of the same kind and id.
+    pub since: Offset,
+}
+
+/// The tables of the registry. Numbers are on disk and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Counter = 0,
+    Tenant = 1,
+    Source = 2,
+    Filter = 3,
+    Endpoint = 4,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct CounterRow {
+    pub v: u32,
+    /// The next endpoint id to give.
+    pub next_endpoint: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct TenantRow {
+    pub v: u32,
+    pub origin: Origin,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(crate) struct SourceRow {
+    pub v: u32,
+    pub origin: Origin,
+    pub path: String,
+    pub scheme: String,
+    pub settings: String,
+    pub secret_digests: Vec<String>,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(crate) struct FilterRow {
+    pub v: u32,
+    pub origin: Origin,
+    pub module: String,
+    pub config: String,
+    pub limits: FilterLimits,
+    pub on_error: OnError,
+    pub isolate: bool,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(crate) struct EndpointRow {
+    pub v: u32,
+    pub tenant: String,
+    pub name: String,
+    pub origin: Origin,
+    pub url: String,
+    pub types: Vec<String>,
+    #[serde(rename = "where")]
+    pub condition: Option<String>,
+    pub filters: Vec<FilterUse>,
+    pub terms: TermsRow,
+    pub headers: Vec<(String, String)>,
+    pub secret_digests: Vec<String>,
+    pub disabled: bool,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(crate) struct FilterUse {
+    pub name: String,
+    /// The digest of the filter's version: a check, the version itself is found by offset.
+    pub digest: String,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(crate) struct TermsRow {
+    pub ordering: Ordering,
+    pub schedule_ms: Vec<u64>,
+    pub jitter: f64,
+    pub timeout_ms: u64,
+    pub concurrency: Concurrency,
+    pub disable_after_ms: u64,
+}
+
+impl Kind {
+    pub fn of(number: u8) -> Option<Kind> {
+        let kinds = [Kind::Counter, Kind::Tenant, Kind::Source, Kind::Filter, Kind::Endpoint];
+        kinds.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// As configuration files call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Tenant => "tenant",
+            Kind::Source => "source",
+            Kind::Filter => "filter",
+            Kind::Endpoint => "endpoint",
+        }
+    }
+}
+
+/// What is read of every value before anything else.
+#[derive(Deserialize)]
+struct Form {
+    v: u32,
+}
+
+impl Row {
+    pub fn is_tombstone(&self) -> bool {
+        self.value.is_empty()
+    }
+
+    pub(crate) fn new(kind: Kind, id: Box<[u8]>, since: Offset, value: &impl Serialize) -> Row {
+        let value = serde_json::to_vec(value).expect("rows are plain structs of texts and numbers");
+        Row { key: RowKey { kind: kind as u8, id, since }, value }
+    }
+
+    pub(crate) fn tombstone(kind: Kind, id: Box<[u8]>, since: Offset) -> Row {
+        Row { key: RowKey { kind: kind as u8, id, since }, value: Vec::new() }
+    }
+
+    /// None for a tombstone.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<Option<T>, RowError> {
+        if self.is_tombstone() {
+            return Ok(None);
+        }
+        let form: Form = serde_json::from_slice(&self.value).map_err(|e| self.error(e))?;
+        if form.v != FORM {
+            return Err(self.error(format!("written in form {}, this reads {FORM}", form.v)));
+        }
+        serde_json::from_slice(&self.value).map(Some).map_err(|e| self.error(e))
+    }
+
+    pub(crate) fn error(&self, reason: impl ToString) -> RowError {
+        let reason = reason.to_string();
+        RowError { kind: self.key.kind, since: self.key.since, reason }
+    }
+
+    pub(crate) fn endpoint_id(&self) -> Result<EndpointId, RowError> {
+        let bytes = <[u8; 8]>::try_from(&*self.key.id).map_err(|_| self.error("id of 8 bytes"))?;
+        Ok(EndpointId(u64::from_be_bytes(bytes)))
+    }
+
+    pub(crate) fn tenant(&self) -> Result<TenantId, RowError> {
+        let text = std::str::from_utf8(&self.key.id).map_err(|e| self.error(e))?;
+        Ok(TenantId::new(text))
+    }
+
+    pub(crate) fn name(&self) -> Result<Name, RowError> {
+        let text = std::str::from_utf8(&self.key.id).map_err(|e| self.error(e))?;
+        let (tenant, name) =
+            text.split_once('\0').ok_or_else(|| self.error("no tenant in the key"))?;
+        Ok((TenantId::new(tenant), name.into()))
+    }
+}
+
+/// Names hold no control character, so the zero cannot be part of one.
+pub(crate) fn name_bytes((tenant, name): &Name) -> Box<[u8]> {
+    format!("{}\0{name}", tenant.as_str()).into_bytes().into()
+}
+
+pub(crate) fn endpoint_bytes(id: EndpointId) -> Box<[u8]> {
+    id.0.to_be_bytes().into()
+}

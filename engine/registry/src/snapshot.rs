@@ -1,0 +1,223 @@
+use crate::diff::Diff;
+use crate::index::{Matches, TypeIndex};
+use crate::shelves::{Name, Shelves};
+use crate::{
+    Chain, ChainId, ChangeSet, Declared, Endpoint, FilterVersion, Kind, Origin, Rejected, Source,
+};
+use event::{EndpointId, Offset, TenantId};
+use std::sync::Arc;
+
+/// Everything that is in force from one offset on, until the next change. Immutable.
+///
+/// A change makes a new snapshot that shares what it left alone with the old one: it costs some
+/// ten microseconds and, within the one tenant, the copy of its pattern list and of the postings
+/// of the patterns that the changed endpoint has.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub(crate) since: Offset,
+    /// Which change this is the result of, since the start of the program; 0 is history.
+    pub(crate) revision: u64,
+    pub(crate) next_endpoint: u64,
+    tenants: Shelves<TenantId, Arc<Tenant>>,
+    pub(crate) sources: Shelves<Name, Arc<Source>>,
+    pub(crate) filters: Shelves<Name, Arc<FilterVersion>>,
+    pub(crate) endpoints: Shelves<EndpointId, Arc<Endpoint>>,
+    names: Shelves<Name, EndpointId>,
+    chains: Shelves<ChainId, Used>,
+}
+
+#[derive(Clone, Debug)]
+struct Tenant {
+    origin: Origin,
+    /// In the order of their ids.
+    endpoints: Vec<EndpointId>,
+    index: TypeIndex,
+}
+
+/// A chain and how many endpoints run it.
+#[derive(Clone, Debug)]
+struct Used {
+    chain: Arc<Chain>,
+    endpoints: usize,
+}
+
+impl Snapshot {
+    /// The offset from which this snapshot rules.
+    pub fn since(&self) -> Offset {
+        self.since
+    }
+
+    /// The endpoints of a tenant that want an event type, each once, in the order of their ids;
+    /// disabled ones too. Costs a look-up for each segment of the type, and then only what it
+    /// yields.
+    pub fn matching(&self, tenant: &TenantId, event_type: &str) -> Matches<'_> {
+        match self.tenants.get(tenant) {
+            Some(tenant) => tenant.index.matching(event_type),
+            None => Matches::default(),
+        }
+    }
+
+    pub fn endpoint(&self, id: EndpointId) -> Option<&Arc<Endpoint>> {
+        self.endpoints.get(&id)
+    }
+
+    pub fn endpoint_named(&self, tenant: &TenantId, name: &str) -> Option<&Arc<Endpoint>> {
+        self.endpoint(*self.names.get(&(tenant.clone(), name.into()))?)
+    }
+
+    /// All endpoints, in the order of their ids.
+    pub fn endpoints(&self) -> Vec<&Arc<Endpoint>> {
+        self.endpoints.sorted()
+    }
+
+    /// A tenant's endpoints, in the order of their ids.
+    pub fn endpoints_of(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Endpoint>> {
+        let ids = self.tenants.get(tenant).map_or(&[][..], |tenant| &tenant.endpoints);
+        ids.iter().filter_map(|id| self.endpoint(*id))
+    }
+
+    pub fn endpoint_count(&self) -> usize {
+        self.endpoints.len()
+    }
+
+    /// In the order of their names.
+    pub fn tenants(&self) -> Vec<&TenantId> {
+        let mut names: Vec<_> = self.tenants.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    pub fn has_tenant(&self, tenant: &TenantId) -> bool {
+        self.tenants.get(tenant).is_some()
+    }
+
+    pub fn source(&self, tenant: &TenantId, name: &str) -> Option<&Arc<Source>> {
+        self.sources.get(&(tenant.clone(), name.into()))
+    }
+
+    /// By tenant and name.
+    pub fn sources(&self) -> Vec<&Arc<Source>> {
+        self.sources.sorted()
+    }
+
+    pub fn filter(&self, tenant: &TenantId, name: &str) -> Option<&Arc<FilterVersion>> {
+        self.filters.get(&(tenant.clone(), name.into()))
+    }
+
+    /// By tenant and name.
+    pub fn filters(&self) -> Vec<&Arc<FilterVersion>> {
+        self.filters.sorted()
+    }
+
+    /// A chain that an endpoint of this snapshot runs.
+    pub fn chain(&self, id: ChainId) -> Option<&Arc<Chain>> {
+        self.chains.get(&id).map(|used| &used.chain)
+    }
+
+    /// What makes this snapshot's declared resources those of a configuration file, the whole of
+    /// it: names keep their ids, new names get new ones, what the file does not name is removed.
+    /// Managed resources stay, save those whose names the file takes.
+    pub fn diff(&self, declared: &Declared) -> Result<ChangeSet, Rejected> {
+        let mut diff = Diff::new(self, Origin::Declared);
+        diff.put_all(declared);
+        diff.remove_the_rest();
+        diff.follow(&declared.tenants);
+        diff.remove_idle_tenants();
+        diff.finish()
+    }
+
+    /// What creates or changes managed resources, each named once, and leaves all others.
+    ///
+    /// Errors: also for a name that the configuration file declares.
+    pub fn put(&self, managed: &Declared) -> Result<ChangeSet, Rejected> {
+        let mut diff = Diff::new(self, Origin::Managed);
+        diff.put_all(managed);
+        diff.follow(&managed.tenants);
+        diff.finish()
+    }
+
+    /// What removes a managed source, filter or endpoint; an empty set if there is none.
+    ///
+    /// Errors: for a declared one, and for a filter that an endpoint still needs.
+    pub fn remove(&self, kind: Kind, tenant: &TenantId, name: &str) -> Result<ChangeSet, Rejected> {
+        let mut diff = Diff::new(self, Origin::Managed);
+        diff.remove(kind, &(tenant.clone(), name.into()));
+        diff.follow(&[]);
+        diff.finish()
+    }
+
+    pub(crate) fn origin_of(&self, tenant: &TenantId) -> Option<Origin> {
+        self.tenants.get(tenant).map(|tenant| tenant.origin)
+    }
+
+    pub(crate) fn set_tenant(&mut self, id: &TenantId, origin: Option<Origin>) {
+        let Some(origin) = origin else {
+            self.tenants.remove(id);
+            return;
+        };
+        Arc::make_mut(self.tenant_mut(id)).origin = origin;
+    }
+
+    fn tenant_mut(&mut self, id: &TenantId) -> &mut Arc<Tenant> {
+        self.tenants.shelf_mut(id).entry(id.clone()).or_insert_with(|| {
+            Arc::new(Tenant {
+                origin: Origin::Declared,
+                endpoints: Vec::new(),
+                index: TypeIndex::default(),
+            })
+        })
+    }
+
+    pub(crate) fn set_source(&mut self, name: &Name, source: Option<Arc<Source>>) {
+        match source {
+            Some(source) => self.sources.insert(name.clone(), source),
+            None => self.sources.remove(name),
+        };
+    }
+
+    pub(crate) fn set_filter(&mut self, name: &Name, filter: Option<Arc<FilterVersion>>) {
+        match filter {
+            Some(filter) => self.filters.insert(name.clone(), filter),
+            None => self.filters.remove(name),
+        };
+    }
+
+    pub(crate) fn set_endpoint(&mut self, id: EndpointId, endpoint: Option<Arc<Endpoint>>) {
+        if let Some(old) = self.endpoints.remove(&id) {
+            self.unlink(&old);
+        }
+        if let Some(new) = endpoint {
+            self.link(&new);
+            self.endpoints.insert(id, new);
+        }
+    }
+
+    fn link(&mut self, endpoint: &Arc<Endpoint>) {
+        let name = (endpoint.tenant.clone(), endpoint.name.clone());
+        self.names.insert(name, endpoint.id);
+        let tenant = Arc::make_mut(self.tenant_mut(&endpoint.tenant));
+        let place = tenant.endpoints.partition_point(|id| *id < endpoint.id);
+        tenant.endpoints.insert(place, endpoint.id);
+        tenant.index.add(endpoint);
+        if let Some(chain) = &endpoint.chain {
+            let entry = self.chains.shelf_mut(&chain.id).entry(chain.id);
+            entry.or_insert_with(|| Used { chain: chain.clone(), endpoints: 0 }).endpoints += 1;
+        }
+    }
+
+    fn unlink(&mut self, endpoint: &Arc<Endpoint>) {
+        self.names.remove(&(endpoint.tenant.clone(), endpoint.name.clone()));
+        let tenant = Arc::make_mut(self.tenant_mut(&endpoint.tenant));
+        if let Ok(place) = tenant.endpoints.binary_search(&endpoint.id) {
+            tenant.endpoints.remove(place);
+        }
+        tenant.index.remove(endpoint);
+        let Some(id) = endpoint.chain_id() else { return };
+        let shelf = self.chains.shelf_mut(&id);
+        let Some(used) = shelf.get_mut(&id) else { return };
+        used.endpoints -= 1;
+        if used.endpoints == 0 {
+            shelf.remove(&id);
+        }
+    }
+}

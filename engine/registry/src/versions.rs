@@ -1,0 +1,53 @@
+use event::Offset;
+use std::sync::Arc;
+
+/// The versions of one resource by the offset from which each rules. None is a tombstone.
+#[derive(Clone, Debug)]
+pub(crate) struct Versions<T>(Vec<(Offset, Option<Arc<T>>)>);
+
+impl<T> Default for Versions<T> {
+    fn default() -> Self {
+        Versions(Vec::new())
+    }
+}
+
+impl<T> Versions<T> {
+    pub(crate) fn at(&self, offset: Offset) -> Option<&Arc<T>> {
+        let after = self.0.partition_point(|(since, _)| *since <= offset);
+        self.0[..after].last()?.1.as_ref()
+    }
+
+    /// Answers which version this one ends, if any. Versions come in the order of their offsets;
+    /// one from the same offset takes the place of the last.
+    pub(crate) fn set(&mut self, since: Offset, value: Option<Arc<T>>) -> Option<Offset> {
+        match self.0.last_mut() {
+            Some(last) if last.0 == since => {
+                last.1 = value;
+                None
+            }
+            last => {
+                let ended = last.map(|last| last.0);
+                assert!(ended.is_none_or(|ended| ended < since), "versions come in order");
+                self.0.push((since, value));
+                ended
+            }
+        }
+    }
+
+    /// Whether the version from `since` is of no use to anyone at or above `trim`.
+    pub(crate) fn is_spent(&self, since: Offset, trim: Offset) -> bool {
+        let Ok(at) = self.0.binary_search_by_key(&since, |version| version.0) else {
+            return false;
+        };
+        let is_followed = self.0.get(at + 1).is_some_and(|next| next.0 <= trim);
+        is_followed || (self.0[at].1.is_none() && since <= trim)
+    }
+
+    pub(crate) fn remove(&mut self, since: Offset) {
+        self.0.retain(|version| version.0 != since);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
