@@ -61,6 +61,8 @@ enum Place {
 pub struct Offer {
     pub event: Arc<Event>,
     pub ruled_by: Offset,
+    /// Without a chain an owed event passes.
+    pub has_chain: bool,
 }
 
 /// What a lane wants done next. Each comes back by the method named.

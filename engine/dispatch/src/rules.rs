@@ -12,8 +12,6 @@ pub struct Rules {
     /// An endpoint that only failed for this long is paused.
     pub disable_after: Duration,
     pub is_disabled: bool,
-    /// Without a chain every owed event passes.
-    pub has_chain: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

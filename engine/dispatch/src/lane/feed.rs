@@ -43,8 +43,7 @@ impl Lane {
 
     pub(super) fn entry(&mut self, offer: Offer, is_hot: bool, now: Time) -> Entry {
         self.last_used = now;
-        let stage =
-            if self.rules.has_chain { Stage::Matched } else { Stage::Judged(Verdict::Pass) };
+        let stage = if offer.has_chain { Stage::Matched } else { Stage::Judged(Verdict::Pass) };
         Entry { event: offer.event, ruled_by: offer.ruled_by, is_hot, matched_at: now, stage }
     }
 }

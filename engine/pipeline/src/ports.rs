@@ -1,0 +1,142 @@
+//! What the pumps say to each other and to the rooms behind the ports.
+
+use event::{Attempted, DeliveryId, Event, LaneId, Offset, Parcel, RetryKey, RetryRow, Verdict};
+use log::{Failure, ReadLimit};
+use registry::{Chain, Endpoint, History};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Events that the writer has committed, with the versions that rule them.
+#[derive(Debug)]
+pub struct Batch {
+    /// Dense; empty when only the registry changed.
+    pub events: Vec<Arc<Event>>,
+    /// One past the last event that is durable.
+    pub head: Offset,
+    pub history: Arc<History>,
+}
+
+/// Events to be judged by one chain.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The shard's own number for it.
+    pub id: u64,
+    pub shard: u32,
+    pub chain: Arc<Chain>,
+    /// In offset order, within the limits of a guest's batch.
+    pub events: Vec<Arc<Event>>,
+}
+
+/// A verdict for each event of a question, in its order.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub id: u64,
+    pub shard: u32,
+    pub verdicts: Vec<Verdict>,
+    /// What it cost, for the fair queue.
+    pub fuel: u64,
+}
+
+/// A delivery to try once.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub delivery: DeliveryId,
+    /// From 1.
+    pub number: u32,
+    /// The output to send; its id and `delivery.k` make the `webhook-id`.
+    pub event: Arc<Event>,
+    /// The newest version: a corrected URL counts for retries too.
+    pub endpoint: Arc<Endpoint>,
+}
+
+/// A read of the log that a shard waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadRequest {
+    pub shard: u32,
+    pub wish: Wish,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// The router has fallen off the hot path.
+    Route {
+        range: Range<Offset>,
+    },
+    Lane {
+        lane: LaneId,
+        turn: u64,
+        range: Range<Offset>,
+    },
+    Parcel {
+        delivery: DeliveryId,
+    },
+}
+
+/// What a read has brought.
+#[derive(Debug)]
+pub struct ReadAnswer {
+    pub shard: u32,
+    pub wish: Wish,
+    pub found: Found,
+}
+
+#[derive(Debug)]
+pub enum Found {
+    /// Everything in the range below `until`.
+    Events {
+        events: Vec<Arc<Event>>,
+        until: Offset,
+    },
+    Parcel(Option<Parcel>),
+    /// The record at the start of what was left of the range is not what was written.
+    Damaged {
+        offset: Offset,
+    },
+    /// The log cannot be read: the process is about to end.
+    Failed(Failure),
+}
+
+/// How much a read for a lane or a router brings at most.
+pub const READ_LIMIT: ReadLimit = ReadLimit { events: 512, bytes: 1 << 20 };
+
+/// What a shard is told.
+#[derive(Debug)]
+pub enum ToShard {
+    Committed(Arc<Batch>),
+    /// The report that was under way is on disk.
+    Reported,
+    /// Retention has taken everything below.
+    Floor(Offset),
+    Answer(Answer),
+    Outcome {
+        delivery: DeliveryId,
+        attempt: Attempted,
+    },
+    Read(ReadAnswer),
+    /// A person wants a dead letter tried again; its retry row is on disk.
+    Redriven {
+        key: RetryKey,
+        row: RetryRow,
+    },
+    /// A person ends the pause of an endpoint.
+    Resume(event::EndpointId),
+    /// Start nothing more.
+    Drain,
+}
+
+/// What a shard wants done.
+#[derive(Debug)]
+pub enum FromShard {
+    Attempt(Attempt),
+    Ask(Question),
+    Read(ReadRequest),
+    Report(Report),
+}
+
+/// Rows for the next commit, and the watermark that holds once they are on disk.
+#[derive(Debug)]
+pub struct Report {
+    pub shard: u32,
+    pub effects: dispatch::Effects,
+    pub watermark: Offset,
+}

@@ -1,0 +1,146 @@
+//! A single owner's loop: the router, the lanes of the endpoints that hash here, and the ring that
+//! says how far the road is done.
+
+mod inbox;
+mod lanes;
+mod questions;
+pub mod ring;
+mod router;
+mod start;
+
+pub use start::{ShardStart, shard_of};
+
+use crate::{Batch, FromShard, Report, ToShard};
+use dispatch::{Effects, Lane};
+use event::{DeliveryId, EndpointId, Event, Offset, Rng, Time};
+use questions::Questions;
+use registry::{History, Snapshot};
+use ring::Ring;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A lane that holds the watermark for longer is handed over to its own cursor.
+const HOLD_MAX: Duration = Duration::from_secs(2);
+const TICK: Duration = Duration::from_millis(50);
+/// An idle lane ceases to exist after this long.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+/// Rows that may wait for the writer before nothing new is started.
+const ROWS_WAITING_MAX: usize = 8192;
+
+pub struct Shard {
+    id: u32,
+    shards: u32,
+    history: Arc<History>,
+    /// What rules the next offset to be routed.
+    snapshot: Arc<Snapshot>,
+    next_change: Option<Offset>,
+    ring: Ring,
+    /// One past the last durable event that the shard knows of.
+    head: Offset,
+    /// The router waits for a read.
+    is_catching_up: bool,
+    /// Batches that came while the router was reading what lies before them.
+    waiting: VecDeque<Arc<Batch>>,
+    hot_bytes_max: usize,
+    lanes: BTreeMap<EndpointId, Lane>,
+    effects: Effects,
+    questions: Questions,
+    /// Lanes that may have something to do.
+    dirty: BTreeSet<EndpointId>,
+    /// Lanes whose row may have changed since the last report.
+    moved: BTreeSet<EndpointId>,
+    alarms: BTreeSet<(Time, EndpointId)>,
+    /// Chains are being asked about these retries.
+    asked_again: BTreeMap<DeliveryId, Arc<Event>>,
+    is_reporting: bool,
+    /// So many rows wait that lanes were held up.
+    is_held: bool,
+    reported: Offset,
+    next_tick: Time,
+    is_draining: bool,
+    rng: Rng,
+}
+
+impl Shard {
+    pub fn watermark(&self) -> Offset {
+        self.ring.watermark()
+    }
+
+    /// One past the last offset that was routed.
+    pub fn routed(&self) -> Offset {
+        self.ring.next()
+    }
+
+    pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        self.lanes.values()
+    }
+
+    /// Bytes of events that the road keeps in memory for this shard.
+    pub fn hot_bytes(&self) -> usize {
+        self.ring.bytes()
+    }
+
+    /// Nothing is in flight and nothing is left to report.
+    pub fn is_drained(&self) -> bool {
+        let in_flight = self.lanes.values().any(|lane| lane.in_flight() > 0);
+        self.is_draining && !in_flight && !self.is_reporting && self.effects.has_no_rows()
+    }
+
+    /// When the next step is due if nothing is heard before.
+    pub fn wake_at(&self) -> Time {
+        let alarm = self.alarms.first().map_or(Time::NEVER, |(time, _)| *time);
+        alarm.min(self.next_tick)
+    }
+
+    /// Takes in what has happened, and says what to do next.
+    pub fn step(&mut self, now: Time, inbox: Vec<ToShard>, out: &mut Vec<FromShard>) {
+        for message in inbox {
+            self.take(message, now, out);
+        }
+        self.ring_alarms(now);
+        if now >= self.next_tick {
+            self.next_tick = now + TICK;
+            self.hand_over_holders(now);
+            self.forget_idle(now);
+        }
+        self.catch_up(out);
+        self.release();
+        self.pump_lanes(now, out);
+        self.release();
+        self.questions.flush(self.id, out);
+        self.report(out);
+    }
+
+    /// One report is under way at a time: what happens meanwhile goes with the next.
+    fn report(&mut self, out: &mut Vec<FromShard>) {
+        if self.is_reporting {
+            return;
+        }
+        for id in std::mem::take(&mut self.moved) {
+            if let Some(lane) = self.lanes.get_mut(&id) {
+                lane.write_row(&mut self.effects);
+            }
+        }
+        self.release();
+        let watermark = self.ring.watermark();
+        if self.effects.has_no_rows() && watermark == self.reported {
+            return;
+        }
+        self.is_reporting = true;
+        self.reported = watermark;
+        let effects = std::mem::take(&mut self.effects);
+        out.push(FromShard::Report(Report { shard: self.id, effects, watermark }));
+    }
+
+    /// Tells the ring what has left the road. The rows that it left for go with the same report.
+    fn release(&mut self) {
+        for offset in std::mem::take(&mut self.effects.released) {
+            self.ring.release(offset);
+        }
+    }
+
+    fn is_mine(&self, endpoint: EndpointId) -> bool {
+        shard_of(endpoint, self.shards) == self.id
+    }
+}

@@ -1,0 +1,170 @@
+use super::questions::Asker;
+use super::*;
+use crate::{Answer, Found, ReadAnswer, Wish};
+use dispatch::Offer;
+use event::{Attempted, LaneId, Parcel, Verdict};
+
+impl Shard {
+    pub(super) fn take(&mut self, message: ToShard, now: Time, out: &mut Vec<FromShard>) {
+        match message {
+            ToShard::Committed(batch) => self.take_batch(&batch, now),
+            ToShard::Reported => self.take_reported(),
+            ToShard::Floor(floor) => self.lose_below(floor),
+            ToShard::Answer(answer) => self.take_answer(answer, now),
+            ToShard::Outcome { delivery, attempt } => self.take_outcome(delivery, attempt, now),
+            ToShard::Read(answer) => self.take_read(answer, now, out),
+            ToShard::Drain => self.is_draining = true,
+            ToShard::Resume(id) => {
+                if let Some(lane) = self.lanes.get_mut(&id) {
+                    lane.resume_work(&mut self.effects);
+                    self.dirty.insert(id);
+                }
+            }
+            ToShard::Redriven { key, row } => {
+                let id = key.delivery.lane.endpoint;
+                if self.history.latest().endpoint(id).is_some() {
+                    self.lane(id, now).add_trouble(key, row);
+                    self.dirty.insert(id);
+                } else {
+                    self.drop_retry(key);
+                }
+            }
+        }
+    }
+
+    fn take_reported(&mut self) {
+        self.is_reporting = false;
+        if std::mem::take(&mut self.is_held) {
+            self.dirty.extend(self.lanes.keys());
+        }
+    }
+
+    fn take_outcome(&mut self, delivery: DeliveryId, attempt: Attempted, now: Time) {
+        let id = delivery.lane.endpoint;
+        let routed = self.ring.next();
+        let draw = self.rng.f64();
+        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        lane.settle(delivery, attempt, now, draw, routed, &mut self.effects);
+        self.dirty.insert(id);
+    }
+
+    fn take_answer(&mut self, answer: Answer, now: Time) {
+        let asked = self.questions.close(answer.id);
+        assert_eq!(asked.len(), answer.verdicts.len(), "a verdict for each event");
+        for (asked, verdict) in asked.into_iter().zip(answer.verdicts) {
+            for asker in asked.askers {
+                self.judge(asker, asked.offset, verdict.clone(), now);
+            }
+        }
+    }
+
+    fn judge(&mut self, asker: Asker, offset: Offset, verdict: Verdict, now: Time) {
+        match asker {
+            Asker::Entry { endpoint, turn } => {
+                let Some(lane) = self.lanes.get_mut(&endpoint) else { return };
+                lane.judge(turn, offset, verdict);
+                self.dirty.insert(endpoint);
+            }
+            Asker::Retry(delivery) => self.judge_retry(delivery, verdict, now),
+        }
+    }
+
+    fn judge_retry(&mut self, delivery: DeliveryId, verdict: Verdict, now: Time) {
+        let routed = self.ring.next();
+        let Some(event) = self.asked_again.remove(&delivery) else { return };
+        let id = delivery.lane.endpoint;
+        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        lane.judge_retry(delivery, &event, verdict, now, routed, &mut self.effects);
+        self.dirty.insert(id);
+    }
+
+    fn take_read(&mut self, answer: ReadAnswer, now: Time, out: &mut Vec<FromShard>) {
+        match (answer.wish, answer.found) {
+            (Wish::Route { .. }, found) => self.take_routing_read(found, now),
+            (Wish::Lane { lane, turn, .. }, found) => self.take_lane_read(lane, turn, found, now),
+            (Wish::Parcel { delivery }, Found::Parcel(parcel)) => {
+                self.take_parcel(delivery, parcel, now, out);
+            }
+            (Wish::Parcel { delivery }, _) => self.take_parcel(delivery, None, now, out),
+        }
+    }
+
+    fn take_routing_read(&mut self, found: Found, now: Time) {
+        self.is_catching_up = false;
+        match found {
+            Found::Events { events, until } => {
+                let next = self.ring.next();
+                let events: Vec<_> = events.into_iter().filter(|e| e.offset() >= next).collect();
+                // Retention is ahead of a road that was never walked: nothing is owed there.
+                let first = events.first().map_or(until, |event| event.offset());
+                while self.ring.next() < first && !self.ring.is_full() {
+                    self.ring.route(0, 0);
+                }
+                self.route(&events, now);
+                self.refresh_snapshot();
+                self.route_waiting(now);
+            }
+            Found::Damaged { offset } => self.pass_over(offset, now),
+            Found::Failed(_) | Found::Parcel(_) => {}
+        }
+    }
+
+    fn take_lane_read(&mut self, id: LaneId, turn: u64, found: Found, now: Time) {
+        let Some(known) = self.lanes.get(&id.endpoint).map(Lane::turn) else { return };
+        self.dirty.insert(id.endpoint);
+        let (events, until) = match found {
+            Found::Events { events, until } => (events, until),
+            Found::Damaged { offset } => {
+                if known == turn {
+                    self.note_gap(id, offset, now);
+                }
+                (Vec::new(), offset.next())
+            }
+            Found::Failed(_) | Found::Parcel(_) => {
+                let lane = self.lanes.get_mut(&id.endpoint).expect("it was found");
+                return lane.read_failed(turn);
+            }
+        };
+        let lane = &self.lanes[&id.endpoint];
+        let offers = events.iter().filter_map(|event| self.offer_to(lane, event)).collect();
+        let lane = self.lanes.get_mut(&id.endpoint).expect("it was found");
+        lane.read(turn, offers, until, now, &mut self.effects);
+    }
+
+    /// The event as the lane is owed it, by the version that rules it there.
+    fn offer_to(&self, lane: &Lane, event: &Arc<Event>) -> Option<Offer> {
+        let rule = lane.rule_offset(event.offset());
+        let endpoint = self.history.endpoint_at(lane.id().endpoint, rule)?;
+        let envelope = &event.envelope;
+        let is_owed = endpoint.tenant == envelope.tenant && endpoint.wants(&envelope.event_type);
+        is_owed.then(|| Offer {
+            event: event.clone(),
+            ruled_by: endpoint.since,
+            has_chain: endpoint.chain.is_some(),
+        })
+    }
+
+    fn take_parcel(
+        &mut self,
+        delivery: DeliveryId,
+        parcel: Option<Parcel>,
+        now: Time,
+        out: &mut Vec<FromShard>,
+    ) {
+        let id = delivery.lane.endpoint;
+        let Some(mut lane) = self.lanes.remove(&id) else { return };
+        if let Some(order) = lane.fetched(delivery, parcel, now, &mut self.effects) {
+            self.carry_out(&mut lane, order, now, out);
+        }
+        self.lanes.insert(id, lane);
+        self.dirty.insert(id);
+    }
+
+    fn lose_below(&mut self, floor: Offset) {
+        let routed = self.ring.next();
+        for (id, lane) in &mut self.lanes {
+            lane.lose_below(floor, routed, &mut self.effects);
+            self.dirty.insert(*id);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+use super::*;
+use crate::shard::lanes::rules_of;
+use event::{AttemptRow, LaneId, LaneRow, RetryKey, RetryRow};
+
+/// All that one shard is to know when it starts. Nothing on disk belongs to a shard, so their
+/// number may differ at every start.
+#[derive(Debug)]
+pub struct ShardStart {
+    pub shard: u32,
+    pub shards: u32,
+    pub history: Arc<History>,
+    /// The least watermark: the road is walked again from here.
+    pub least: Offset,
+    pub head: Offset,
+    pub lanes: Vec<(LaneId, LaneRow)>,
+    pub retries: Vec<(RetryKey, RetryRow)>,
+    /// Attempt rows at or above `least`, and those of lanes that were behind.
+    pub begun: Vec<AttemptRow>,
+    pub hot_bytes_max: usize,
+    pub seed: u64,
+}
+
+/// The shard that an endpoint belongs to, of so many.
+pub fn shard_of(endpoint: EndpointId, shards: u32) -> u32 {
+    (event::hash_of(&endpoint.0.to_le_bytes()) % u64::from(shards)) as u32
+}
+
+impl Shard {
+    pub fn start(start: ShardStart, now: Time) -> Shard {
+        let snapshot = start.history.at(start.least);
+        let mut shard = Shard {
+            id: start.shard,
+            shards: start.shards,
+            next_change: start.history.next_change(start.least),
+            history: start.history,
+            snapshot,
+            ring: Ring::new(start.least),
+            head: start.head,
+            is_catching_up: false,
+            waiting: VecDeque::new(),
+            hot_bytes_max: start.hot_bytes_max,
+            lanes: BTreeMap::new(),
+            effects: Effects::default(),
+            questions: Questions::default(),
+            dirty: BTreeSet::new(),
+            moved: BTreeSet::new(),
+            alarms: BTreeSet::new(),
+            asked_again: BTreeMap::new(),
+            is_reporting: false,
+            is_held: false,
+            reported: start.least,
+            next_tick: now,
+            is_draining: false,
+            rng: Rng::seeded(start.seed),
+        };
+        let rows: BTreeMap<_, _> = start.lanes.iter().cloned().collect();
+        start.lanes.into_iter().for_each(|(id, row)| shard.resume_lane(id, row, now));
+        shard.resume_trouble(start.retries, now);
+        shard.remember(start.begun, &rows, start.least, now);
+        shard
+    }
+
+    fn resume_lane(&mut self, id: LaneId, row: LaneRow, now: Time) {
+        let Some(endpoint) = self.history.latest().endpoint(id.endpoint).cloned() else {
+            self.effects.lanes.push(event::Change::Remove(id));
+            return;
+        };
+        let since = row.since;
+        let mut lane = Lane::resume(id, row, rules_of(&endpoint), now);
+        if endpoint.since > since {
+            let routed = self.ring.next();
+            lane.take_version(rules_of(&endpoint), endpoint.since, routed, &mut self.effects);
+        }
+        self.lanes.insert(id.endpoint, lane);
+        self.dirty.insert(id.endpoint);
+    }
+
+    fn resume_trouble(&mut self, retries: Vec<(RetryKey, RetryRow)>, now: Time) {
+        for (key, row) in retries {
+            let id = key.delivery.lane.endpoint;
+            if self.history.latest().endpoint(id).is_none() {
+                self.drop_retry(key);
+                continue;
+            }
+            self.lane(id, now).add_trouble(key, row);
+            self.dirty.insert(id);
+        }
+    }
+
+    /// What was begun above the least watermark, or by lanes that were behind, is not begun again.
+    fn remember(
+        &mut self,
+        begun: Vec<AttemptRow>,
+        rows: &BTreeMap<LaneId, LaneRow>,
+        least: Offset,
+        now: Time,
+    ) {
+        for row in begun {
+            let (id, offset) = (row.delivery.lane, row.delivery.offset);
+            let first = rows.get(&id).map_or(least, |row| row.cursor);
+            if offset < first || self.history.latest().endpoint(id.endpoint).is_none() {
+                continue;
+            }
+            self.lane(id.endpoint, now).remember(offset, row.delivery.k);
+        }
+    }
+
+    pub(super) fn drop_retry(&mut self, key: RetryKey) {
+        self.effects.retries.push(event::Change::Remove(key));
+        self.effects.parcels.push(event::Change::Remove(key.delivery));
+    }
+}

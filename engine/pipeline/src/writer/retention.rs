@@ -1,0 +1,92 @@
+use super::commands::key_of;
+use super::*;
+use event::{Change, GapRow};
+
+const UPKEEP: Duration = Duration::from_secs(1);
+
+/// How long the log keeps events. Whichever limit is reached first counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retention {
+    pub age: Duration,
+    pub bytes: u64,
+    pub unread: Unread,
+}
+
+/// What becomes of events that retention is due to take but a lane has not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// They go, and a gap row says so.
+    Expire,
+    /// They stay, and ingest is refused until they have been read.
+    Refuse,
+}
+
+impl Writer {
+    /// What is to be done now and then: the disk's room, retention, old duplicate rows.
+    pub(super) fn upkeep<T>(
+        &mut self,
+        now: Time,
+        wall: Time,
+        out: &mut Vec<FromWriter<T>>,
+    ) -> Result<(), Failure> {
+        self.next_upkeep = now + UPKEEP;
+        let must_wait = self.retain(now, wall, out)?;
+        self.is_refusing = must_wait || self.log.room()?.is_below_floor;
+        self.log.expire_duplicates(self.lease, wall - self.duplicates.window())?;
+        self.log.reclaim(self.lease)
+    }
+
+    /// Moves the floor past generations that are due to go. True when some may not.
+    fn retain<T>(
+        &mut self,
+        now: Time,
+        wall: Time,
+        out: &mut Vec<FromWriter<T>>,
+    ) -> Result<bool, Failure> {
+        let retention = self.options.retention.clone();
+        let generations = self.log.generations()?;
+        let mut bytes: u64 = generations.iter().map(|generation| generation.bytes).sum();
+        let least = self.watermarks.least();
+        let mut floor = self.log.floor();
+        let mut must_wait = false;
+        for generation in generations.iter().filter(|generation| generation.is_sealed) {
+            let is_due = bytes > retention.bytes || wall.since(generation.newest) > retention.age;
+            if !is_due || generation.end > least {
+                break;
+            }
+            let is_unread = self.lanes.values().any(|row| row.cursor < generation.end);
+            if is_unread && retention.unread == Unread::Refuse {
+                must_wait = bytes > retention.bytes;
+                break;
+            }
+            bytes -= generation.bytes;
+            floor = floor.max(generation.end);
+        }
+        if floor > self.log.floor() {
+            self.raise_floor(floor, now, out);
+        }
+        Ok(must_wait)
+    }
+
+    /// Puts gaps on record in the batch that moves the floor.
+    fn raise_floor<T>(&mut self, floor: Offset, now: Time, out: &mut Vec<FromWriter<T>>) {
+        self.group.floor = Some(floor);
+        self.rows_due.get_or_insert(now);
+        let behind: Vec<_> =
+            self.lanes.iter().filter(|(_, row)| row.cursor < floor).map(|(id, _)| *id).collect();
+        for lane in behind {
+            let row = self.lanes[&lane].clone();
+            let gap = GapRow { lane, from: row.cursor, until: floor, at: now };
+            out.push(FromWriter::Lost { lane, from: gap.from, until: gap.until });
+            self.group.gaps.push(gap);
+            self.put_lane(Change::Put(lane, row));
+        }
+        let mut history = History::clone(&self.history);
+        let spent = history.forget_below(floor);
+        self.history = Arc::new(history);
+        let removals = spent.into_iter().map(|key| Change::Remove(key_of(key)));
+        self.group.registry.extend(removals);
+        let message = |shard| FromWriter::Tell { shard, message: ToShard::Floor(floor) };
+        out.extend((0..self.watermarks.shards.len() as u32).map(message));
+    }
+}
