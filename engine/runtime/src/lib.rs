@@ -2,6 +2,8 @@
 //! Imports: event, for `Time` and `Rng` alone.
 //! Never: an event, a policy, a protocol.
 
+#![allow(clippy::disallowed_methods, reason = "here the ports meet the machine")]
+
 mod clock;
 mod entropy;
 mod net;

@@ -18,7 +18,6 @@ pub fn run<T>(work: impl Future<Output = T>) -> io::Result<T> {
 
 /// Starts `work` beside the caller, on the same thread; dropping the handle leaves it running.
 /// Panics outside of `run`.
-#[allow(clippy::disallowed_methods, reason = "the one place that spawns")]
 pub fn spawn<T: 'static>(work: impl Future<Output = T> + 'static) -> JoinHandle<T> {
     tokio::task::spawn_local(work)
 }

@@ -3,7 +3,6 @@ use std::thread::{Builder, JoinHandle};
 
 /// Starts a named thread. `nice` is added to the process's own, from 0 (like it) to 19 (last);
 /// systems that have no priority per thread ignore it. Names are cut at 15 bytes by Linux.
-#[allow(clippy::disallowed_methods, reason = "the one place that starts threads")]
 pub fn spawn_thread<T: Send + 'static>(
     name: &str,
     nice: u8,

@@ -1,6 +1,6 @@
 //! What we take from others.
 
-use crate::lists::{BANNED, DOUBLES, EXCLUSIVE, LISTS, SEE_ALL};
+use crate::lists::{BANNED, DOUBLES, EXCLUSIVE, EXCLUSIVE_IN_TESTS, LISTS, NOT_CHOSEN, SEE_ALL};
 use crate::manifest::{line_of_key, manifests, workspace_dependencies};
 use crate::{Finding, Tree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +13,10 @@ pub fn exclusive(tree: &Tree) -> Vec<Finding> {
         let room = manifest.room();
         for dependency in manifest.dependencies(&shared) {
             for (name, rooms, why) in EXCLUSIVE {
-                let is_named = is_of(&dependency.package, name);
-                if is_named && !rooms.contains(&room) && !SEE_ALL.contains(&room) {
+                let is_free = rooms.contains(&room)
+                    || SEE_ALL.contains(&room)
+                    || (dependency.is_for_tests && is_for_tests_of(room, name));
+                if is_of(&dependency.package, name) && !is_free {
                     let package = &dependency.package;
                     let rooms = rooms.join(", ");
                     let advice = format!("`{room}` may not depend on `{package}` ({rooms}): {why}");
@@ -26,6 +28,10 @@ pub fn exclusive(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+fn is_for_tests_of(room: &str, name: &str) -> bool {
+    EXCLUSIVE_IN_TESTS.iter().any(|(of, listed, _)| (*of, *listed) == (room, name))
+}
+
 /// `crossbeam` and `crossbeam-queue` are of `crossbeam`. An exact entry of its own goes first.
 fn is_of(package: &str, name: &str) -> bool {
     let has_own = package != name && EXCLUSIVE.iter().any(|(other, ..)| *other == package);
@@ -33,28 +39,27 @@ fn is_of(package: &str, name: &str) -> bool {
     !has_own && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-/// Crates we do without are in no manifest and came in through no other crate.
+/// Crates we do without are in no manifest, and the banned came in through no other crate.
 pub fn banned(tree: &Tree) -> Vec<Finding> {
     let shared = workspace_dependencies(tree);
-    let mut findings = Vec::new();
-    let found = |path: &str, line: usize, name: &str, why: &str, findings: &mut Vec<Finding>| {
-        findings.push(Finding::new(path, line, format!("do without `{name}`: {why}")));
-    };
     let root = tree.text("Cargo.toml").unwrap_or_default();
-    for (name, why) in BANNED {
+    let mut findings = Vec::new();
+    for (name, why) in BANNED.iter().chain(NOT_CHOSEN) {
+        let advice = format!("do without `{name}`: {why}");
         if shared.contains_key(*name) {
-            found("Cargo.toml", line_of_key(root, name), name, why, &mut findings);
+            findings.push(Finding::new("Cargo.toml", line_of_key(root, name), &advice));
         }
         for manifest in manifests(tree) {
             let named = manifest.dependencies(&shared);
             for dependency in named.iter().filter(|d| d.package == *name) {
-                found(manifest.path, dependency.line, name, why, &mut findings);
+                findings.push(Finding::new(manifest.path, dependency.line, &advice));
             }
         }
-        for package in locked(tree).iter().filter(|p| p.name == *name) {
-            let path = package.path;
-            let why = format!("{why} (`cargo tree -i {name}` tells who brings it)");
-            found(path, package.line, name, &why, &mut findings);
+    }
+    for package in locked(tree) {
+        if let Some((name, why)) = BANNED.iter().find(|(name, _)| *name == package.name) {
+            let advice = format!("do without `{name}`: {why} (`cargo tree -i {name}` says whose)");
+            findings.push(Finding::new(package.path, package.line, advice));
         }
     }
     findings
@@ -165,7 +170,8 @@ mod tests {
         assert_eq!(banned(&Tree::of(&[("Cargo.toml", root)]))[0].line, 2);
         let room = "[package]\n[dependencies]\nx = { package = \"sqlx\", version = \"1\" }\n";
         assert_eq!(banned(&Tree::of(&[("engine/cli/Cargo.toml", room)])).len(), 1);
-        assert_eq!(banned(&Tree::of(&[("Cargo.lock", "name = \"openssl-probe\"\n")])).len(), 0);
+        let others = "name = \"openssl-probe\"\nname = \"time\"\n";
+        assert_eq!(banned(&Tree::of(&[("Cargo.lock", others)])).len(), 0);
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub(crate) const LISTS: &str = "engine/tidy/src/lists.rs";
 /// The arrows between rooms, whole. A new one needs a note in `engine/docs/decisions/` first.
 pub const ARROWS: &[(&str, &[&str])] = &[
     ("event", &[]),
-    ("runtime", &[]),
+    ("runtime", &["event"]),
     ("signature", &["event"]),
     ("condition", &["event"]),
     ("dispatch", &["event"]),
@@ -92,6 +92,10 @@ pub const EXCLUSIVE: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
+/// Exclusive crates that a package uses in its tests alone: (package, crate, why).
+pub const EXCLUSIVE_IN_TESTS: &[(&str, &str, &str)] =
+    &[("signature", "hyper", "the published library takes headers as hyper's HeaderMap")];
+
 /// Third-party crates that nothing of ours may bring in, not even through another crate.
 pub const BANNED: &[(&str, &str)] = &[
     ("openssl", "TLS is rustls with ring"),
@@ -112,18 +116,27 @@ pub const BANNED: &[(&str, &str)] = &[
     ("actix-web", "hyper, and axum for the management API"),
     ("warp", "hyper, and axum for the management API"),
     ("async-std", "there is one async runtime, tokio"),
+    ("madsim", "it patches tokio globally: `sim` drives our own steps"),
+];
+
+/// Third-party crates that we do not name ourselves, because we chose another for the same.
+pub const NOT_CHOSEN: &[(&str, &str)] = &[
     ("chrono", "jiff is the choice for dates"),
     ("time", "jiff is the choice for dates"),
     ("prometheus", "prometheus-client is the choice for metrics"),
     ("snafu", "thiserror in rooms, anyhow in the binary"),
-    ("madsim", "it patches tokio globally: `sim` drives our own steps"),
+    ("eyre", "thiserror in rooms, anyhow in the binary"),
+    ("rand", "randomness is an argument, from runtime's Entropy"),
+    ("parking_lot", "std's locks, where a lock is allowed at all"),
+    ("once_cell", "std has OnceLock and LazyLock"),
+    ("lazy_static", "std has OnceLock and LazyLock"),
 ];
 
 /// Crates that we name ourselves and that Cargo.lock holds in several versions all the same.
 pub const DOUBLES: &[(&str, &str)] = &[
-    ("base64", "fjall or another dependency is behind"),
+    ("base64", "standardwebhooks is behind; it is used by tests alone"),
     ("getrandom", "ring is behind"),
-    ("sha2", "standardwebhooks and wasmtime are behind"),
+    ("sha2", "cranelift is behind"),
 ];
 
 /// Files longer than 600 lines: (path, why).
