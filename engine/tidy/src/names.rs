@@ -7,8 +7,8 @@ use crate::{Finding, Tree};
 
 /// `data` is left to a reader's eye: it is CloudEvents' own word.
 const BANNED: &[&str] = &[
-    "process", "handle", "handler", "do", "manager", "helper", "helpers", "info", "util", "utils",
-    "common", "misc",
+    "handle", "handler", "do", "manager", "helper", "helpers", "info", "util", "utils", "common",
+    "misc",
 ];
 
 /// Types are nouns and functions verbs, of words that have one meaning.
@@ -36,8 +36,10 @@ pub fn names(tree: &Tree) -> Vec<Finding> {
 
 fn banned_word(kind: &str, name: &str) -> Option<String> {
     let words = words_of(name);
-    if kind == "fn" && words.len() > 1 && words[0] == "get" {
-        return Some("get".to_owned());
+    // As a noun a process is one of the machine's; as a verb it is anything.
+    let is_vague = words[0] == "process" || (words[0] == "get" && words.len() > 1);
+    if kind == "fn" && is_vague {
+        return Some(words[0].clone());
     }
     words.into_iter().find(|word| BANNED.contains(&word.as_str()))
 }
@@ -66,12 +68,23 @@ mod tests {
             let files = [("engine/x/Cargo.toml", "[package]"), ("engine/x/src/lib.rs", text)];
             names(&Tree::of(&files)).len()
         };
-        for bad in ["fn handle_it() {}", "struct LaneManager;", "mod util {}", "fn get_lane() {}"] {
+        for bad in [
+            "fn handle_it() {}",
+            "struct LaneManager;",
+            "mod util {}",
+            "fn get_lane() {}",
+            "fn process() {}",
+        ] {
             assert_eq!(count(bad), 1, "{bad}");
         }
-        for good in
-            ["fn handed() {}", "struct Lane;", "fn get() {}", "fn undo() {}", "fn a(x: fn())"]
-        {
+        for good in [
+            "fn handed() {}",
+            "struct Lane;",
+            "fn get() {}",
+            "fn undo() {}",
+            "struct InProcess;",
+            "fn a(x: fn())",
+        ] {
             assert_eq!(count(good), 0, "{good}");
         }
     }
