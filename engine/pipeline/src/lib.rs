@@ -5,8 +5,16 @@
 //! Each pump is a step over a closed enum of what may happen, with the time as an argument, so
 //! that the simulator can drive all of them on one thread.
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests meet the machine")
+)]
+
+pub mod door;
 pub mod ports;
+pub mod pump;
 pub mod reader;
+pub mod screen;
 pub mod shard;
 pub mod writer;
 

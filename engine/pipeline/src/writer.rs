@@ -197,6 +197,13 @@ impl Writer {
         }
     }
 
+    /// Commits what is left and syncs: the last thing a writer does.
+    pub fn finish(&mut self, now: Time) -> Result<(), Failure> {
+        let mut nobody: Vec<FromWriter<()>> = Vec::new();
+        self.commit(false, now, Pending::default(), &mut nobody)?;
+        self.log.sync(self.lease)
+    }
+
     fn publish<T>(
         &mut self,
         ticket: T,
