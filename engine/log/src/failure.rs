@@ -17,12 +17,16 @@ pub enum Failure {
     #[error("the record at offset {offset} is damaged")]
     Damaged { offset: Offset },
 
+    /// A row beside the log is not what was written. What it kept is not known (exit 3).
+    #[error("a row of the table `{table}` is damaged: {why}")]
+    DamagedRow { table: &'static str, why: &'static str },
+
     /// Accepted events are gone. Refuse to start (exit 3).
     #[error(
         "{} is damaged: the last intact event is {}, but events up to offset {} were accepted; \
          `forebay doctor --salvage` recovers every intact record",
         path.display(),
-        last_intact.map_or("none".to_owned(), |o| format!("offset {o}")),
+        last_intact.map_or("not known".to_owned(), |o| format!("offset {o}")),
         accepted
     )]
     Corrupt { path: PathBuf, last_intact: Option<Offset>, accepted: Offset },
@@ -45,7 +49,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Unusable { .. } => 2,
-            Failure::Corrupt { .. } | Failure::Damaged { .. } => 3,
+            Failure::Corrupt { .. } | Failure::Damaged { .. } | Failure::DamagedRow { .. } => 3,
             Failure::Locked { .. } | Failure::LeaseLost => 4,
             Failure::Full { .. } | Failure::Disk { .. } => 5,
         }

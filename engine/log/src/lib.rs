@@ -6,6 +6,7 @@
 //! became of them (`engine/docs/semantics.md` has the whole table). One writer commits groups,
 //! each of them whole or not at all; any number of readers read below the head.
 
+pub mod codec;
 #[cfg(any(test, feature = "contract"))]
 #[allow(clippy::unwrap_used, reason = "a test suite")]
 pub mod contract;
