@@ -1,0 +1,142 @@
+use crate::generations::Generations;
+use crate::tables::Tables;
+use bytes::Bytes;
+use event::{Event, Offset};
+use fjall::{Keyspace, Slice};
+use log::{Failure, ReadLimit, codec};
+use std::ops::{Bound, Range};
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// The events of `range`, all of which must be there; fewer when `limit` ends them first, or
+/// before the first damaged one.
+pub fn read_events(
+    tables: &Tables,
+    generations: &Generations,
+    range: Range<Offset>,
+    limit: ReadLimit,
+) -> Result<Vec<Arc<Event>>, Failure> {
+    let mut run = Run { next: range.start, bytes: 0, limit, events: Vec::new() };
+    for (end, table) in generations.from(range.start) {
+        let until = end.min(range.end);
+        match run.read(tables, table, until) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(Failure::Damaged { .. }) if !run.events.is_empty() => break,
+            Err(failure) => return Err(failure),
+        }
+        if until == range.end {
+            break;
+        }
+    }
+    Ok(run.events)
+}
+
+struct Run {
+    next: Offset,
+    bytes: usize,
+    limit: ReadLimit,
+    events: Vec<Arc<Event>>,
+}
+
+impl Run {
+    /// Whether there is more to read.
+    fn read(&mut self, tables: &Tables, table: &Keyspace, end: Offset) -> Result<bool, Failure> {
+        let keys = codec::offset_key(self.next)..codec::offset_key(end);
+        for guard in table.range(keys) {
+            let damaged = Failure::Damaged { offset: self.next };
+            let (key, value) = match guard.into_inner() {
+                Ok(row) => row,
+                Err(err) => return Err(disk_or(damaged, tables.failure(err))),
+            };
+            let event = event_of(&key, &value, self.next).ok_or(damaged)?;
+            self.bytes = self.bytes.saturating_add(event.weight());
+            let is_over = self.events.len() >= self.limit.events || self.bytes > self.limit.bytes;
+            if !self.events.is_empty() && is_over {
+                return Ok(false);
+            }
+            self.events.push(Arc::new(event));
+            self.next = self.next.next();
+        }
+        // Offsets are dense: one that does not come is as lost as one that is not intact.
+        if self.next < end { Err(Failure::Damaged { offset: self.next }) } else { Ok(true) }
+    }
+}
+
+fn disk_or(damaged: Failure, failure: Failure) -> Failure {
+    match failure {
+        Failure::Disk { .. } => failure,
+        _ => damaged,
+    }
+}
+
+fn event_of(key: &[u8], value: &[u8], offset: Offset) -> Option<Event> {
+    if codec::offset_of_key(key) != Some(offset) {
+        return None;
+    }
+    // Copied out: a slice of fjall's would keep its whole block in memory.
+    let event = codec::decode_event(&Bytes::copy_from_slice(value)).ok()?;
+    (event.offset() == offset).then_some(event)
+}
+
+/// The checksums of the events of `range`, all of them in `table` and intact, each folded into
+/// the one of those before.
+pub fn fold_checksums(
+    tables: &Tables,
+    table: &Keyspace,
+    range: Range<Offset>,
+) -> Result<u64, Failure> {
+    let (mut next, mut folded) = (range.start, 0);
+    for guard in table.range(codec::offset_key(range.start)..codec::offset_key(range.end)) {
+        let damaged = Failure::Damaged { offset: next };
+        let (key, value) = match guard.into_inner() {
+            Ok(row) => row,
+            Err(err) => return Err(disk_or(damaged, tables.failure(err))),
+        };
+        let event = event_of(&key, &value, next).ok_or(damaged)?;
+        let checksum = codec::frame_checksum(&value).expect("an event has a checksum");
+        folded = fold(checksum, folded);
+        next = event.offset().next();
+    }
+    if next < range.end { Err(Failure::Damaged { offset: next }) } else { Ok(folded) }
+}
+
+pub fn fold(checksum: u64, before: u64) -> u64 {
+    xxh3_64_with_seed(&checksum.to_le_bytes(), before)
+}
+
+/// At most `count` rows from `from` on, decoded.
+pub fn read_rows<T>(
+    tables: &Tables,
+    table: (&Keyspace, &'static str),
+    keys: (Bound<Vec<u8>>, Bound<Vec<u8>>),
+    count: usize,
+    decode: impl Fn(&[u8], &[u8]) -> Result<T, codec::BadRecord>,
+) -> Result<Vec<T>, Failure> {
+    let mut rows = Vec::new();
+    for guard in table.0.range(keys).take(count) {
+        let (key, value) = guard.into_inner().map_err(|err| row_failure(tables, table.1, err))?;
+        rows.push(decode(&key, &value).map_err(|bad| damaged_row(table.1, bad))?);
+    }
+    Ok(rows)
+}
+
+/// The row under `key`, decoded.
+pub fn read_row<T>(
+    tables: &Tables,
+    table: (&Keyspace, &'static str),
+    key: &[u8],
+    decode: impl Fn(&Slice) -> Result<T, codec::BadRecord>,
+) -> Result<Option<T>, Failure> {
+    let value = table.0.get(key).map_err(|err| row_failure(tables, table.1, err))?;
+    value.map(|value| decode(&value).map_err(|bad| damaged_row(table.1, bad))).transpose()
+}
+
+fn row_failure(tables: &Tables, table: &'static str, err: fjall::Error) -> Failure {
+    let unread = Failure::DamagedRow { table, why: "its block is not what was written" };
+    disk_or(unread, tables.failure(err))
+}
+
+fn damaged_row(table: &'static str, bad: codec::BadRecord) -> Failure {
+    Failure::DamagedRow { table, why: bad.0 }
+}

@@ -1,0 +1,191 @@
+use crate::directory::Directory;
+use crate::generations::Generations;
+use crate::head::{Found, Head};
+use crate::mark::Mark;
+use crate::options::StoreOptions;
+use crate::read::read_events;
+use crate::rows::FLOOR_KEY;
+use crate::scan::{Break, Scan};
+use crate::tables::{MARK_KEY, Tables};
+use event::Offset;
+use log::{Failure, ReadLimit, codec};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// What a start found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    pub head: Offset,
+    pub floor: Offset,
+    /// The last holder closed the log.
+    pub was_clean: bool,
+    /// Groups at the end that had not been synced whole. None of them was promised.
+    pub torn: Option<TornTail>,
+    /// HEAD was there but not readable: what the last group knew was all that could be checked.
+    pub head_was_lost: bool,
+    /// There was no room, so the ballast was given up. It is laid again when there is.
+    pub freed_ballast: bool,
+}
+
+/// Bytes that were cut off a journal, and where they are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TornTail {
+    pub journal: PathBuf,
+    pub at: u64,
+    pub bytes: u64,
+    pub aside: PathBuf,
+}
+
+/// A database that holds all that was ever synced, and what it holds.
+pub struct Opened {
+    pub tables: Tables,
+    pub generations: Generations,
+    pub mark: Mark,
+    pub floor: Offset,
+    pub torn: Option<TornTail>,
+}
+
+/// What must be there, or accepted events are gone.
+struct Promised {
+    group: u64,
+    head: Offset,
+}
+
+/// Opens the database of a directory so that nothing that was synced is missing from it.
+///
+/// *Offsets decide what damage means.* The journals are read first. Damage after the last group
+/// that was synced is a torn tail: it is set aside, cut and told. Damage before is a loss: the
+/// start is refused and nothing is changed.
+pub fn open(dir: &Directory, options: &StoreOptions, found: Found) -> Result<Opened, Failure> {
+    let scan = Scan::read(&dir.database()).map_err(|source| dir.disk(source))?;
+    let told = match found {
+        Found::Head(head) => head,
+        Found::Nothing | Found::Unreadable => Head::default(),
+    };
+    let promised = Promised {
+        group: told.group.max(scan.synced_group),
+        head: told.offset.max(scan.synced_head),
+    };
+    refuse_a_loss(&scan, &promised)?;
+    refuse_a_headless_table(dir, &promised)?;
+    let torn = scan.broken.as_ref().map(|broken| cut(dir, broken)).transpose()?;
+    let opened = open_whole(dir, options, &scan, &promised);
+    if let (Err(_), Some(broken)) = (&opened, &scan.broken) {
+        restore(broken).map_err(|source| dir.disk(source))?;
+    }
+    opened.map(|opened| Opened { torn, ..opened })
+}
+
+/// Without an intact group in the journals only the tables tell what is there: `open_whole` looks.
+fn refuse_a_loss(scan: &Scan, promised: &Promised) -> Result<(), Failure> {
+    let is_kept = scan.last.is_none_or(|last| last.group >= promised.group);
+    let path = match &scan.broken {
+        Some(broken) if !is_kept || !broken.is_active => &broken.path,
+        Some(_) => return Ok(()),
+        None if is_kept => return Ok(()),
+        None => scan.active.as_ref().expect("a group stood in a journal"),
+    };
+    Err(promised.lost(path, scan.last.map_or(Offset::ZERO, |last| last.head)))
+}
+
+/// fjall deletes a table without a manifest, taking it for one that was never finished.
+fn refuse_a_headless_table(dir: &Directory, promised: &Promised) -> Result<(), Failure> {
+    let Ok(entries) = std::fs::read_dir(dir.database().join("keyspaces")) else { return Ok(()) };
+    for entry in entries {
+        let path = entry.map_err(|source| dir.disk(source))?.path();
+        let files = std::fs::read_dir(path.join("tables")).map_or(0, Iterator::count);
+        if files > 0 && !path.join("current").exists() {
+            return Err(promised.lost(&path, Offset::ZERO));
+        }
+    }
+    Ok(())
+}
+
+fn cut(dir: &Directory, broken: &Break) -> Result<TornTail, Failure> {
+    let aside = dir.set_aside(&broken.path, broken.at, &broken.rest)?;
+    let shorten = || -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(&broken.path)?;
+        file.set_len(broken.at)?;
+        file.sync_all()
+    };
+    shorten().map_err(|source| dir.disk(source))?;
+    let bytes = broken.rest.len() as u64;
+    Ok(TornTail { journal: broken.path.clone(), at: broken.at, bytes, aside })
+}
+
+fn restore(broken: &Break) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(&broken.path)?;
+    file.seek(SeekFrom::Start(broken.at))?;
+    file.write_all(&broken.rest)?;
+    file.sync_all()
+}
+
+fn open_whole(
+    dir: &Directory,
+    options: &StoreOptions,
+    scan: &Scan,
+    promised: &Promised,
+) -> Result<Opened, Failure> {
+    let path = dir.database();
+    let journal = scan.active.as_deref().unwrap_or(&path);
+    let known = scan.last.map_or(Offset::ZERO, |last| last.head);
+    // fjall does not say which event is gone; this is what the journals know of it.
+    let name = |failure: Failure| match failure {
+        Failure::Corrupt { path, .. } => promised.lost(&path, known),
+        other => other,
+    };
+    let tables = Tables::open(&path, options).map_err(name)?;
+    let mark = tables.meta.get(MARK_KEY).map_err(|err| name(tables.failure(err)))?;
+    let mark = mark.map(|bytes| Mark::decode(&bytes).ok_or_else(|| promised.lost(&path, known)));
+    let mark = mark.transpose()?.unwrap_or_default();
+    let is_journal_in = scan.last.is_none_or(|last| last == mark);
+    if mark.group < promised.group || !is_journal_in {
+        return Err(promised.lost(journal, mark.head.min(known)));
+    }
+    let floor = floor(&tables)?;
+    let generations = Generations::open(&tables, &mark.open, floor).map_err(name)?;
+    let opened = Opened { tables, generations, mark, floor, torn: None };
+    let first = scan.first.map_or(mark.head, |first| first.first);
+    check_events(&opened, first).map_err(|failure| match failure {
+        Failure::Damaged { offset } => promised.lost(journal, offset),
+        other => other,
+    })?;
+    Ok(opened)
+}
+
+fn floor(tables: &Tables) -> Result<Offset, Failure> {
+    let row = tables.meta.get(FLOOR_KEY).map_err(|err| tables.failure(err))?;
+    let bad = |_| Failure::DamagedRow { table: "meta", why: "not a floor" };
+    let floor = row.map(|value| codec::decode_floor(FLOOR_KEY, &value).map_err(bad));
+    Ok(floor.transpose()?.unwrap_or_default())
+}
+
+/// Every event that the journals hold must have come through fjall's replay.
+fn check_events(opened: &Opened, first: Offset) -> Result<(), Failure> {
+    let limit = ReadLimit { events: 4096, bytes: 4 << 20 };
+    let mut next = first.max(opened.floor);
+    while next < opened.mark.head {
+        let range = next..opened.mark.head;
+        let events = read_events(&opened.tables, &opened.generations, range, limit)?;
+        next = events.last().expect("at least one event is read").offset().next();
+    }
+    Ok(())
+}
+
+impl Promised {
+    /// `intact` is one past the last event that is known to be there.
+    fn lost(&self, path: &Path, intact: Offset) -> Failure {
+        let before = |head: Offset| head.0.checked_sub(1).map(Offset);
+        Failure::Corrupt {
+            path: path.to_owned(),
+            last_intact: before(intact),
+            accepted: before(self.head).unwrap_or_default(),
+        }
+    }
+}
+
+/// Makes what was created in a directory outlive a power cut.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}

@@ -1,0 +1,231 @@
+mod as_log;
+
+use crate::directory::Directory;
+use crate::generations::seal_key;
+use crate::head::{Found, Head, HeadFile};
+use crate::index::{IndexEntry, decode_index, index_key};
+use crate::options::{Durability, StoreOptions};
+use crate::read::{fold_checksums, read_rows};
+use crate::recovery::{self, Recovered};
+use crate::rotation::{Rotation, Turn};
+use crate::rows::{Row, Table};
+use crate::tables::Tables;
+use crate::writer::{Content, Ground, View, Writer};
+use bytes::Bytes;
+use event::{Offset, StreamId, TenantId, Time};
+use log::{Failure, Lease, Log, Sync, codec};
+use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+
+/// The log of one node, on disk.
+///
+/// Dropping it syncs and says so in HEAD; the next start then knows that nothing was cut short.
+pub struct Store {
+    /// The writer's state; before `view` where both are taken.
+    writer: Mutex<Writer>,
+    view: RwLock<Arc<View>>,
+    /// One past the last event that may be read. Stored after its commit returned: a read past it
+    /// could see half of a group.
+    head: AtomicU64,
+    floor: AtomicU64,
+    token: AtomicU64,
+    options: StoreOptions,
+    tables: Tables,
+    /// Last, so that the lock outlives the database.
+    directory: Directory,
+}
+
+impl Store {
+    /// Takes the directory and brings back all that was ever synced.
+    ///
+    /// Errors: `Unusable`, `Locked`, `Corrupt` when something that was synced is gone (nothing is
+    /// changed then), `Disk`.
+    pub fn open(options: StoreOptions) -> Result<(Store, Recovered), Failure> {
+        let directory = Directory::take(&options.dir, options.disk_floor_bytes)?;
+        let freed_ballast = directory.free_ballast()?;
+        let (mut head_file, found) = HeadFile::open(&directory.head())?;
+        let opened = recovery::open(&directory, &options, found)?;
+        let view = View {
+            log: opened.generations,
+            duplicates: Rotation::open(&opened.tables, "ids")?,
+            attempts: Rotation::open(&opened.tables, "attempts")?,
+        };
+        let mark = opened.mark;
+        let head = Head { offset: mark.head, group: mark.group, is_clean: false };
+        // Both slots, so that no later write of HEAD needs room.
+        head_file.write(head)?;
+        head_file.write(head)?;
+        head_file.sync()?;
+        recovery::sync_dir(directory.path()).map_err(|source| directory.disk(source))?;
+        directory.lay_ballast(options.ballast_bytes)?;
+        let recovered = Recovered {
+            head: mark.head,
+            floor: opened.floor,
+            was_clean: matches!(found, Found::Head(Head { is_clean: true, .. }))
+                || (found == Found::Nothing && mark.group == 0),
+            torn: opened.torn,
+            head_was_lost: found == Found::Unreadable,
+            freed_ballast,
+        };
+        let store = Store {
+            writer: Mutex::new(Writer::new(head_file, mark)),
+            view: RwLock::new(Arc::new(view)),
+            head: AtomicU64::new(mark.head.0),
+            floor: AtomicU64::new(opened.floor.0),
+            token: AtomicU64::new(0),
+            options,
+            tables: opened.tables,
+            directory,
+        };
+        Ok((store, recovered))
+    }
+
+    /// What the index of the sealed generation that holds `offset` says of a tenant's events in
+    /// one stream. Nothing when that generation is open, or gone, or its index is not readable:
+    /// then the events themselves have to be read.
+    pub fn index(
+        &self,
+        offset: Offset,
+        stream: StreamId,
+        tenant: &TenantId,
+    ) -> Result<Option<Vec<IndexEntry>>, Failure> {
+        let view = self.view();
+        let mut sealed = view.log.sealed.iter();
+        let Some(seal) = sealed.find(|seal| seal.first <= offset && offset < seal.end) else {
+            return Ok(None);
+        };
+        let row = seal.table.get(index_key(stream, tenant));
+        let row = row.map_err(|err| self.tables.failure(err))?;
+        Ok(match row {
+            None => Some(Vec::new()),
+            Some(value) => decode_index(&Bytes::copy_from_slice(&value)),
+        })
+    }
+
+    /// When the oldest duplicate row that is still known may have been written. Later than the
+    /// window allows when there were more rows than are kept.
+    pub fn duplicates_since(&self) -> Time {
+        let view = self.view();
+        Time::from_millis(view.duplicates.turns().first().map_or(0, |turn| turn.from))
+    }
+
+    /// Reads every event from the floor to the head, and that each sealed generation is what was
+    /// sealed. Takes as long as that takes.
+    ///
+    /// Errors: `Damaged` names the first event that is not what was written.
+    pub fn check(&self) -> Result<(), Failure> {
+        let end = self.head();
+        let view = self.view();
+        for seal in &view.log.sealed {
+            let folded = fold_checksums(&self.tables, &seal.table, seal.first..seal.end)?;
+            if folded != seal.checksum {
+                return Err(Failure::Damaged { offset: seal.first });
+            }
+        }
+        let start = view.log.sealed.last().map_or(self.floor(), |seal| seal.end);
+        if start < end {
+            fold_checksums(&self.tables, &view.log.table, start..end)?;
+        }
+        Ok(())
+    }
+
+    fn view(&self) -> Arc<View> {
+        self.view.read().expect("no holder of this lock panics").clone()
+    }
+
+    fn set_view(&self, view: View) {
+        *self.view.write().expect("no holder of this lock panics") = Arc::new(view);
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground { tables: &self.tables, directory: &self.directory, options: &self.options }
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().expect("a holder of this lock panicked: the log is not known")
+    }
+
+    /// The writer, for the holder of the lease, unless an earlier write failed.
+    fn writer_of(&self, lease: Lease) -> Result<MutexGuard<'_, Writer>, Failure> {
+        let writer = self.writer();
+        if lease.token != self.token.load(Ordering::Acquire) {
+            return Err(Failure::LeaseLost);
+        }
+        writer.check(&self.ground())?;
+        Ok(writer)
+    }
+
+    fn show(&self, writer: &Writer, sync: Sync) {
+        if sync == Sync::Now || self.options.durability == Durability::Os {
+            self.head.store(writer.mark.head.0, Ordering::Release);
+        }
+    }
+
+    fn rows<T>(
+        &self,
+        table: (&fjall::Keyspace, &'static str),
+        from: Option<Vec<u8>>,
+        count: usize,
+        decode: impl Fn(&[u8], &[u8]) -> Result<T, codec::BadRecord>,
+    ) -> Result<Vec<T>, Failure> {
+        let start = from.map_or(Bound::Unbounded, Bound::Included);
+        read_rows(&self.tables, table, (start, Bound::Unbounded), count, decode)
+    }
+
+    /// Drops what `floor` and the watermarks have freed, tables first: a start that finds their
+    /// rows without them has nothing to do.
+    fn drop_below(&self, writer: &mut Writer, floor: Offset, least: Offset) -> Result<(), Failure> {
+        let mut view = View::clone(&self.view());
+        let kept = view.log.sealed.iter().position(|seal| seal.end > floor);
+        let gone = kept.unwrap_or(view.log.sealed.len());
+        let sealed: Vec<_> = view.log.sealed.drain(..gone).collect();
+        let attempts = view.attempts.retire(floor.min(least).0);
+        if sealed.is_empty() && attempts.is_empty() {
+            return Ok(());
+        }
+        self.set_view(view.clone());
+        let mut rows = Vec::new();
+        for seal in sealed {
+            self.tables.drop_table(seal.table)?;
+            rows.push(Row { table: Table::Meta, key: seal_key(seal.number), value: None });
+        }
+        rows.extend(self.drop_turns(&view.attempts, attempts)?);
+        self.write_rows(writer, &mut view, rows)
+    }
+
+    /// Drops tables that were taken out of `rotation`; what is left to write.
+    fn drop_turns(&self, rotation: &Rotation, turns: Vec<Turn>) -> Result<Vec<Row>, Failure> {
+        let mut rows = Vec::new();
+        for turn in turns {
+            let bound = rotation.ended(&turn);
+            self.tables.drop_table(turn.table)?;
+            rows.push(Row { table: Table::Meta, key: bound.key, value: bound.value });
+        }
+        Ok(rows)
+    }
+
+    fn write_rows(
+        &self,
+        writer: &mut Writer,
+        view: &mut View,
+        rows: Vec<Row>,
+    ) -> Result<(), Failure> {
+        let content = Content { events: &[], rows, duplicates_ms: None };
+        writer.write(&self.ground(), view, content, Sync::Later)
+    }
+
+    fn sync_all(&self, writer: &mut Writer) -> Result<(), Failure> {
+        writer.sync(&self.ground())?;
+        self.show(writer, Sync::Now);
+        Ok(())
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let Ok(mut writer) = self.writer.lock() else { return };
+        // A start after this one finds out by itself whether anything is missing.
+        let _ = writer.close(&self.ground());
+    }
+}
