@@ -12,8 +12,11 @@ pub use tokio::task::JoinHandle;
 /// Runs `work` to its end on this thread, and beside it what it spawns. Tasks that are still
 /// there when `work` ends are dropped.
 pub fn run<T>(work: impl Future<Output = T>) -> io::Result<T> {
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    Ok(runtime.block_on(work))
+    // Threads that wait for the system's resolver, which has no time limit of its own.
+    const BLOCKING_MAX: usize = 64;
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().max_blocking_threads(BLOCKING_MAX);
+    Ok(builder.build_local(LocalOptions::default())?.block_on(work))
 }
 
 /// Starts `work` beside the caller, on the same thread; dropping the handle leaves it running.
