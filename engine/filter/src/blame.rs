@@ -1,0 +1,230 @@
+use crate::batch::Input;
+use crate::fault::{Fault, FaultKind, FaultNote};
+use crate::host::{LogLine, Metric, reason};
+use crate::instance::Instance;
+use crate::limits::BLAME_CALLS_MAX;
+use crate::pool::Pool;
+use crate::spec::{ErrorPolicy, FilterSpec, Purpose};
+use crate::verify::Form;
+use event::Verdict;
+use event::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
+use std::cell::RefCell;
+use std::time::Duration;
+use wasmtime::Engine;
+
+/// What asking a filter gave beside the verdicts.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub fuel: u64,
+    pub logs: Vec<LogLine>,
+    pub metrics: Vec<Metric>,
+    pub faults: Vec<FaultNote>,
+}
+
+/// How long an event waits when the host, not the filter, could not run it.
+const HOST_RETRY: Duration = Duration::from_secs(5);
+
+/// Asks one filter about any number of inputs and settles every one of them, whatever the guest
+/// does: the input at which it fails follows the error policy, the others are asked about again.
+pub(crate) async fn settle(
+    engine: &Engine,
+    pool: &RefCell<Pool>,
+    spec: &FilterSpec,
+    inputs: &[Input],
+    purpose: Purpose,
+    findings: &mut Findings,
+) -> Vec<Verdict> {
+    let mut verdicts = Vec::with_capacity(inputs.len());
+    while verdicts.len() < inputs.len() {
+        let rest = &inputs[verdicts.len()..];
+        let batch = &rest[..cut(spec, rest, pool.borrow().weight_max(spec))];
+        let inquiry = Inquiry {
+            engine,
+            pool,
+            spec,
+            batch,
+            purpose,
+            verdicts: vec![None; batch.len()],
+            fuel: 0,
+            findings: &mut *findings,
+        };
+        verdicts.extend(inquiry.run().await);
+    }
+    verdicts
+}
+
+/// How many inputs make the next batch: at least one.
+fn cut(spec: &FilterSpec, inputs: &[Input], weight_max: usize) -> usize {
+    if spec.isolate || spec.module.form == Form::Single {
+        return 1;
+    }
+    let mut weight = 0usize;
+    let fits = |input: &&Input| {
+        weight += input.weight();
+        weight <= BATCH_BYTES_MAX && weight < weight_max
+    };
+    inputs.iter().take(BATCH_EVENTS_MAX).take_while(fits).count().max(1)
+}
+
+/// Inputs of one batch, by index, that are to be asked about together.
+struct Group {
+    members: Vec<usize>,
+    /// The input that the guest's word took out of this group.
+    suspect: Option<usize>,
+    /// Whether the guest's word counts: only the first time.
+    trusts: bool,
+}
+
+struct Inquiry<'a> {
+    engine: &'a Engine,
+    pool: &'a RefCell<Pool>,
+    spec: &'a FilterSpec,
+    batch: &'a [Input],
+    purpose: Purpose,
+    verdicts: Vec<Option<Verdict>>,
+    fuel: u64,
+    findings: &'a mut Findings,
+}
+
+impl Inquiry<'_> {
+    async fn run(mut self) -> Vec<Verdict> {
+        let fuel_max = self.spec.limits.fuel_of(self.batch.len()).saturating_mul(BLAME_CALLS_MAX);
+        let all = (0..self.batch.len()).collect();
+        let mut groups = vec![Group { members: all, suspect: None, trusts: true }];
+        while let Some(group) = groups.pop() {
+            if self.fuel > fuel_max {
+                self.give_up(&group);
+                continue;
+            }
+            if let Err(fault) = self.ask(&group.members).await {
+                self.split(group, fault, &mut groups);
+            }
+        }
+        self.findings.fuel += self.fuel;
+        let settled = |verdict: Option<Verdict>| verdict.expect("every group ends settled");
+        self.verdicts.into_iter().map(settled).collect()
+    }
+
+    /// One call of the guest. What it logged counts if the call is its members' last.
+    async fn ask(&mut self, members: &[usize]) -> Result<(), Fault> {
+        // The common case asks about all, in place.
+        let some: Vec<Input>;
+        let inputs = if members.len() == self.batch.len() {
+            self.batch
+        } else {
+            some = members.iter().map(|member| self.batch[*member].clone()).collect();
+            &some
+        };
+        let kept = if self.spec.isolate { None } else { self.pool.borrow_mut().take(self.spec) };
+        let mut instance = match kept {
+            Some(instance) => instance,
+            None => Instance::start(self.engine, self.spec, &mut self.fuel).await?,
+        };
+        let answer = instance.ask(self.spec, inputs, self.purpose, &mut self.fuel).await;
+        let is_last = answer.is_ok() || members.len() == 1;
+        let blamed = answer.as_ref().err().and_then(|fault| fault.at);
+        self.keep_words(&mut instance, members, is_last, blamed);
+        for (member, verdict) in members.iter().zip(answer?) {
+            self.verdicts[*member] = Some(verdict);
+        }
+        self.pool.borrow_mut().keep(self.spec, instance);
+        Ok(())
+    }
+
+    fn keep_words(
+        &mut self,
+        instance: &mut Instance,
+        members: &[usize],
+        is_last: bool,
+        blamed: Option<usize>,
+    ) {
+        let host = instance.host();
+        for (at, level, text) in host.lines.drain(..) {
+            if is_last || (blamed.is_some() && at == blamed) {
+                let event = at.map(|at| self.batch[members[at]].source);
+                self.findings.logs.push(LogLine {
+                    filter: self.spec.name.clone(),
+                    event,
+                    level,
+                    text,
+                });
+            }
+        }
+        if is_last {
+            let filter = || self.spec.name.clone();
+            self.findings.metrics.extend(
+                host.metrics.drain(..).map(|(name, kind, value)| Metric {
+                    filter: filter(),
+                    name,
+                    kind,
+                    value,
+                }),
+            );
+        }
+    }
+
+    /// Decides what becomes of a group whose call failed: its culprit is settled, or it is cut.
+    fn split(&mut self, group: Group, fault: Fault, groups: &mut Vec<Group>) {
+        let Group { mut members, suspect, trusts } = group;
+        if fault.kind == FaultKind::Host || fault.kind == FaultKind::Start {
+            members.extend(suspect);
+            members.iter().for_each(|member| self.settle(*member, &fault));
+            return;
+        }
+        if members.len() == 1 && suspect.is_none() {
+            self.settle(members[0], &fault);
+            return;
+        }
+        if fault.is_size && members.len() > 1 {
+            let weight = members.iter().map(|member| self.batch[*member].weight()).sum();
+            self.pool.borrow_mut().refuse(self.spec, weight);
+        } else if let (true, Some(at)) = (trusts, fault.at) {
+            let culprit = members.remove(at);
+            self.settle(culprit, &fault);
+            groups.push(Group { members, suspect: Some(culprit), trusts: false });
+            return;
+        } else if let Some(suspect) = suspect {
+            // The guest failed again, so its word was worth nothing: nobody is blamed on it.
+            self.acquit(suspect);
+            members.push(suspect);
+            members.sort_unstable();
+        }
+        let later = members.split_off(members.len() / 2);
+        for members in [later, members] {
+            groups.push(Group { members, suspect: None, trusts: trusts && fault.is_size });
+        }
+    }
+
+    fn acquit(&mut self, member: usize) {
+        let source = self.batch[member].source;
+        self.verdicts[member] = None;
+        let last = self.findings.faults.iter().rposition(|note| note.event == source);
+        last.map(|place| self.findings.faults.remove(place));
+    }
+
+    fn give_up(&mut self, group: &Group) {
+        let text = "was not asked: it failed too often in this batch".to_string();
+        let fault = Fault::new(FaultKind::OutOfFuel, None, text);
+        group.members.iter().for_each(|member| self.settle(*member, &fault));
+    }
+
+    /// The error policy's verdict for one input.
+    fn settle(&mut self, member: usize, fault: &Fault) {
+        let text = format!("filter {}: {}", self.spec.name, fault.text);
+        let reason: Box<str> = reason(text.as_bytes()).into();
+        self.findings.faults.push(FaultNote {
+            filter: self.spec.name.clone(),
+            event: self.batch[member].source,
+            kind: fault.kind,
+            text: reason.to_string(),
+        });
+        self.verdicts[member] = Some(match (fault.kind, self.spec.on_error) {
+            (FaultKind::Host, _) => Verdict::Retry { delay: HOST_RETRY, reason },
+            (FaultKind::TooLarge, _) | (_, ErrorPolicy::Reject) => Verdict::Reject { reason },
+            (_, ErrorPolicy::Drop) => Verdict::Drop,
+            (_, ErrorPolicy::Pass) => Verdict::Pass,
+            (_, ErrorPolicy::Retry(delay)) => Verdict::Retry { delay, reason },
+            (_, ErrorPolicy::Stop) => Verdict::Stop { reason },
+        });
+    }
+}

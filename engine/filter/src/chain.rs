@@ -1,0 +1,171 @@
+use crate::batch::Input;
+use crate::blame::{Findings, settle};
+use crate::engine::FilterEngine;
+use crate::fault::FaultNote;
+use crate::host::{LogLine, Metric};
+use crate::pool::Pool;
+use crate::spec::{ChainSpec, FilterSpec, Purpose};
+use event::limits::OUTPUTS_MAX;
+use event::{Event, Verdict};
+use std::cell::RefCell;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+/// Runs chains on one guest thread and keeps that thread's instances. It may hold several
+/// questions at once, so that a slow filter does not hold up the others of its thread.
+pub struct Runner {
+    engine: FilterEngine,
+    pool: RefCell<Pool>,
+}
+
+/// What a chain says of the events that it was asked about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChainAnswer {
+    /// One for each event, in their order. An output carries its source event's id.
+    pub verdicts: Vec<Verdict>,
+    /// What it took, also where it failed. The unit of fair sharing.
+    pub fuel: u64,
+    pub logs: Vec<LogLine>,
+    pub metrics: Vec<Metric>,
+    /// Each failure that the error policy was asked about.
+    pub faults: Vec<FaultNote>,
+}
+
+/// What a dry run of one filter with one event gave.
+pub type Trial = ChainAnswer;
+
+impl Runner {
+    pub fn new(engine: FilterEngine) -> Runner {
+        Runner { engine, pool: RefCell::default() }
+    }
+
+    /// Asks a chain about events, as many as you like: they are cut into batches here, and the
+    /// answer does not depend on how, as long as no filter runs into its limit of fuel. Blocks
+    /// until it is done.
+    pub fn run(&self, chain: &ChainSpec, events: &[Arc<Event>], purpose: Purpose) -> ChainAnswer {
+        let mut answer = pin!(self.run_sliced(chain, events, purpose));
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(answer) = answer.as_mut().poll(&mut context) {
+                return answer;
+            }
+        }
+    }
+
+    /// Like `run`, but gives way after each ten million units of fuel (about 2 ms): the future is
+    /// pending then, and has woken its waker already. It is polled on the runner's own thread.
+    /// Dropping it ends the guest.
+    pub async fn run_sliced(
+        &self,
+        chain: &ChainSpec,
+        events: &[Arc<Event>],
+        purpose: Purpose,
+    ) -> ChainAnswer {
+        let mut findings = Findings::default();
+        let mut standings: Vec<Standing> =
+            events.iter().map(|event| Standing::Going(vec![event.clone()])).collect();
+        for filter in &chain.filters {
+            self.stage(filter, &mut standings, purpose, &mut findings).await;
+        }
+        let verdicts = standings.into_iter().zip(events).map(|(standing, event)| match standing {
+            Standing::Going(outputs) if is_untouched(&outputs, event) => Verdict::Pass,
+            Standing::Going(outputs) => Verdict::Emit(outputs),
+            Standing::Ended(verdict) => verdict,
+        });
+        let verdicts = verdicts.collect();
+        let Findings { fuel, logs, metrics, faults } = findings;
+        ChainAnswer { verdicts, fuel, logs, metrics, faults }
+    }
+
+    /// Starts one filter afresh and asks it about one event, as is done when it is uploaded. A
+    /// filter that does not start, or fails at the event, says so in `faults`.
+    pub fn try_out(&self, filter: Arc<FilterSpec>, event: Arc<Event>) -> Trial {
+        let fresh = Runner::new(self.engine.clone());
+        fresh.run(&ChainSpec { filters: vec![filter] }, &[event], Purpose::DryRun)
+    }
+
+    /// Instances that wait for their filter's next batch.
+    pub fn idle_instances(&self) -> usize {
+        self.pool.borrow().idle()
+    }
+
+    /// Asks one filter about all that is still going, and takes each source event on.
+    async fn stage(
+        &self,
+        filter: &FilterSpec,
+        standings: &mut [Standing],
+        purpose: Purpose,
+        findings: &mut Findings,
+    ) {
+        let mut inputs = Vec::new();
+        for (source, standing) in standings.iter().enumerate() {
+            if let Standing::Going(events) = standing {
+                let numbered = events.iter().cloned().zip(0..);
+                inputs.extend(numbered.map(|(event, k)| Input { event, k, source }));
+            }
+        }
+        let engine = self.engine.wasmtime();
+        let verdicts = settle(engine, &self.pool, filter, &inputs, purpose, findings).await;
+        let mut answers = inputs.into_iter().zip(verdicts).peekable();
+        while let Some((input, verdict)) = answers.next() {
+            let mut next = Standing::Going(Vec::new()).joined(input.event, verdict);
+            while let Some((other, verdict)) = answers.next_if(|(i, _)| i.source == input.source) {
+                next = next.joined(other.event, verdict);
+            }
+            standings[input.source] = next.bounded();
+        }
+    }
+}
+
+/// How far an event has come in its chain.
+enum Standing {
+    /// What goes into the next filter.
+    Going(Vec<Arc<Event>>),
+    Ended(Verdict),
+}
+
+impl Standing {
+    /// Adds what was said of the next of an event's outputs. An event ends as a whole: what would
+    /// end it later (a stop, then a retry, then a rejection of any one output) outweighs the rest.
+    fn joined(self, event: Arc<Event>, verdict: Verdict) -> Standing {
+        let mut outputs = match self {
+            Standing::Going(outputs) => outputs,
+            Standing::Ended(before) if severity(&verdict) > severity(&before) => {
+                return Standing::Ended(verdict);
+            }
+            ended => return ended,
+        };
+        match verdict {
+            Verdict::Drop => {}
+            Verdict::Pass => outputs.push(event),
+            Verdict::Emit(more) => outputs.extend(more),
+            ending => return Standing::Ended(ending),
+        }
+        Standing::Going(outputs)
+    }
+
+    fn bounded(self) -> Standing {
+        match self {
+            Standing::Going(outputs) if outputs.is_empty() => Standing::Ended(Verdict::Drop),
+            Standing::Going(outputs) if outputs.len() > OUTPUTS_MAX => {
+                let reason = format!("the chain made {} outputs of one event", outputs.len());
+                Standing::Ended(Verdict::Reject { reason: reason.into() })
+            }
+            standing => standing,
+        }
+    }
+}
+
+fn severity(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Drop | Verdict::Pass | Verdict::Emit(_) => 0,
+        Verdict::Reject { .. } => 1,
+        Verdict::Retry { .. } => 2,
+        Verdict::Stop { .. } => 3,
+    }
+}
+
+fn is_untouched(outputs: &[Arc<Event>], event: &Arc<Event>) -> bool {
+    matches!(outputs, [only] if Arc::ptr_eq(only, event))
+}

@@ -1,0 +1,35 @@
+//! Owns: WebAssembly filters: verify, compile, pool, run, limit, and blame guests.
+//! Imports: event; wasmtime and wasmparser, which no other room may.
+//! Never: network, files, a clock, randomness that an event does not seed, a thread, a lock.
+//!
+//! The road of a module: [`FilterEngine::verify`] reads it without running it,
+//! [`FilterEngine::admit`] compiles it (or finds it in a [`CompileCache`]), [`FilterSpec`] joins it
+//! with a tenant, a configuration and limits, and a [`Runner`], one for each guest thread, runs
+//! chains of such filters over events.
+
+mod batch;
+mod blame;
+mod chain;
+mod compile;
+mod contract;
+mod engine;
+mod fault;
+mod host;
+mod imports;
+mod instance;
+mod limits;
+mod outputs;
+mod pool;
+mod result;
+mod spec;
+mod verify;
+
+pub use chain::{ChainAnswer, Runner, Trial};
+pub use compile::{Compile, CompileCache, CompileFailure, InProcess, NoCache, SealKey};
+pub use engine::{AdmitFailure, FilterEngine, FilterModule};
+pub use fault::{FaultKind, FaultNote};
+pub use host::{LogLine, Metric};
+pub use limits::{FilterLimits, ModuleLimits};
+pub use result::{Broken, Row, read_rows};
+pub use spec::{ChainSpec, ErrorPolicy, FilterSpec, Purpose, SpecFailure};
+pub use verify::{Form, ModuleReport, Refusal};

@@ -1,0 +1,248 @@
+use event::limits::{
+    BODY_BYTES_MAX, EVENT_TYPE_BYTES_MAX, HEADERS_BYTES_MAX, HEADERS_MAX, KEY_BYTES_MAX,
+    OUTPUTS_MAX, REASON_BYTES_MAX,
+};
+
+/// A rule of the contract that a guest broke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The input whose row broke it, where it was a row.
+    pub at: Option<usize>,
+    pub rule: String,
+}
+
+/// What a guest says of one input, as it lies in its memory. What is `None` is inherited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row<'a> {
+    Drop,
+    Pass,
+    Emit {
+        key: Option<&'a str>,
+        event_type: Option<&'a str>,
+        headers: Option<Vec<(&'a str, &'a [u8])>>,
+        body: Option<&'a [u8]>,
+    },
+    Reject(&'a [u8]),
+    Retry {
+        delay_ms: u32,
+        reason: &'a [u8],
+    },
+}
+
+const RESULT_BYTES: u64 = 32;
+const OUT_BYTES_MIN: u32 = 64;
+const MASK_KEY: u8 = 1;
+const MASK_TYPE: u8 = 2;
+const MASK_HEADERS: u8 = 4;
+const MASK_BODY: u8 = 8;
+const ROUTE_ALL: u16 = 0xffff;
+
+/// Reads a result block at `ptr` in a guest's memory, for a batch of `count` inputs, into rows of
+/// (input, what is said of it), in the order of the inputs. Trusts nothing: for any memory and
+/// any arguments it gives rows that keep every rule, or the rule that was broken.
+pub fn read_rows(
+    memory: &[u8],
+    ptr: u32,
+    len: u32,
+    count: usize,
+) -> Result<Vec<(usize, Row<'_>)>, Broken> {
+    let block = slice(memory, ptr, len).ok_or_else(|| broken("the result lies outside memory"))?;
+    match block.get(..4) {
+        Some(b"FBR1") => full(memory, block, count),
+        Some(b"FBV1") => compact(block, count),
+        _ => Err(broken("the result begins with neither FBR1 nor FBV1")),
+    }
+}
+
+fn broken(rule: impl Into<String>) -> Broken {
+    Broken { at: None, rule: rule.into() }
+}
+
+fn slice(memory: &[u8], ptr: u32, len: u32) -> Option<&[u8]> {
+    let end = u64::from(ptr) + u64::from(len);
+    if len == 0 {
+        return Some(&[]);
+    }
+    memory.get(usize::try_from(ptr).ok()?..usize::try_from(end).ok()?)
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn compact(block: &[u8], count: usize) -> Result<Vec<(usize, Row<'_>)>, Broken> {
+    if block.len() < 8 {
+        return Err(broken("the result is shorter than its header"));
+    }
+    let said = word(block, 4) as usize;
+    if said > count {
+        return Err(broken(format!("the result has {said} verdicts for {count} events")));
+    }
+    let verdicts =
+        block.get(8..8 + said).ok_or_else(|| broken("the result is shorter than its verdicts"))?;
+    let row = |(at, verdict): (usize, &u8)| match verdict {
+        0 => Ok((at, Row::Drop)),
+        1 => Ok((at, Row::Pass)),
+        3 => Ok((at, Row::Reject(b"rejected by the filter"))),
+        other => {
+            Err(Broken { at: Some(at), rule: format!("the compact form has no verdict {other}") })
+        }
+    };
+    verdicts.iter().enumerate().map(row).collect()
+}
+
+fn full<'a>(memory: &'a [u8], block: &[u8], count: usize) -> Result<Vec<(usize, Row<'a>)>, Broken> {
+    if (block.len() as u64) < RESULT_BYTES {
+        return Err(broken("the result is shorter than its header"));
+    }
+    let (said, outs, stride) = (word(block, 4), word(block, 8), word(block, 12));
+    if stride < OUT_BYTES_MIN || stride % 4 != 0 {
+        return Err(broken(format!("the stride of the result is {stride}")));
+    }
+    if u64::from(said) > (count * OUTPUTS_MAX) as u64 {
+        return Err(broken(format!("the result has {said} rows for {count} events")));
+    }
+    let bytes = u32::try_from(u64::from(said) * u64::from(stride))
+        .ok()
+        .and_then(|len| slice(memory, outs, len))
+        .ok_or_else(|| broken("the rows lie outside memory"))?;
+    let mut rows: Vec<(usize, Row<'a>)> = Vec::with_capacity(said as usize);
+    let mut emitted = 0;
+    for out in bytes.chunks_exact(stride as usize) {
+        let source = word(out, 0) as usize;
+        if source >= count {
+            return Err(broken(format!("a row is for event {source} of {count}")));
+        }
+        let at_source = |rule: String| Broken { at: Some(source), rule };
+        let row = read_row(memory, out).map_err(at_source)?;
+        let is_emit = matches!(row, Row::Emit { .. });
+        emitted = match rows.last() {
+            Some((last, _)) if source < *last => {
+                return Err(at_source("the rows are not in the order of the events".into()));
+            }
+            Some((last, before)) if source == *last => {
+                if !is_emit || !matches!(before, Row::Emit { .. }) {
+                    let rule = "a verdict other than EMIT must be the only row of its event";
+                    return Err(at_source(rule.into()));
+                }
+                emitted + 1
+            }
+            _ => 1,
+        };
+        if emitted > OUTPUTS_MAX {
+            return Err(at_source(format!("more than {OUTPUTS_MAX} outputs of one event")));
+        }
+        rows.push((source, row));
+    }
+    Ok(rows)
+}
+
+fn read_row<'a>(memory: &'a [u8], out: &[u8]) -> Result<Row<'a>, String> {
+    let (verdict, mask) = (out[4], out[5]);
+    let route = u16::from_le_bytes([out[6], out[7]]);
+    if verdict != 2 && (mask != 0 || route != 0) {
+        return Err("only EMIT may have a mask or a route".into());
+    }
+    match verdict {
+        0 => Ok(Row::Drop),
+        1 => Ok(Row::Pass),
+        2 => read_emit(memory, out, mask, route),
+        3 => Ok(Row::Reject(reason(memory, out)?)),
+        4 => Ok(Row::Retry { delay_ms: word(out, 8), reason: reason(memory, out)? }),
+        other => Err(format!("there is no verdict {other}")),
+    }
+}
+
+fn field<'a>(memory: &'a [u8], out: &[u8], at: usize, name: &str) -> Result<&'a [u8], String> {
+    slice(memory, word(out, at), word(out, at + 4)).ok_or(format!("the {name} lies outside memory"))
+}
+
+fn reason<'a>(memory: &'a [u8], out: &[u8]) -> Result<&'a [u8], String> {
+    let reason = field(memory, out, 48, "reason")?;
+    Ok(&reason[..reason.len().min(REASON_BYTES_MAX)])
+}
+
+fn read_emit<'a>(memory: &'a [u8], out: &[u8], mask: u8, route: u16) -> Result<Row<'a>, String> {
+    if mask & !(MASK_KEY | MASK_TYPE | MASK_HEADERS | MASK_BODY) != 0 {
+        return Err(format!("there is no mask {mask:#x}"));
+    }
+    if route != 0 && route != ROUTE_ALL {
+        return Err(format!("there is no route {route}: a chain declares no outputs"));
+    }
+    let replaced = |bit: u8, at: usize, name: &str| {
+        (mask & bit != 0).then(|| field(memory, out, at, name)).transpose()
+    };
+    let key = replaced(MASK_KEY, 16, "key")?;
+    let event_type = replaced(MASK_TYPE, 24, "type")?;
+    let headers = replaced(MASK_HEADERS, 32, "headers")?;
+    let body = replaced(MASK_BODY, 40, "body")?;
+    if body.is_some_and(|body| body.len() > BODY_BYTES_MAX) {
+        return Err(format!("the body has more than {BODY_BYTES_MAX} bytes"));
+    }
+    Ok(Row::Emit {
+        key: key.map(|key| text(key, KEY_BYTES_MAX, "key")).transpose()?,
+        event_type: event_type.map(read_type).transpose()?,
+        headers: headers.map(read_headers).transpose()?,
+        body,
+    })
+}
+
+fn text<'a>(bytes: &'a [u8], bytes_max: usize, name: &str) -> Result<&'a str, String> {
+    if bytes.len() > bytes_max {
+        return Err(format!("the {name} has more than {bytes_max} bytes"));
+    }
+    std::str::from_utf8(bytes).map_err(|_| format!("the {name} is not UTF-8"))
+}
+
+fn read_type(bytes: &[u8]) -> Result<&str, String> {
+    let event_type = text(bytes, EVENT_TYPE_BYTES_MAX, "type")?;
+    if event_type.is_empty() || event_type.chars().any(|c| c.is_control() || c == ' ') {
+        return Err("the type is empty or has spaces or control characters".into());
+    }
+    Ok(event_type)
+}
+
+/// `u32 count`, then each `{u16 name_len, u16 0, u32 value_len, name, value}` from a multiple of 4.
+fn read_headers(block: &[u8]) -> Result<Vec<(&str, &[u8])>, String> {
+    let short = || "the headers are shorter than they say".to_string();
+    if block.is_empty() {
+        return Ok(Vec::new());
+    }
+    let count = word(block.get(..4).ok_or_else(short)?, 0) as usize;
+    if count > HEADERS_MAX {
+        return Err(format!("more than {HEADERS_MAX} headers"));
+    }
+    let mut headers = Vec::with_capacity(count);
+    let mut at = 4usize;
+    let mut total = 0usize;
+    for _ in 0..count {
+        let lens = block.get(at..at + 8).ok_or_else(short)?;
+        let name_len = usize::from(u16::from_le_bytes([lens[0], lens[1]]));
+        let value_len = word(lens, 4) as usize;
+        total = total.saturating_add(name_len).saturating_add(value_len);
+        if total > HEADERS_BYTES_MAX {
+            return Err(format!("more than {HEADERS_BYTES_MAX} bytes of headers"));
+        }
+        let name = block.get(at + 8..at + 8 + name_len).ok_or_else(short)?;
+        let value_at = at + 8 + name_len;
+        let value = block.get(value_at..value_at + value_len).ok_or_else(short)?;
+        headers.push((header_name(name)?, header_value(value)?));
+        at = (value_at + value_len).next_multiple_of(4);
+    }
+    Ok(headers)
+}
+
+fn header_name(name: &[u8]) -> Result<&str, String> {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    if name.is_empty() || !name.iter().all(is_token) {
+        return Err("a header's name is not one".into());
+    }
+    Ok(std::str::from_utf8(name).expect("a token is ASCII"))
+}
+
+fn header_value(value: &[u8]) -> Result<&[u8], String> {
+    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        return Err("a header's value has CR, LF or NUL".into());
+    }
+    Ok(value)
+}
