@@ -97,19 +97,25 @@ fn attempt_row() -> impl Strategy<Value = AttemptRow> {
     )
 }
 
+fn rule() -> impl Strategy<Value = (Offset, Option<u64>)> {
+    (offset(), proptest::option::of(any::<u64>()))
+}
+
 fn retry() -> impl Strategy<Value = (RetryKey, RetryRow)> {
     let due = prop_oneof![Just(Due::Parked), time().prop_map(Due::At)];
-    (due, delivery(), any::<u32>(), stage(), any::<u32>(), time()).prop_map(
-        |(due, delivery, attempts, stage, outputs, since)| {
-            (RetryKey { due, delivery }, RetryRow { attempts, stage, outputs, since })
+    (due, delivery(), any::<u32>(), stage(), any::<u32>(), time(), rule()).prop_map(
+        |(due, delivery, attempts, stage, outputs, since, (ruled_by, key_hash))| {
+            let row = RetryRow { attempts, stage, outputs, since, ruled_by, key_hash };
+            (RetryKey { due, delivery }, row)
         },
     )
 }
 
 fn dead() -> impl Strategy<Value = (DeliveryId, DeadRow)> {
-    (delivery(), text(), time(), any::<u32>(), stage(), any::<u32>()).prop_map(
-        |(delivery, reason, at, attempts, stage, outputs)| {
-            (delivery, DeadRow { reason: reason.into(), at, attempts, stage, outputs })
+    (delivery(), text(), time(), any::<u32>(), stage(), any::<u32>(), rule()).prop_map(
+        |(delivery, reason, at, attempts, stage, outputs, (ruled_by, key_hash))| {
+            let reason = reason.into();
+            (delivery, DeadRow { reason, at, attempts, stage, outputs, ruled_by, key_hash })
         },
     )
 }

@@ -25,6 +25,23 @@ pub(super) fn take_stage(reader: &mut Reader<'_>) -> Result<Stage, BadRecord> {
     }
 }
 
+/// What a delivery in trouble or dead remembers of how it was matched.
+fn put_rule(out: &mut Vec<u8>, ruled_by: Offset, key_hash: Option<u64>) {
+    put_varint(out, ruled_by.0);
+    out.push(u8::from(key_hash.is_some()));
+    key_hash.iter().for_each(|hash| out.extend_from_slice(&hash.to_le_bytes()));
+}
+
+fn take_rule(reader: &mut Reader<'_>) -> Result<(Offset, Option<u64>), BadRecord> {
+    let ruled_by = Offset(reader.varint()?);
+    let key_hash = match reader.byte()? {
+        0 => None,
+        1 => Some(u64::from_le_bytes(reader.array()?)),
+        _ => return Err(BadRecord("the key is neither there nor not")),
+    };
+    Ok((ruled_by, key_hash))
+}
+
 pub fn encode_duplicate(row: &DuplicateRow) -> (Vec<u8>, Vec<u8>) {
     let key = duplicate_key(&row.tenant, &row.source, &row.key);
     let mut value = Value::new(Kind::Duplicate);
@@ -52,6 +69,7 @@ pub fn encode_retry(retry: RetryKey, row: &RetryRow) -> Vec<u8> {
     value.content.push(stage_code(row.stage));
     put_varint(&mut value.content, u64::from(row.outputs));
     put_varint(&mut value.content, row.since.nanos());
+    put_rule(&mut value.content, row.ruled_by, row.key_hash);
     value.seal(&retry_key(retry))
 }
 
@@ -61,11 +79,12 @@ pub fn decode_retry(key: &[u8], value: &[u8]) -> Result<(RetryKey, RetryRow), Ba
     let stage = take_stage(&mut reader)?;
     let outputs = reader.varint_u32()?;
     let since = Time::from_nanos(reader.varint()?);
+    let (ruled_by, key_hash) = take_rule(&mut reader)?;
     reader.end()?;
     let mut name = Reader::new(key);
     let retry = take_retry(&mut name)?;
     name.end()?;
-    Ok((retry, RetryRow { attempts, stage, outputs, since }))
+    Ok((retry, RetryRow { attempts, stage, outputs, since, ruled_by, key_hash }))
 }
 
 pub fn encode_dead(delivery: DeliveryId, row: &DeadRow) -> Vec<u8> {
@@ -75,6 +94,7 @@ pub fn encode_dead(delivery: DeliveryId, row: &DeadRow) -> Vec<u8> {
     put_varint(&mut value.content, u64::from(row.attempts));
     value.content.push(stage_code(row.stage));
     put_varint(&mut value.content, u64::from(row.outputs));
+    put_rule(&mut value.content, row.ruled_by, row.key_hash);
     value.seal(&delivery_key(delivery))
 }
 
@@ -85,11 +105,12 @@ pub fn decode_dead(key: &[u8], value: &[u8]) -> Result<(DeliveryId, DeadRow), Ba
     let attempts = reader.varint_u32()?;
     let stage = take_stage(&mut reader)?;
     let outputs = reader.varint_u32()?;
+    let (ruled_by, key_hash) = take_rule(&mut reader)?;
     reader.end()?;
     let mut name = Reader::new(key);
     let delivery = take_delivery(&mut name)?;
     name.end()?;
-    Ok((delivery, DeadRow { reason, at, attempts, stage, outputs }))
+    Ok((delivery, DeadRow { reason, at, attempts, stage, outputs, ruled_by, key_hash }))
 }
 
 pub fn encode_lane(lane: LaneId, row: &LaneRow) -> Vec<u8> {
