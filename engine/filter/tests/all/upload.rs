@@ -1,1 +1,216 @@
+//! What is refused at upload, and in which words; and the compile cache.
+
 use crate::kit::*;
+use event::Verdict;
+use filter::{
+    AdmitFailure, Compile, CompileCache, CompileFailure, Form, InProcess, ModuleLimits, SealKey,
+};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+fn refused(wat: &str) -> String {
+    refusal(&wat::parse_str(wat).unwrap())
+}
+
+const REST: &str = r#"(memory (export "memory") 2)
+  (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
+  (func (export "forebay_process_v1") (param i32 i32) (result i64) (i64.const 0))"#;
+
+fn with(head: &str) -> String {
+    format!("(module {head} {REST})")
+}
+
+#[test]
+fn w7_every_feature_that_is_off_is_refused_by_name() {
+    for (wat, name) in [
+        (include_str!("../hostile/w7-threads.wat"), "threads"),
+        (include_str!("../hostile/w7-shared-memory.wat"), "threads"),
+        (include_str!("../hostile/w7-tail-calls.wat"), "tail calls"),
+        (include_str!("../hostile/w7-relaxed-simd.wat"), "relaxed SIMD"),
+        (include_str!("../hostile/w7-reference-types.wat"), "reference types"),
+        (include_str!("../hostile/w7-exceptions.wat"), "exceptions"),
+        (include_str!("../hostile/w7-gc.wat"), "garbage collection"),
+        (include_str!("../hostile/w7-wide-arithmetic.wat"), "wide arithmetic"),
+        (include_str!("../hostile/w7-multi-memory.wat"), "multiple memories"),
+        (include_str!("../hostile/w7-memory64.wat"), "64-bit memory"),
+    ] {
+        let text = refused(wat);
+        assert!(text.starts_with("the module uses ") && text.contains(name), "{name}: {text}");
+    }
+}
+
+#[test]
+fn w7_what_is_no_core_module_is_refused_by_kind() {
+    assert!(refusal(b"\0asm\x0d\0\x01\0").contains("this is a component"));
+    assert!(refusal(b"\x7fELF\x02\x01").contains("precompiled"));
+    assert!(refusal(b"(module)").contains("not WebAssembly"));
+    assert!(refusal(b"").contains("not WebAssembly"));
+    assert!(refusal(b"\0asm\x01\0\0\0\x01\xff").contains("not a valid module"));
+    assert!(refusal(&vec![0; (8 << 20) + 1]).contains("the limit is 8388608"));
+}
+
+#[test]
+fn w7_imports_are_refused_by_name_and_signature() {
+    for (head, text) in [
+        (r#"(import "env" "fetch" (func))"#, "unknown import env.fetch; only forebay_v1"),
+        (
+            r#"(import "forebay_v1" "http" (func))"#,
+            "unknown import forebay_v1.http; forebay_v1 has",
+        ),
+        (r#"(import "wbg" "x" (func))"#, "build without wasm-bindgen"),
+        (r#"(import "wasi:io/poll@0.2.0" "poll" (func))"#, "not a component"),
+        (r#"(import "env" "memory" (memory 1))"#, "the import env.memory is a memory"),
+        (r#"(import "env" "t" (global i32))"#, "the import env.t is not a function"),
+        (
+            r#"(import "forebay_v1" "log" (func (param i32 i64)))"#,
+            "the import forebay_v1.log is declared as (i32, i64) -> nothing, but it is \
+             (i32, i32, i32) -> i32",
+        ),
+    ] {
+        let refusal = refused(&with(head).replace(
+            r#"(memory (export "memory") 2)"#,
+            if head.contains("(memory 1)") {
+                r#"(export "memory" (memory 0))"#
+            } else {
+                r#"(memory (export "memory") 2)"#
+            },
+        ));
+        assert!(refusal.contains(text), "{refusal}");
+    }
+}
+
+#[test]
+fn w5_exports_are_asked_for_by_name_and_signature() {
+    let buffer = r#"(func (export "forebay_buffer") (param i32) (result i32) (i32.const 16))"#;
+    let memory = r#"(memory (export "memory") 1)"#;
+    for (wat, text) in [
+        ("(module)".to_string(), "does not export memory"),
+        (format!("(module {memory})"), "does not export forebay_buffer ((i32) -> i32)"),
+        (format!("(module {memory} {buffer})"), "neither forebay_process_v1 nor forebay_filter_v1"),
+        (
+            format!(r#"(module {memory} {buffer} (func (export "forebay_process_v2")))"#),
+            "forebay_process_v2 is of a contract that this version does not know",
+        ),
+        (
+            format!(
+                r#"(module {memory} {buffer} (func (export "forebay_filter_v1") (param i32)))"#
+            ),
+            "the export forebay_filter_v1 is (i32) -> nothing, it must be (i32, i32) -> i32",
+        ),
+    ] {
+        assert!(refused(&wat).contains(text), "{}", refused(&wat));
+    }
+}
+
+#[test]
+fn w2_declared_sizes_are_bounded() {
+    let memory = |size: &str| with("").replace("\"memory\") 2", &format!("\"memory\") {size}"));
+    assert!(refused(&memory("1 16385")).contains("maximum of 1024 MiB, the limit is 1024 MiB"));
+    assert!(refused(&memory("65536")).contains("starts with 4096 MiB"));
+    assert!(refused(&memory("513")).contains("starts with 32 MiB of memory, the limit is 32 MiB"));
+    assert!(refused(&with("(table 100001 funcref)")).contains("elements in a table"));
+    let tables = "(table 1 funcref)".repeat(1000);
+    assert!(refused(&with(&tables)).contains("1000 tables, the limit is 1"));
+    admit(&memory("1 16384"));
+}
+
+#[test]
+fn a_module_says_what_it_is() {
+    let manifest = r#"(@custom "forebay.manifest" "{\"name\":\"x\"}")"#;
+    let module =
+        admit(&with(&format!(r#"(import "forebay_v1" "now_ns" (func (result i64))) {manifest}"#)));
+    let report = module.report();
+    assert_eq!((report.form, report.memory_bytes), (Form::Batch, 128 << 10));
+    assert_eq!(report.imports, ["forebay_v1.now_ns"]);
+    assert_eq!(report.manifest.as_deref(), Some("{\"name\":\"x\"}"));
+    assert_eq!(admit(SINGLE).report().form, Form::Single);
+}
+
+#[test]
+fn what_common_compilers_emit_is_taken() {
+    let go = ["args_get", "args_sizes_get", "environ_get", "environ_sizes_get"]
+        .map(|name| {
+            format!(
+                r#"(import "wasi_snapshot_preview1" "{name}" (func (param i32 i32) (result i32)))"#
+            )
+        })
+        .concat();
+    let head = go
+        + r#"(import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+             (type $t (func)) (table 1 funcref) (elem (i32.const 0) func $f)
+             (func $f (call_indirect (type $t) (i32.const 0)))
+             (func (export "_initialize"))
+             (func (result v128) (i8x16.add (v128.const i64x2 0 0) (v128.const i64x2 1 1)))
+             (func (param f32) (result i32) (i32.trunc_sat_f32_s (i32.extend8_s (i32.const 1)) drop (local.get 0)))
+             (func (result i32 i32) (i32.const 1) (i32.const 2))"#;
+    assert_eq!(ask(&only(&with(&head)), &events(&[b"x"])).verdicts, [Verdict::Pass]);
+}
+
+#[derive(Default)]
+struct Shelf {
+    entries: RefCell<BTreeMap<[u8; 32], Vec<u8>>>,
+}
+
+impl CompileCache for Shelf {
+    fn load(&self, name: &[u8; 32]) -> Option<Vec<u8>> {
+        self.entries.borrow().get(name).cloned()
+    }
+
+    fn keep(&self, name: &[u8; 32], sealed: &[u8]) {
+        self.entries.borrow_mut().insert(*name, sealed.to_vec());
+    }
+}
+
+struct Counting(Cell<u32>);
+
+impl Compile for Counting {
+    fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>, CompileFailure> {
+        self.0.set(self.0.get() + 1);
+        InProcess(engine()).compile(wasm)
+    }
+}
+
+#[test]
+fn w11_only_what_we_sealed_is_loaded_from_the_cache() {
+    let (shelf, compiler) = (Shelf::default(), Counting(Cell::new(0)));
+    let wasm = wat::parse_str(BY_BODY).unwrap();
+    let admit = |key: u8, wasm: &[u8]| {
+        let limits = ModuleLimits::default();
+        engine().admit(wasm, &limits, &compiler, &shelf, &SealKey::new([key; 32])).map(drop)
+    };
+    admit(1, &wasm).unwrap();
+    admit(1, &wasm).unwrap();
+    assert_eq!(compiler.0.get(), 1, "the second time it came from the cache");
+    let good = shelf.entries.borrow().values().next().unwrap().clone();
+    for at in [0, 31, 32, 33, good.len() / 2, good.len() - 1] {
+        let mut edited = good.clone();
+        edited[at] ^= 1;
+        *shelf.entries.borrow_mut().values_mut().next().unwrap() = edited;
+        let before = compiler.0.get();
+        admit(1, &wasm).unwrap();
+        assert_eq!(compiler.0.get(), before + 1, "byte {at} was edited");
+        assert_eq!(*shelf.entries.borrow().values().next().unwrap(), good, "and made good");
+    }
+    for foreign in [vec![], good[..20].to_vec(), good[32..].to_vec()] {
+        *shelf.entries.borrow_mut().values_mut().next().unwrap() = foreign;
+        admit(1, &wasm).unwrap();
+    }
+    let before = compiler.0.get();
+    admit(2, &wasm).unwrap();
+    assert_eq!(compiler.0.get(), before + 1, "sealed with another key");
+    // One module's entry under another's name.
+    let single = wat::parse_str(SINGLE).unwrap();
+    admit(2, &single).unwrap();
+    let mine = shelf.entries.borrow().values().next().unwrap().clone();
+    shelf.entries.borrow_mut().values_mut().for_each(|entry| *entry = mine.clone());
+    let before = compiler.0.get();
+    admit(2, &wasm).unwrap();
+    admit(2, &single).unwrap();
+    assert_eq!(compiler.0.get(), before + 1);
+}
+
+#[test]
+fn w11_a_precompiled_module_is_not_an_upload() {
+    let code = InProcess(engine()).compile(&wat::parse_str(BY_BODY).unwrap()).unwrap();
+    assert!(matches!(admit_bytes(&code), Err(AdmitFailure::Refused(_))));
+}
