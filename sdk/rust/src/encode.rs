@@ -222,7 +222,7 @@ mod tests {
     fn a_block_of_headers_reads_back() {
         let block = header_block(&[("content-type", &b"text/plain"[..]), ("x", b""), ("y", b"1")]);
         assert_eq!(block.len() % 4, 0);
-        let read: Vec<_> = crate::Headers::new(&block).collect();
+        let read: Vec<_> = crate::Headers::read(&block).collect();
         let want = [("content-type", &b"text/plain"[..]), ("x", b""), ("y", b"1")];
         assert_eq!(read, want);
     }

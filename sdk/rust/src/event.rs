@@ -34,7 +34,7 @@ impl<'a> Event<'a> {
     }
 
     pub fn headers(self) -> Headers<'a> {
-        Headers::new(self.field(32))
+        Headers::read(self.field(32))
     }
 
     /// The first value of a header, when it is text; `name` in lower case.

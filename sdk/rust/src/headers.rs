@@ -9,7 +9,8 @@ pub struct Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
-    pub(crate) fn new(block: &'a [u8]) -> Headers<'a> {
+    /// Reads the contract's form of headers.
+    pub fn read(block: &'a [u8]) -> Headers<'a> {
         match block.split_first_chunk() {
             Some((count, bytes)) => Headers { left: u32::from_le_bytes(*count), bytes },
             None => Headers { left: 0, bytes: &[] },
