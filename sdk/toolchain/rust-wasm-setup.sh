@@ -35,8 +35,8 @@ fi
 if [ ! -x /usr/bin/cargo ] || [ ! -d /usr/lib/rustlib/src/rust/library ] ||
    ! command -v wasm-ld-22 >/dev/null 2>&1; then
   command -v apt-get >/dev/null 2>&1 || {
-    echo "rust-wasm-setup: no $TARGET here. Run: rustup target add $TARGET" >&2
-    echo "  (the other way needs Debian's packages $PACKAGES)" >&2
+    echo "rust-wasm-setup: this way needs Debian and its packages $PACKAGES." >&2
+    echo "  To build filters of your own elsewhere: rustup target add $TARGET" >&2
     exit 1
   }
   apt-get update -qq

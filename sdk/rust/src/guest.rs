@@ -3,10 +3,10 @@
 /// How loud a line is. The host keeps what its own level lets through, up to a cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    Error = 0,
-    Warn = 1,
-    Info = 2,
-    Debug = 3,
+    Debug = 0,
+    Info = 1,
+    Warn = 2,
+    Error = 3,
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -18,6 +18,8 @@ unsafe extern "C" {
     fn host_fail(ptr: *const u8, len: usize) -> i32;
     #[link_name = "random"]
     fn host_random() -> i64;
+    #[link_name = "metric"]
+    fn host_metric(ptr: *const u8, len: usize, kind: i32, value: f64) -> i32;
 }
 
 /// One line to the operator's log; to stderr in a native test.
@@ -41,6 +43,26 @@ pub fn random() -> i64 {
     }
     #[cfg(not(target_arch = "wasm32"))]
     4
+}
+
+/// Adds to a counter of the filter's own.
+pub fn count(name: &str, by: f64) {
+    metric(name, 0, by);
+}
+
+/// Sets a gauge of the filter's own.
+pub fn gauge(name: &str, value: f64) {
+    metric(name, 1, value);
+}
+
+fn metric(name: &str, kind: i32, value: f64) {
+    #[cfg(target_arch = "wasm32")]
+    // SAFETY: the host reads `name` during the call and keeps nothing of it.
+    unsafe {
+        host_metric(name.as_ptr(), name.len(), kind, value);
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    eprintln!("{name} {} {value}", if kind == 0 { "+" } else { "=" });
 }
 
 /// Says why the call is about to fail.

@@ -37,7 +37,7 @@ pub use config::Config;
 #[cfg(feature = "json")]
 pub use config::json;
 pub use event::Event;
-pub use guest::{Level, log, random};
+pub use guest::{Level, count, gauge, log, random};
 pub use headers::Headers;
 pub use output::{Header, Output};
 pub use sample::Sample;
@@ -88,3 +88,8 @@ macro_rules! filter {
         }
     };
 }
+
+/// The examples of the README, run as tests.
+#[cfg(all(doctest, feature = "json"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -43,7 +43,8 @@ impl<'a> Output<'a> {
         self
     }
 
-    /// Sets one header and keeps the others; `name` in lower case.
+    /// Sets one header and keeps the others; `name` in lower case. The host refuses names that
+    /// belong to the delivery: `webhook-*`, `host`, `content-length`, `transfer-encoding`.
     #[must_use]
     pub fn header(mut self, name: &'a str, value: impl Into<Cow<'a, [u8]>>) -> Output<'a> {
         let event = self.event;
@@ -80,15 +81,6 @@ impl PartialEq for Output<'_> {
 
 impl Eq for Output<'_> {}
 
-/// The event's headers but for those that the host alone sets and refuses from a filter.
 fn inherited(event: Event<'_>) -> Vec<Header<'_>> {
-    let is_hosts = |name: &str| {
-        name.starts_with("webhook-")
-            || matches!(name, "host" | "content-length" | "transfer-encoding")
-    };
-    event
-        .headers()
-        .filter(|(name, _)| !is_hosts(name))
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect()
+    event.headers().map(|(name, value)| (name.into(), value.into())).collect()
 }

@@ -47,12 +47,12 @@ fn a_header_that_is_no_text_is_bytes_only() {
 }
 
 #[test]
-fn setting_a_header_keeps_the_others_but_not_the_hosts() {
+fn setting_a_header_keeps_the_others() {
     let sample = push();
     let output =
         Output::of(sample.event()).header("x-github-event", &b"ping"[..]).without_header("x-raw");
     let names: Vec<_> = output.headers.iter().flatten().map(|(n, _)| n.to_string()).collect();
-    assert_eq!(names, ["ce-source", "x-github-event"]);
+    assert_eq!(names, ["ce-source", "webhook-id", "x-github-event"]);
 }
 
 #[test]
