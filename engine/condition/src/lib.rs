@@ -10,7 +10,7 @@
 //! | its body | `data`, `data.a.b`, `data.items[0].sku`, `data['odd name']`, `data."odd name"` |
 //! | constants | `'text'` (`''` is one quote), `12`, `-0.5`, `TRUE`, `FALSE`, `NULL` |
 //! | comparisons | `=` `<>` `!=` `<` `<=` `>` `>=`, `BETWEEN a AND b`, `IN (a, b)` |
-//! | patterns | `LIKE`, `ILIKE`: `%` any text, `_` one character, `\` (or `ESCAPE 'c'`) before either |
+//! | patterns | `LIKE`, `ILIKE`: `%` any text, `_` one character, `\` or `ESCAPE 'c'` before it |
 //! | tests | `IS [NOT] NULL`, `IS [NOT] TRUE`, `IS [NOT] FALSE` |
 //! | logic | `AND`, `OR`, `NOT`, parentheses |
 //! | functions | see below |

@@ -1,6 +1,8 @@
 //! Random expressions over random bodies, against an evaluator written apart from the engine: it
 //! walks its own tree, looks at JSON values one way only, and never stops early.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use bytes::Bytes;
 use condition::{Condition, ParsedBody};
 use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time};
@@ -204,7 +206,9 @@ proptest! {
         prop_assume!(text.len() < 4000);
         let expected = expr.value(&event, &json);
         let mut body = ParsedBody::new();
-        let mut matches = |text: &str| Condition::compile(text).map(|c| c.matches(&event, &mut body));
+        let mut matches = |text: &str| {
+            Condition::compile(text).map(|condition| condition.matches(&event, &mut body))
+        };
         prop_assert_eq!(matches(&text), Ok(expected == json!(true)), "{}", text);
         let is_false = matches(&format!("NOT {text}"));
         prop_assert_eq!(is_false, Ok(expected == json!(false)), "NOT {}", text);

@@ -1,5 +1,7 @@
 //! What the language means, case by case.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use bytes::Bytes;
 use condition::{Condition, ParsedBody};
 use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time};

@@ -1,5 +1,7 @@
 //! What is refused, where the error points, and what it says.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use condition::Condition;
 
 /// (expression, line, column, a part of the message)

@@ -1,5 +1,4 @@
-//! Owns: tenants, sources, filters and endpoints as immutable snapshots, their match index, and
-//! which version of them rules at which offset.
+//! Owns: the versions of tenants, sources, filters and endpoints; snapshots; the match index.
 //! Imports: event, condition.
 //! Never: I/O, the log, a clock, a secret in clear in a row or in a `Debug`.
 //!

@@ -51,7 +51,9 @@ pub(crate) struct Shelves<K, V>(Vec<Arc<BTreeMap<K, V>>>);
 
 impl<K, V> Default for Shelves<K, V> {
     fn default() -> Self {
-        Shelves(vec![Arc::new(BTreeMap::new()); SHELVES])
+        // One empty shelf for all: the first change of each copies it.
+        let empty = Arc::new(BTreeMap::new());
+        Shelves(vec![empty; SHELVES])
     }
 }
 

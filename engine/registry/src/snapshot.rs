@@ -71,7 +71,10 @@ impl Snapshot {
     }
 
     /// A tenant's endpoints, in the order of their ids.
-    pub fn endpoints_of(&self, tenant: &TenantId) -> impl Iterator<Item = &Arc<Endpoint>> {
+    pub fn endpoints_of<'a>(
+        &'a self,
+        tenant: &TenantId,
+    ) -> impl Iterator<Item = &'a Arc<Endpoint>> + use<'a> {
         let ids = self.tenants.get(tenant).map_or(&[][..], |tenant| &tenant.endpoints);
         ids.iter().filter_map(|id| self.endpoint(*id))
     }
