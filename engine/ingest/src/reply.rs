@@ -2,7 +2,9 @@ use crate::{Answer, Respond, RespondBody};
 use bytes::Bytes;
 use event::EventId;
 use hyper::body::{Frame, SizeHint};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::{Response, StatusCode};
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -59,6 +61,8 @@ pub(crate) struct Reply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Malformed(Cow<'static, str>),
+    /// No Host, or more than one: nobody can say where such a request was meant to go.
+    Host,
     /// The reason is for the metrics: all senders read the same.
     Unverified(&'static str),
     /// No key, or none that we know.
@@ -96,6 +100,7 @@ impl Refusal {
             Refusal::Malformed(detail) => {
                 Row { detail: detail.clone(), ..row(400, "malformed", "Bad Request", "") }
             }
+            Refusal::Host => row(400, "host", "Bad Request", "one Host header is needed"),
             Refusal::Unverified(reason) => row(401, reason, "Unauthorized", ""),
             Refusal::NoKey => row(401, "no_key", "Unauthorized", "a valid key is needed"),
             Refusal::Method => row(405, "method", "Method Not Allowed", "only POST"),
@@ -156,6 +161,9 @@ impl Refusal {
             headers.insert(RETRY_AFTER, seconds.max(1).into());
         }
         match self {
+            Refusal::Host => {
+                drop(headers.insert(CONNECTION, HeaderValue::from_static("close")));
+            }
             Refusal::Method => drop(headers.insert(ALLOW, HeaderValue::from_static("POST"))),
             Refusal::NoKey => {
                 drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));

@@ -183,7 +183,7 @@ impl<A: Accept + 'static> Server<A> {
 fn proper(head: &Parts) -> Result<(), Refusal> {
     let hosts = head.headers.get_all(HOST).iter().count();
     if hosts > 1 || (hosts == 0 && head.version == Version::HTTP_11) {
-        return Err(Refusal::Malformed("one Host header is needed".into()));
+        return Err(Refusal::Host);
     }
     if head.method != Method::POST {
         return Err(Refusal::Method);

@@ -1,0 +1,9 @@
+//! Requests at a real listener, byte by byte, before an `Accept` that remembers.
+#![allow(clippy::unwrap_used)]
+
+mod abuse;
+mod answers;
+mod framing;
+mod host;
+mod producers;
+mod providers;
