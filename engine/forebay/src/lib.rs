@@ -2,4 +2,28 @@
 //! Imports: every room; it alone reads configuration files and the environment.
 //! Never: a policy of its own, a global of the process, anything that an embedder lacks.
 
+#![allow(clippy::disallowed_methods, reason = "it carries: it waits for threads to end")]
+
+mod adapters;
+mod closures;
 pub mod config;
+mod engine;
+mod failure;
+mod modules;
+mod plan;
+mod server;
+
+pub use engine::{Engine, Published};
+pub use event::{
+    Arrival, Duplicate, Envelope, Event, EventId, Headers, OnConflict, TenantId, Time,
+};
+pub use failure::{ChangeError, OpenError, PublishError};
+pub use plan::Plan;
+pub use registry::{Declared, DeclaredEndpoint, ModuleDigest};
+
+use sha2::{Digest, Sha256};
+
+/// The name of a module: SHA-256 over its bytes.
+pub fn digest_of(wasm: &[u8]) -> ModuleDigest {
+    ModuleDigest(Sha256::digest(wasm).into())
+}

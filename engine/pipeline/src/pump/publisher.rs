@@ -1,7 +1,9 @@
 use crate::ToWriter;
 use crate::door::Door;
 use crate::writer::{Command, CommandError, Receipt};
+use arc_swap::ArcSwap;
 use event::Arrival;
+use registry::History;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::oneshot;
@@ -30,6 +32,7 @@ pub struct Publisher {
     pub(super) arrivals: Arc<Door<ToWriter<Ticket>>>,
     pub(super) commands: Arc<Door<ToWriter<Ticket>>>,
     pub(super) queued: Arc<Queued>,
+    pub(super) history: Arc<ArcSwap<History>>,
 }
 
 /// What lies before the writer.
@@ -77,6 +80,11 @@ impl Publisher {
             Ok(Reply::Receipt(_)) => unreachable!("commands are answered by outcomes"),
             Err(_) => Err(Refused::Stopping),
         }
+    }
+
+    /// All versions of what is configured, as last committed.
+    pub fn history(&self) -> Arc<History> {
+        self.history.load_full()
     }
 
     /// From now on arrivals are refused.

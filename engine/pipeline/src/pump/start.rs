@@ -6,6 +6,7 @@ use super::writer::{ShardDoor, WriterPump};
 use crate::door::{Bell, Door};
 use crate::writer::Started;
 use crate::{Shard, ShardStart};
+use arc_swap::ArcSwap;
 use event::{LaneId, Offset};
 use log::{Failure, Log};
 use runtime::{Clock, spawn_thread, tasks};
@@ -62,7 +63,8 @@ impl Pumps {
         let commands = Door::new(COMMANDS_MAX, writer_bell.clone());
         let reports = Door::new(starts.len() * 2, writer_bell.clone());
         let queued = Arc::new(Queued { bytes_max: options.queued_bytes_max, ..Queued::default() });
-        let publisher = Publisher { arrivals, commands, queued };
+        let history = Arc::new(ArcSwap::new(writer.history().clone()));
+        let publisher = Publisher { arrivals, commands, queued, history };
         let shard_bells: Vec<_> = starts.iter().map(|_| Bell::new()).collect();
         let inboxes: Vec<_> =
             shard_bells.iter().map(|bell| Door::new(SHARD_INBOX_MAX, bell.clone())).collect();
@@ -97,6 +99,7 @@ impl Pumps {
             queued: pumps.publisher.queued.clone(),
             shards: pumps.inboxes.iter().cloned().map(ShardDoor::new).collect(),
             stop: pumps.stop_writer.clone(),
+            history: pumps.publisher.history.clone(),
             on_loss,
         };
         pumps.writer = Some(spawn_thread("writer", 0, move || {

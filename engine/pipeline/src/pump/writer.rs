@@ -2,8 +2,10 @@ use super::publisher::{Queued, Reply, Ticket};
 use crate::door::{Bell, Door};
 use crate::writer::Desk;
 use crate::{Batch, FromWriter, Report, ToShard, ToWriter, Writer};
+use arc_swap::ArcSwap;
 use event::{LaneId, Offset, Time};
 use log::Failure;
+use registry::History;
 use runtime::Clock;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ pub(super) struct WriterPump {
     pub queued: Arc<Queued>,
     pub shards: Vec<ShardDoor>,
     pub stop: Arc<AtomicBool>,
+    /// The newest history that is durable, for all to see.
+    pub history: Arc<ArcSwap<History>>,
     pub on_loss: Box<dyn Fn(LaneId, Offset, Offset) + Send>,
 }
 
@@ -84,6 +88,11 @@ impl WriterPump {
                 if let FromWriter::Fatal(failure) = action {
                     self.queued.is_closed.store(true, Ordering::Release);
                     return Err(failure);
+                }
+                if let FromWriter::Committed(batch) = &action
+                    && !Arc::ptr_eq(&batch.history, &self.history.load())
+                {
+                    self.history.store(batch.history.clone());
                 }
                 carry_out(action, &mut self.shards, &*self.on_loss);
             }

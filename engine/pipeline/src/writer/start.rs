@@ -1,7 +1,9 @@
+use super::commands::key_of;
 use super::*;
 use crate::shard::{ShardStart, shard_of};
+use event::Change;
 use event::{AttemptRow, RetryKey, RetryRow};
-use registry::{Declared, Row, RowError, RowKey};
+use registry::{Declared, Rejected, Row, RowError, RowKey};
 
 const RETRIES_PAGE: usize = 4096;
 
@@ -29,6 +31,8 @@ pub enum StartError {
     Log(Failure),
     /// A registry row of a later version, or one that is damaged.
     Registry(RowError),
+    /// What is declared cannot be put in force.
+    Declared(Rejected),
 }
 
 impl From<Failure> for StartError {
@@ -38,7 +42,8 @@ impl From<Failure> for StartError {
 }
 
 impl Writer {
-    /// Claims the log and reads back what the last process left. Secrets are lent by `declared`.
+    /// Claims the log, reads back what the last process left, and puts what is declared in force
+    /// from the head on. Blocks until that is durable.
     pub fn start(
         log: Arc<dyn Log>,
         options: WriterOptions,
@@ -50,21 +55,29 @@ impl Writer {
             key: RowKey { kind: key.kind, id: key.id, since: key.since },
             value,
         });
-        let history = History::from_rows(rows, declared).map_err(StartError::Registry)?;
+        let mut history = History::from_rows(rows, declared).map_err(StartError::Registry)?;
+        let set = history.latest().diff(declared).map_err(StartError::Declared)?;
+        let rows = history.apply(set, log.head()).expect("nobody else changes it yet");
         let history = Arc::new(history);
         let least = log.watermarks()?.unwrap_or_default().least().max(log.floor());
         let watermarks = Watermarks { shards: vec![least; options.shards as usize] };
         let lanes = log.lanes()?;
         let shards = shard_starts(&*log, &options, &history, least, &lanes)?;
-        let group = Group { watermarks: Some(watermarks.clone()), ..Group::default() };
+        let registry = rows.into_iter().map(|row| Change::Put(key_of(row.key), row.value));
+        let group = Group {
+            watermarks: Some(watermarks.clone()),
+            registry: registry.collect(),
+            ..Group::default()
+        };
+        log.commit(lease, &group, Sync::Now)?;
         let writer = Writer {
             next: log.head(),
             last_ms: last_ms(&*log)?,
             duplicates: Duplicates::new(options.duplicate_window),
             lanes: lanes.into_iter().collect(),
-            group,
+            group: Group::default(),
             group_bytes: 0,
-            rows_due: Some(now),
+            rows_due: None,
             sync_due: None,
             next_upkeep: now,
             is_refusing: false,

@@ -1,0 +1,5 @@
+//! Ten-line bridges from the ports of one room to the services of another.
+
+pub mod accept;
+pub mod deliver;
+pub mod guests;

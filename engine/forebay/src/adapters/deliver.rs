@@ -1,0 +1,97 @@
+use crate::closures::Closures;
+use delivery::{Address, Client, Letter, Target, TargetOptions};
+use event::{Attempted, Cause, EndpointId, Offset, Outcome};
+use pipeline::Attempt;
+use pipeline::pump::{Deliver, Delivering};
+use registry::Endpoint;
+use runtime::Clock;
+use signature::{Family, Secret, SecretForm};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One shard's way out: over HTTP, or into a closure of this process.
+pub struct Outbound {
+    pub client: Rc<Client>,
+    pub family: Family,
+    pub closures: Arc<Closures>,
+    pub clock: Arc<dyn Clock>,
+    /// By endpoint, with the version that each was made from.
+    pub targets: RefCell<BTreeMap<EndpointId, (Offset, Rc<Target>)>>,
+}
+
+/// More targets than this are dropped together, with their connections, and made again.
+const TARGETS_MAX: usize = 100_000;
+
+impl Deliver for Outbound {
+    fn attempt(&self, attempt: Attempt) -> Delivering {
+        if let Some(name) = attempt.endpoint.url.strip_prefix(crate::closures::SCHEME) {
+            return self.closures.attempt(name, attempt.clone(), self.clock.clone());
+        }
+        match self.target(&attempt.endpoint) {
+            Ok(target) => Box::pin(send(self.client.clone(), target, attempt)),
+            Err(why) => {
+                let cause = Cause::Connection(why.into());
+                let outcome = Outcome::Failed { cause, retry_after: None };
+                let (number, at) = (attempt.number, self.clock.wall());
+                Box::pin(async move { Attempted { number, at, took: Duration::ZERO, outcome } })
+            }
+        }
+    }
+}
+
+async fn send(client: Rc<Client>, target: Rc<Target>, attempt: Attempt) -> Attempted {
+    let webhook_id = attempt.event.id.of_output(attempt.delivery.k);
+    let letter = Letter {
+        webhook_id: &webhook_id,
+        number: attempt.number,
+        headers: &attempt.event.envelope.headers,
+        body: attempt.event.body.clone(),
+    };
+    let answer = client.attempt(&target, letter).await;
+    tracing::debug!(
+        id = %webhook_id,
+        endpoint = %attempt.endpoint.name,
+        attempt = attempt.number,
+        outcome = ?answer.attempted.outcome,
+        excerpt = %answer.excerpt,
+        "attempted"
+    );
+    answer.attempted
+}
+
+impl Outbound {
+    fn target(&self, endpoint: &Endpoint) -> Result<Rc<Target>, String> {
+        let mut targets = self.targets.borrow_mut();
+        if let Some((since, target)) = targets.get(&endpoint.id)
+            && *since == endpoint.since
+        {
+            return Ok(target.clone());
+        }
+        if targets.len() >= TARGETS_MAX {
+            targets.clear();
+        }
+        let target = Rc::new(make(&self.client, self.family, endpoint)?);
+        targets.insert(endpoint.id, (endpoint.since, target.clone()));
+        Ok(target)
+    }
+}
+
+fn make(client: &Client, family: Family, endpoint: &Endpoint) -> Result<Target, String> {
+    let address = Address::parse(&endpoint.url).map_err(|refusal| refusal.rule.to_string())?;
+    let secrets = endpoint.secrets.iter().map(|secret| {
+        Secret::parse(secret.expose(), SecretForm::Standard).map_err(|bad| bad.to_string())
+    });
+    let headers = endpoint.headers.iter();
+    let options = TargetOptions {
+        address,
+        timeout: endpoint.terms.timeout,
+        secrets: secrets.collect::<Result<_, _>>()?,
+        family,
+        headers: headers.map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        ca_pem: None,
+    };
+    client.target(options).map_err(|unusable| unusable.to_string())
+}

@@ -1,0 +1,85 @@
+use crate::modules::Modules;
+use event::Verdict;
+use filter::{ChainSpec, ErrorPolicy, FilterLimits, FilterSpec, Purpose, Runner};
+use pipeline::screen::Guests;
+use pipeline::{Answer, Question};
+use registry::{Chain, ChainId, FilterVersion, OnError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The guests of one thread.
+pub struct Chains {
+    pub runner: Runner,
+    pub modules: Arc<Modules>,
+    pub specs: BTreeMap<ChainId, Arc<ChainSpec>>,
+}
+
+/// More chains than this are forgotten together and put together again when asked for.
+const SPECS_MAX: usize = 10_000;
+const RETRY_DELAY: Duration = Duration::from_secs(5);
+
+impl Guests for Chains {
+    /// A chain that cannot be run here, say because its module is gone, stops its endpoints:
+    /// nothing is lost, and a person has to look.
+    fn judge(&mut self, question: &Question) -> Answer {
+        let (id, shard) = (question.id, question.shard);
+        match self.spec(&question.chain) {
+            Ok(spec) => {
+                let answer = self.runner.run(&spec, &question.events, Purpose::Live);
+                for fault in &answer.faults {
+                    let event = question.events.get(fault.event).map(|event| event.id);
+                    tracing::warn!(
+                        filter = %fault.filter, kind = fault.kind.label(), ?event,
+                        "a filter failed: {}", fault.text
+                    );
+                }
+                for line in &answer.logs {
+                    tracing::debug!(filter = %line.filter, level = line.level, "{}", line.text);
+                }
+                Answer { id, shard, verdicts: answer.verdicts, fuel: answer.fuel }
+            }
+            Err(reason) => {
+                tracing::error!(chain = %question.chain.id, "a chain cannot be run: {reason}");
+                let stop = || Verdict::Stop { reason: reason.as_str().into() };
+                let verdicts = question.events.iter().map(|_| stop()).collect();
+                Answer { id, shard, verdicts, fuel: 0 }
+            }
+        }
+    }
+}
+
+impl Chains {
+    fn spec(&mut self, chain: &Chain) -> Result<Arc<ChainSpec>, String> {
+        if let Some(spec) = self.specs.get(&chain.id) {
+            return Ok(spec.clone());
+        }
+        if self.specs.len() >= SPECS_MAX {
+            self.specs.clear();
+        }
+        let filters = chain.filters.iter().map(|filter| self.filter(filter).map(Arc::new));
+        let filters = filters.collect::<Result<_, _>>()?;
+        let spec = Arc::new(ChainSpec { filters });
+        self.specs.insert(chain.id, spec.clone());
+        Ok(spec)
+    }
+
+    fn filter(&self, version: &FilterVersion) -> Result<FilterSpec, String> {
+        let module = self.modules.find(&version.module)?;
+        let limits = FilterLimits {
+            fuel_batch: version.limits.fuel,
+            memory_bytes: version.limits.memory_bytes as usize,
+            ..FilterLimits::default()
+        };
+        let on_error = match version.on_error {
+            OnError::Reject => ErrorPolicy::Reject,
+            OnError::Drop => ErrorPolicy::Drop,
+            OnError::Pass => ErrorPolicy::Pass,
+            OnError::Retry => ErrorPolicy::Retry(RETRY_DELAY),
+            OnError::Stop => ErrorPolicy::Stop,
+        };
+        let (tenant, name, config) = (&version.tenant, &version.name, &version.config);
+        FilterSpec::new(tenant, name, module, config, limits, on_error, version.isolate)
+            .map_err(|failure| format!("filter `{name}`: {failure}"))
+    }
+}

@@ -1,0 +1,298 @@
+use crate::adapters::deliver::Outbound;
+use crate::adapters::guests::Chains;
+use crate::closures::{Closure, Closures, SCHEME};
+use crate::modules::Modules;
+use crate::server::Listening;
+use crate::{ChangeError, OpenError, Plan, PublishError};
+use delivery::{Client, ClientOptions, Guard};
+use event::{Arrival, EventId, LaneId, Offset, TenantId};
+use filter::{FilterEngine, Runner};
+use log::{Failure, Log};
+use pipeline::Writer;
+use pipeline::pump::{DeliverMaker, GuestMaker, Publisher, PumpOptions, Pumps, Refused, Road};
+use pipeline::writer::{Command, CommandError, Receipt, Started, WriterOptions};
+use registry::{ChangeSet, Declared, DeclaredEndpoint, History};
+use runtime::{Clock, Entropy, OsClock, OsEntropy, OsNet, spawn_thread};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Store, StoreOptions};
+use tokio::sync::{oneshot, watch};
+
+/// A running engine. Several can live in one process, each on a data directory of its own.
+pub struct Engine {
+    publisher: Publisher,
+    pumps: Option<Pumps>,
+    listening: Option<Listening>,
+    log: Arc<dyn Log>,
+    modules: Arc<Modules>,
+    closures: Arc<Closures>,
+    clock: Arc<dyn Clock>,
+    failed: watch::Receiver<Option<Arc<Failure>>>,
+}
+
+impl Engine {
+    /// Takes the data directory, brings back what the last process left, and starts. Blocks while
+    /// it recovers; from the moment it returns, what was under way goes on.
+    pub fn open(plan: Plan) -> Result<Engine, OpenError> {
+        let clock: Arc<dyn Clock> = Arc::new(OsClock::new());
+        let store = open_store(&plan)?;
+        let log: Arc<dyn Log> = Arc::new(store);
+        let modules = Arc::new(open_modules(&plan)?);
+        let started =
+            Writer::start(log.clone(), writer_options(&plan), &plan.declared, clock.now())?;
+        let closures: Arc<Closures> = Arc::default();
+        let (fatal, failed) = watch::channel(None);
+        let options = PumpOptions {
+            clock: clock.clone(),
+            guest_threads: plan.guest_threads,
+            queued_bytes_max: plan.queued_bytes_max,
+            guests: guest_maker(modules.clone()),
+            deliver: deliver_maker(&plan, clock.clone(), closures.clone())?,
+            on_loss: Box::new(tell_loss),
+            on_fatal: Box::new(move |failure| drop(fatal.send(Some(Arc::new(failure))))),
+        };
+        let pumps = start_pumps(log.clone(), started, options)?;
+        let publisher = pumps.publisher.clone();
+        let listening = match plan.listen {
+            Some(at) => Some(Listening::start(at, &plan, publisher.clone(), clock.clone())?),
+            None => None,
+        };
+        let pumps = Some(pumps);
+        Ok(Engine { publisher, pumps, listening, log, modules, closures, clock, failed })
+    }
+
+    /// Where it listens, when it does; with port 0 the port that was given.
+    pub fn addr(&self) -> Option<SocketAddr> {
+        self.listening.as_ref().map(Listening::addr)
+    }
+
+    /// Resolves when the event is durable. A busy road is an error at once, not a wait.
+    pub async fn publish(&self, arrival: Arrival) -> Result<Published, PublishError> {
+        match self.publisher.publish(arrival).await {
+            Ok(Receipt::Accepted { id, is_duplicate, .. }) => Ok(Published { id, is_duplicate }),
+            Ok(Receipt::Conflict { id }) => Err(PublishError::Conflict(id)),
+            Ok(Receipt::Full) => Err(PublishError::DiskFull),
+            Err(Refused::Busy) => Err(PublishError::Busy),
+            Err(Refused::Stopping) => Err(PublishError::Stopping),
+        }
+    }
+
+    /// Hands every event of `tenant` whose type matches `pattern` to a closure, on the thread
+    /// that delivers: a closure that takes long holds others up. An error is tried again as for
+    /// any endpoint.
+    ///
+    /// `name` stands for the closure across restarts: its events are kept until it is there
+    /// again. Resolves when the endpoint is durable.
+    pub async fn on(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        pattern: &str,
+        closure: impl Fn(&event::Event) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Result<(), ChangeError> {
+        let key = format!("{}/{name}", tenant.as_str());
+        let closure: Closure = Arc::new(closure);
+        self.closures.set(&key, closure);
+        let mut endpoint = DeclaredEndpoint::new(tenant.clone(), name, &format!("{SCHEME}{key}"));
+        endpoint.types = vec![pattern.to_owned()];
+        let managed = Declared { endpoints: vec![endpoint], ..Declared::default() };
+        self.change(|history| history.latest().put(&managed)).await
+    }
+
+    /// Makes what a plan declares true, whole or not at all: endpoints, filters, sources. What
+    /// else the plan says counts from the next start.
+    pub async fn apply(&self, plan: &Plan) -> Result<(), ChangeError> {
+        for (digest, wasm) in &plan.modules {
+            self.modules.admit(*digest, wasm).map_err(ChangeError::Module)?;
+        }
+        let sources = ingest::SourceTable::new(plan.sources.clone());
+        let sources = sources.map_err(|bad| ChangeError::Sources(bad.to_string()))?;
+        self.change(|history| history.latest().diff(&plan.declared)).await?;
+        if let Some(listening) = &self.listening {
+            listening.swap(sources);
+        }
+        Ok(())
+    }
+
+    /// Resolves when the log has failed: nothing is accepted any more, and the process is to end
+    /// with the failure's exit code.
+    pub async fn failed(&self) -> Arc<Failure> {
+        let mut failed = self.failed.clone();
+        let found = failed.wait_for(Option::is_some).await;
+        match found {
+            Ok(failure) => failure.clone().expect("it was waited for"),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// The log itself, to read what became of events.
+    pub fn log(&self) -> &Arc<dyn Log> {
+        &self.log
+    }
+
+    /// Follows the road: stop accepting, commit what was accepted, let what is in flight finish
+    /// within `grace`, commit its outcomes, close. No thread is left.
+    ///
+    /// True when all that was in flight ended in time; the rest is tried again after the next
+    /// start.
+    pub async fn shutdown(mut self, grace: Duration) -> bool {
+        let (done, ended) = oneshot::channel();
+        let (listening, pumps) = (self.listening.take(), self.pumps.take());
+        let clock = self.clock.clone();
+        let work = move || {
+            let deadline = clock.now() + grace;
+            if let Some(listening) = listening {
+                listening.stop(&*clock, deadline);
+            }
+            let left = deadline.since(clock.now());
+            let all_ended = pumps.is_none_or(|pumps| pumps.shut_down(&*clock, left));
+            drop(done.send(all_ended));
+        };
+        let thread = spawn_thread("shutdown", 0, work);
+        let all_ended = ended.await.unwrap_or(false);
+        // Nothing is left in the thread but its end.
+        drop(thread.map(std::thread::JoinHandle::join));
+        all_ended
+    }
+
+    /// Makes a change from the newest snapshot, again if another came first.
+    async fn change(
+        &self,
+        make: impl Fn(&History) -> Result<ChangeSet, registry::Rejected>,
+    ) -> Result<(), ChangeError> {
+        loop {
+            let history = self.publisher.history();
+            let set = make(&history).map_err(ChangeError::Rejected)?;
+            if set.is_empty() {
+                return Ok(());
+            }
+            match self.publisher.command(Command::Change(set)).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(CommandError::Stale)) => continue,
+                Ok(Err(CommandError::NotFound)) => unreachable!("a change looks for nothing"),
+                Err(_) => return Err(ChangeError::Stopping),
+            }
+        }
+    }
+}
+
+/// What `publish` promises once it resolves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    pub id: EventId,
+    /// The event was there already, under this id.
+    pub is_duplicate: bool,
+}
+
+fn open_store(plan: &Plan) -> Result<Store, OpenError> {
+    let durability = match plan.durability {
+        pipeline::writer::Durability::Fsync => store::Durability::Fsync,
+        pipeline::writer::Durability::Os => store::Durability::Os,
+    };
+    let options = StoreOptions {
+        durability,
+        generation_bytes: plan.generation_bytes(),
+        disk_floor_bytes: plan.disk_floor_bytes,
+        ballast_bytes: plan.ballast_bytes,
+        duplicate_window: plan.duplicate_window,
+        duplicates_max: plan.duplicates_max,
+        ..StoreOptions::new(&plan.data)
+    };
+    let (store, recovered) = Store::open(options)?;
+    if let Some(torn) = &recovered.torn {
+        tracing::warn!(
+            journal = %torn.journal.display(), at = torn.at, bytes = torn.bytes,
+            aside = %torn.aside.display(),
+            "a torn tail, which nobody was promised, was cut off and set aside"
+        );
+    }
+    tracing::info!(
+        head = %recovered.head, floor = %recovered.floor, clean = recovered.was_clean,
+        "the log is open"
+    );
+    Ok(store)
+}
+
+fn open_modules(plan: &Plan) -> Result<Modules, OpenError> {
+    let engine = FilterEngine::new().map_err(|failure| OpenError::Guests(failure.to_string()))?;
+    let limits = plan.module_limits.clone();
+    let modules = Modules::open(engine, limits, &plan.data, &OsEntropy)
+        .map_err(|source| OpenError::Modules { path: plan.data.join("modules"), source })?;
+    for (digest, wasm) in &plan.modules {
+        modules.admit(*digest, wasm).map_err(|why| {
+            let declared = plan.declared.filters.iter().find(|filter| filter.module == *digest);
+            let name = declared.map_or_else(|| digest.to_string(), |filter| filter.name.clone());
+            OpenError::Module { name, why }
+        })?;
+    }
+    Ok(modules)
+}
+
+fn writer_options(plan: &Plan) -> WriterOptions {
+    WriterOptions {
+        durability: plan.durability,
+        group_bytes_max: plan.group_bytes_max,
+        group_events_max: plan.group_events_max,
+        duplicate_window: plan.duplicate_window,
+        retention: plan.retention.clone(),
+        shards: plan.shards,
+        hot_bytes_max: plan.hot_bytes_max,
+        seed: OsEntropy.rng().u64(),
+    }
+}
+
+fn guest_maker(modules: Arc<Modules>) -> GuestMaker {
+    Arc::new(move || {
+        let runner = Runner::new(modules.engine().clone());
+        Box::new(Chains { runner, modules: modules.clone(), specs: BTreeMap::new() })
+    })
+}
+
+/// A client is made here once, so that options that cannot work are told at the start; each shard
+/// then makes one of its own.
+fn deliver_maker(
+    plan: &Plan,
+    clock: Arc<dyn Clock>,
+    closures: Arc<Closures>,
+) -> Result<DeliverMaker, OpenError> {
+    let (guard, ca_pem, family) = (plan.guard.clone(), plan.ca_pem.clone(), plan.family);
+    let make_client = move |clock: Arc<dyn Clock>| {
+        Client::new(ClientOptions {
+            guard: Guard::new(guard.clone()),
+            net: Rc::new(OsNet),
+            clock,
+            ca_pem: ca_pem.clone(),
+            dns_timeout: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(5),
+        })
+    };
+    make_client(clock.clone()).map_err(|unusable| OpenError::Delivery(unusable.to_string()))?;
+    Ok(Arc::new(move || {
+        let client = make_client(clock.clone()).expect("the same options worked at the start");
+        Rc::new(Outbound {
+            client: Rc::new(client),
+            family,
+            closures: closures.clone(),
+            clock: clock.clone(),
+            targets: Default::default(),
+        })
+    }))
+}
+
+fn start_pumps(
+    log: Arc<dyn Log>,
+    started: Started,
+    options: PumpOptions,
+) -> Result<Pumps, OpenError> {
+    Pumps::start(Road { log, started }, options).map_err(OpenError::Threads)
+}
+
+fn tell_loss(lane: LaneId, from: Offset, until: Offset) {
+    tracing::error!(
+        endpoint = lane.endpoint.0, %from, %until,
+        "retention took events that this endpoint had not read; a gap is on record"
+    );
+}

@@ -1,0 +1,124 @@
+use arc_swap::ArcSwap;
+use filter::{CompileCache, FilterEngine, FilterModule, InProcess, ModuleLimits, SealKey};
+use registry::ModuleDigest;
+use runtime::Entropy;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Every module that a version of a filter may still ask for: its bytes in the data directory,
+/// named by digest, its compiled form in memory and, sealed, in a cache beside it.
+pub struct Modules {
+    engine: FilterEngine,
+    limits: ModuleLimits,
+    dir: PathBuf,
+    cache: Cache,
+    key: SealKey,
+    compiled: ArcSwap<BTreeMap<ModuleDigest, Arc<FilterModule>>>,
+}
+
+impl Modules {
+    /// Opens the folder, making it where there is none. The key that seals the cache is made at
+    /// the first start and readable by the owner alone.
+    pub fn open(
+        engine: FilterEngine,
+        limits: ModuleLimits,
+        data: &Path,
+        entropy: &dyn Entropy,
+    ) -> io::Result<Modules> {
+        let dir = data.join("modules");
+        fs::create_dir_all(&dir)?;
+        let key = seal_key(&dir.join("seal.key"), entropy)?;
+        let cache = Cache(dir.clone());
+        Ok(Modules { engine, limits, dir, cache, key, compiled: ArcSwap::default() })
+    }
+
+    pub fn engine(&self) -> &FilterEngine {
+        &self.engine
+    }
+
+    /// Verifies and compiles a module, and keeps its bytes.
+    pub fn admit(&self, digest: ModuleDigest, wasm: &[u8]) -> Result<Arc<FilterModule>, String> {
+        if let Some(module) = self.compiled.load().get(&digest) {
+            return Ok(module.clone());
+        }
+        let compile = InProcess(&self.engine);
+        let admitted = self.engine.admit(wasm, &self.limits, &compile, &self.cache, &self.key);
+        let module = admitted.map_err(|failure| failure.to_string())?;
+        let path = self.path(&digest);
+        if !path.exists() {
+            write_whole(&path, wasm).map_err(|err| format!("{}: {err}", path.display()))?;
+        }
+        self.compiled.rcu(|known| {
+            let mut known = BTreeMap::clone(known);
+            known.insert(digest, module.clone());
+            known
+        });
+        Ok(module)
+    }
+
+    /// A module that was admitted by this process or an earlier one.
+    pub fn find(&self, digest: &ModuleDigest) -> Result<Arc<FilterModule>, String> {
+        if let Some(module) = self.compiled.load().get(digest) {
+            return Ok(module.clone());
+        }
+        let path = self.path(digest);
+        let wasm = fs::read(&path).map_err(|err| format!("module {}: {err}", path.display()))?;
+        if crate::digest_of(&wasm) != *digest {
+            return Err(format!("{} is not the module that it is named for", path.display()));
+        }
+        self.admit(*digest, &wasm)
+    }
+
+    fn path(&self, digest: &ModuleDigest) -> PathBuf {
+        self.dir.join(format!("{digest}.wasm"))
+    }
+}
+
+/// Compiled modules as files. What is lost or spoilt is compiled again.
+struct Cache(PathBuf);
+
+impl CompileCache for Cache {
+    fn load(&self, name: &[u8; 32]) -> Option<Vec<u8>> {
+        fs::read(self.path(name)).ok()
+    }
+
+    fn keep(&self, name: &[u8; 32], sealed: &[u8]) {
+        let path = self.path(name);
+        if let Err(err) = write_whole(&path, sealed) {
+            tracing::warn!("a compiled module is not kept: {}: {err}", path.display());
+        }
+    }
+}
+
+impl Cache {
+    fn path(&self, name: &[u8; 32]) -> PathBuf {
+        self.0.join(format!("{}.compiled", ModuleDigest(*name)))
+    }
+}
+
+fn seal_key(path: &Path, entropy: &dyn Entropy) -> io::Result<SealKey> {
+    if let Ok(bytes) = fs::read(path)
+        && let Ok(key) = <[u8; 32]>::try_from(bytes)
+    {
+        return Ok(SealKey::new(key));
+    }
+    let mut key = [0; 32];
+    entropy.fill(&mut key);
+    write_whole(path, &key)?;
+    Ok(SealKey::new(key))
+}
+
+/// A file that is there whole or not at all, for the owner alone.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let fresh = path.with_extension("new");
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)
+}
