@@ -1,5 +1,6 @@
 use crate::spec::Purpose;
 use event::Event;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// One event that a filter is asked about: an event of the log, or the k-th output that the
@@ -10,6 +11,7 @@ pub(crate) struct Input {
     pub k: u32,
     /// Which event of the whole question it stems from.
     pub source: usize,
+    id: OnceCell<String>,
 }
 
 pub(crate) const HEADER_BYTES: usize = 64;
@@ -27,13 +29,18 @@ const FLAG_DRY_RUN: u32 = 8;
 const SOURCE: &str = "ce-source";
 
 impl Input {
+    pub(crate) fn new(event: Arc<Event>, k: u32, source: usize) -> Input {
+        Input { event, k, source, id: OnceCell::new() }
+    }
+
     /// About what it takes in a batch, for cutting batches.
     pub(crate) fn weight(&self) -> usize {
         self.event.weight()
     }
 
-    fn id(&self) -> String {
-        self.event.id.of_output(self.k)
+    /// Made once: its text costs more than its copy.
+    fn id(&self) -> &str {
+        self.id.get_or_init(|| self.event.id.of_output(self.k))
     }
 
     fn has_source_header(&self) -> bool {
@@ -202,7 +209,7 @@ mod tests {
             },
             body: Bytes::from_static(b"{}"),
         };
-        let inputs = [Input { event: Arc::new(event), k: 2, source: 0 }];
+        let inputs = [Input::new(Arc::new(event), 2, 0)];
         let mut out = vec![0xee; encoded_len(&inputs)];
         encode(&inputs, Purpose::Replay, 1024, &mut out);
         let word = |at: usize| u32::from_le_bytes(out[at..at + 4].try_into().unwrap()) as usize;

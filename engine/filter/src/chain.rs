@@ -5,6 +5,7 @@ use crate::fault::FaultNote;
 use crate::host::{LogLine, Metric};
 use crate::pool::Pool;
 use crate::spec::{ChainSpec, FilterSpec, Purpose};
+use condition::{Condition, ParsedBody};
 use event::limits::OUTPUTS_MAX;
 use event::{Event, Verdict};
 use std::cell::RefCell;
@@ -64,7 +65,7 @@ impl Runner {
     ) -> ChainAnswer {
         let mut findings = Findings::default();
         let mut standings: Vec<Standing> =
-            events.iter().map(|event| Standing::Going(vec![event.clone()])).collect();
+            events.iter().map(|event| Standing::first(chain, event)).collect();
         for filter in &chain.filters {
             self.stage(filter, &mut standings, purpose, &mut findings).await;
         }
@@ -82,7 +83,7 @@ impl Runner {
     /// filter that does not start, or fails at the event, says so in `faults`.
     pub fn try_out(&self, filter: Arc<FilterSpec>, event: Arc<Event>) -> Trial {
         let fresh = Runner::new(self.engine.clone());
-        fresh.run(&ChainSpec { filters: vec![filter] }, &[event], Purpose::DryRun)
+        fresh.run(&ChainSpec { condition: None, filters: vec![filter] }, &[event], Purpose::DryRun)
     }
 
     /// Instances that wait for their filter's next batch.
@@ -102,7 +103,7 @@ impl Runner {
         for (source, standing) in standings.iter().enumerate() {
             if let Standing::Going(events) = standing {
                 let numbered = events.iter().cloned().zip(0..);
-                inputs.extend(numbered.map(|(event, k)| Input { event, k, source }));
+                inputs.extend(numbered.map(|(event, k)| Input::new(event, k, source)));
             }
         }
         let engine = self.engine.wasmtime();
@@ -126,6 +127,15 @@ enum Standing {
 }
 
 impl Standing {
+    /// What the condition does not match is dropped before any filter sees it.
+    fn first(chain: &ChainSpec, event: &Arc<Event>) -> Standing {
+        let matches = |condition: &Arc<Condition>| condition.matches(event, &mut ParsedBody::new());
+        if chain.condition.as_ref().is_none_or(matches) {
+            return Standing::Going(vec![event.clone()]);
+        }
+        Standing::Ended(Verdict::Drop)
+    }
+
     /// Adds what was said of the next of an event's outputs. An event ends as a whole: what would
     /// end it later (a stop, then a retry, then a rejection of any one output) outweighs the rest.
     fn joined(self, event: Arc<Event>, verdict: Verdict) -> Standing {

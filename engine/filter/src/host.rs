@@ -180,9 +180,8 @@ pub(crate) fn mix(mut bits: u64) -> u64 {
 pub(crate) fn escape(text: &[u8], bytes_max: usize) -> String {
     let mut safe = String::new();
     for c in String::from_utf8_lossy(text).chars() {
-        let bidi = matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         let before = safe.len();
-        if c.is_control() || bidi {
+        if c.is_control() || reorders(c) {
             safe.extend(c.escape_default());
         } else {
             safe.push(c);
@@ -193,6 +192,11 @@ pub(crate) fn escape(text: &[u8], bytes_max: usize) -> String {
         }
     }
     safe
+}
+
+/// Separators and marks that turn text around: a line could pose as another.
+fn reorders(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A reason that is kept with a row.

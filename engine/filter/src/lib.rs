@@ -1,5 +1,5 @@
 //! Owns: WebAssembly filters: verify, compile, pool, run, limit, and blame guests.
-//! Imports: event; wasmtime and wasmparser, which no other room may.
+//! Imports: event, condition; wasmtime and wasmparser, which no other room may.
 //! Never: network, files, a clock, randomness that an event does not seed, a thread, a lock.
 //!
 //! The road of a module: [`FilterEngine::verify`] reads it without running it,

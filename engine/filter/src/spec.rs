@@ -1,5 +1,6 @@
 use crate::engine::FilterModule;
 use crate::limits::FilterLimits;
+use condition::Condition;
 use event::TenantId;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -88,6 +89,11 @@ impl FilterSpec {
         &self.name
     }
 
+    /// Whether each event gets an instance of its own.
+    pub fn is_isolated(&self) -> bool {
+        self.isolate
+    }
+
     pub fn module(&self) -> &FilterModule {
         &self.module
     }
@@ -113,9 +119,11 @@ fn digest(parts: &[&[u8]]) -> [u8; 32] {
     sha.finalize().into()
 }
 
-/// The filters of a chain, in order. An empty chain passes everything.
+/// An endpoint's condition and filters, in order. An empty chain passes everything.
 #[derive(Clone, Default)]
 pub struct ChainSpec {
+    /// Asked first.
+    pub condition: Option<Arc<Condition>>,
     pub filters: Vec<Arc<FilterSpec>>,
 }
 

@@ -238,12 +238,10 @@ impl Shape {
             return Ok(Form::Single);
         }
         let later = self.functions.keys().find(|name| name.starts_with("forebay_process_v"));
-        Err(match later {
-            Some(name) => Refusal::new(format!(
-                "the export {name} is of a contract that this version does not know; it knows {PROCESS}"
-            )),
-            None => Refusal::new(format!("the module exports neither {PROCESS} nor {FILTER}")),
-        })
+        Err(Refusal::new(match later {
+            Some(name) => format!("the export {name} is of a contract later than {PROCESS}"),
+            None => format!("the module exports neither {PROCESS} nor {FILTER}"),
+        }))
     }
 }
 

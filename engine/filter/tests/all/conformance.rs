@@ -1,6 +1,6 @@
 use crate::kit::*;
 use event::Verdict;
-use filter::{ErrorPolicy, FaultKind, Purpose, Runner};
+use filter::{ErrorPolicy, FaultKind, FilterLimits, Purpose, Runner};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,8 +62,7 @@ fn an_event_that_is_too_large_for_the_filter_is_rejected_alone() {
     let mut body = vec![b'a'; 20 << 20];
     body[0] = b'p';
     let events = [event(1, b"p"), event(2, &body), event(3, b"d")];
-    let mut limits = filter::FilterLimits::default();
-    limits.memory_bytes = 8 << 20;
+    let limits = FilterLimits { memory_bytes: 8 << 20, ..FilterLimits::default() };
     let chain = chain(&[Setting { limits, ..Setting::default() }.of(&admit(BY_BODY))]);
     let answer = ask(&chain, &events);
     assert_eq!(rejected(&answer.verdicts[1]), "filter f: too large for the filter");
@@ -206,17 +205,7 @@ fn a_failure_by_its_own_word_carries_its_message() {
 
 #[test]
 fn configuration_reaches_init_and_config_get() {
-    let wat = r#"(module
-      (import "forebay_v1" "config_get" (func $get (param i32 i32 i32 i32) (result i32)))
-      (import "forebay_v1" "fail" (func $fail (param i32 i32) (result i32)))
-      (memory (export "memory") 2) (data (i32.const 16) "branch") (global $len (mut i32) (i32.const 0))
-      (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
-      (func (export "forebay_init_v1") (param $at i32) (param $len i32) (result i32)
-        (drop (call $fail (local.get $at) (local.get $len)))
-        (global.set $len (call $get (i32.const 16) (i32.const 6) (i32.const 64) (i32.const 8)))
-        (i32.eq (global.get $len) (i32.const -1)))
-      (func (export "forebay_process_v1") (param i32 i32) (result i64)
-        (drop (call $fail (i32.const 64) (global.get $len))) (i64.const -1)))"#;
+    let wat = include_str!("../guests/configured.wat");
     let with = |config| chain(&[Setting { config, ..Setting::default() }.of(&admit(wat))]);
     let v = |config| rejected(&ask(&with(config), &events(&[b""])).verdicts[0]).to_string();
     assert_eq!(v(r#"{"branch":"main"}"#), "filter f: main");
@@ -229,21 +218,7 @@ fn configuration_reaches_init_and_config_get() {
 
 #[test]
 fn state_timers_and_tables_answer_that_they_are_not_there() {
-    let wat = r#"(module
-      (import "forebay_v1" "state_get" (func $sg (param i32 i32 i32 i32) (result i32)))
-      (import "forebay_v1" "state_put" (func $sp (param i32 i32 i32 i32 i64) (result i32)))
-      (import "forebay_v1" "state_add" (func $sa (param i32 i32 i64 i64 i32) (result i32)))
-      (import "forebay_v1" "timer_set" (func $ts (param i32 i32 i32 i32 i64) (result i32)))
-      (import "forebay_v1" "table_get" (func $tg (param i32 i32 i32 i32 i32 i32) (result i32)))
-      (memory (export "memory") 2)
-      (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
-      (func (export "forebay_filter_v1") (param $at i32) (param $len i32) (result i32)
-        (i32.and (i32.and (i32.and (i32.and
-          (i32.eq (i32.const -3) (call $sg (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0)))
-          (i32.eq (i32.const -3) (call $sp (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0) (i64.const 0))))
-          (i32.eq (i32.const -3) (call $sa (i32.const 0) (i32.const 1) (i64.const 1) (i64.const 0) (i32.const 0))))
-          (i32.eq (i32.const -3) (call $ts (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0) (i64.const 0))))
-          (i32.eq (i32.const -1) (call $tg (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0))))))"#;
+    let wat = include_str!("../guests/stateless.wat");
     assert_eq!(ask(&only(wat), &events(&[b""])).verdicts, [Verdict::Pass]);
 }
 
