@@ -54,8 +54,13 @@ impl Default for Setting {
 
 impl Setting {
     pub fn of(self, module: &Arc<FilterModule>) -> Arc<FilterSpec> {
+        let config = self.config;
+        self.configured(module, config)
+    }
+
+    pub fn configured(self, module: &Arc<FilterModule>, config: &str) -> Arc<FilterSpec> {
         let tenant = TenantId::new(self.tenant);
-        let Setting { config, limits, on_error, isolate, .. } = self;
+        let Setting { limits, on_error, isolate, .. } = self;
         let module = module.clone();
         Arc::new(FilterSpec::new(&tenant, "f", module, config, limits, on_error, isolate).unwrap())
     }

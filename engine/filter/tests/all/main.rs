@@ -8,4 +8,5 @@ mod determinism;
 mod hostile;
 mod kit;
 mod pointers;
+mod shipped;
 mod upload;
