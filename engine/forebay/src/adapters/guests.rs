@@ -59,7 +59,7 @@ impl Chains {
         }
         let filters = chain.filters.iter().map(|filter| self.filter(filter).map(Arc::new));
         let filters = filters.collect::<Result<_, _>>()?;
-        let spec = Arc::new(ChainSpec { filters });
+        let spec = Arc::new(ChainSpec { condition: chain.condition.clone(), filters });
         self.specs.insert(chain.id, spec.clone());
         Ok(spec)
     }
