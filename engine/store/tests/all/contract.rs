@@ -1,6 +1,6 @@
 //! The suite that every log must pass, on the real files.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
+use crate::support::{open, options, scratch};
 use log::contract::{Subject, check};
 use store::{Store, StoreOptions};
 use tempfile::TempDir;
@@ -12,12 +12,7 @@ struct OnDisk {
 impl OnDisk {
     fn options(&self) -> StoreOptions {
         let dir = self.dirs.last().unwrap().path();
-        StoreOptions {
-            generation_bytes: 16 << 10,
-            disk_floor_bytes: 0,
-            ballast_bytes: 0,
-            ..StoreOptions::new(dir)
-        }
+        StoreOptions { generation_bytes: 16 << 10, ..options(dir) }
     }
 }
 
@@ -25,13 +20,13 @@ impl Subject for OnDisk {
     type Log = Store;
 
     fn empty(&mut self) -> Store {
-        self.dirs.push(TempDir::new().unwrap());
-        Store::open(self.options()).unwrap().0
+        self.dirs.push(scratch());
+        open(self.options())
     }
 
     fn reopen(&mut self, log: Store) -> Store {
         drop(log);
-        Store::open(self.options()).unwrap().0
+        open(self.options())
     }
 }
 
