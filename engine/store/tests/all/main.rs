@@ -11,5 +11,7 @@
 
 mod child;
 mod contract;
+mod damage;
 mod kill;
+mod power;
 mod support;

@@ -1,0 +1,102 @@
+//! Power cuts: any subset of the pages that were not synced is gone. `kill -9` alone cannot tell
+//! a store that syncs from one that does not.
+
+use crate::child::{Role, Words, command, small};
+use crate::support::{Dice, check_whole, rounds, scratch, tell};
+use event::Offset;
+use log::Log;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use store::Store;
+use tempfile::TempDir;
+
+/// The layer, built by the machine's C compiler; nothing where there is none.
+fn layer(dir: &Path) -> Option<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/power.c");
+    let object = dir.join("power.so");
+    let built = Command::new("cc")
+        .args(["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o"])
+        .args([&object, &source])
+        .args(["-ldl", "-lpthread"])
+        .status();
+    match built {
+        Ok(status) => {
+            assert!(status.success(), "the layer does not compile");
+            Some(object)
+        }
+        Err(err) => {
+            tell(&format!("NOT TESTED: power cuts, for there is no C compiler here ({err})"));
+            None
+        }
+    }
+}
+
+/// Runs a writer until the power goes; what it had acknowledged by then.
+fn run(layer: &Path, role: Role, dir: &Path, seed: u64, cut_at: u64) -> Option<u64> {
+    let mut child = command(role, dir, seed, &[])
+        .env("LD_PRELOAD", layer)
+        .env("POWER_CUT_AT", cut_at.to_string())
+        .env("POWER_CUT_SEED", seed.to_string())
+        .spawn()
+        .unwrap();
+    let acknowledged = Words::of(&mut child).last();
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), None, "the power went, so the process has no exit code");
+    acknowledged
+}
+
+#[test]
+fn a_power_cut_takes_nothing_acknowledged() {
+    let build = scratch();
+    let Some(layer) = layer(build.path()) else { return };
+    let (count, mut torn, mut lives, mut acknowledged) = (rounds(80), 0, 0, 0);
+    let mut dir: Option<(TempDir, u64)> = None;
+    for seed in 0..count {
+        let mut dice = Dice(seed);
+        // Some directories live through several cuts, others are new; the first cuts come while
+        // the store is being made.
+        let (home, before) = match dir.take() {
+            Some(home) if dice.roll(3) > 0 => home,
+            _ => (scratch(), 0),
+        };
+        let cut_at = 1 + if seed < count / 4 { dice.roll(90) } else { dice.roll(1500) };
+        let words = run(&layer, Role::Write, home.path(), seed, cut_at);
+        let promised = words.unwrap_or(0).max(before);
+        let (log, recovered) = Store::open(small(home.path()))
+            .unwrap_or_else(|failure| panic!("seed {seed}, cut at call {cut_at}: {failure}"));
+        assert!(log.head() >= Offset(promised), "seed {seed}: {} of {promised}", log.head());
+        check_whole(&log);
+        torn += u64::from(recovered.torn.is_some());
+        lives += u64::from(before > 0);
+        acknowledged += promised - before.min(promised);
+        let head = log.head().0;
+        drop(log);
+        dir = Some((home, head));
+    }
+    tell(&format!(
+        "power cuts: {count}, {lives} of them in a directory that had seen one before; \
+         {acknowledged} events acknowledged, 0 lost; {torn} torn tails"
+    ));
+    assert!(torn > 0, "then the cuts never hit a group");
+}
+
+/// The layer must be able to show a loss, or the test above shows nothing.
+#[test]
+fn a_store_that_does_not_sync_loses_by_a_power_cut() {
+    let build = scratch();
+    let Some(layer) = layer(build.path()) else { return };
+    let (count, mut losses, mut lost) = (6, 0, 0);
+    for seed in 0..count {
+        let home = scratch();
+        let said = run(&layer, Role::WriteUnsynced, home.path(), seed, 900 + 40 * seed);
+        let said = said.expect("nine hundred writes acknowledge something");
+        let (log, _) = Store::open(small(home.path())).unwrap();
+        check_whole(&log);
+        losses += u64::from(log.head() < Offset(said));
+        lost += said.saturating_sub(log.head().0);
+    }
+    tell(&format!(
+        "power cuts without syncs: {losses} of {count} lose what was said, {lost} events in all"
+    ));
+    assert!(losses > 0, "the layer drops nothing, so it cannot find a missing sync");
+}
