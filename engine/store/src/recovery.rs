@@ -22,7 +22,8 @@ pub struct Recovered {
     pub was_clean: bool,
     /// Groups at the end that had not been synced whole. None of them was promised.
     pub torn: Option<TornTail>,
-    /// HEAD was there but not readable: what the last group knew was all that could be checked.
+    /// HEAD was not there or not readable: what the groups themselves know of what had been synced
+    /// was all that could be checked, and none knows of its own sync.
     pub head_was_lost: bool,
     /// There was no room, so the ballast was given up. It is laid again when there is.
     pub freed_ballast: bool,

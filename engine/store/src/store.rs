@@ -65,7 +65,7 @@ impl Store {
             was_clean: matches!(found, Found::Head(Head { is_clean: true, .. }))
                 || (found == Found::Nothing && mark.group == 0),
             torn: opened.torn,
-            head_was_lost: found == Found::Unreadable,
+            head_was_lost: !matches!(found, Found::Head(_)) && mark.group > 0,
             freed_ballast,
         };
         let store = Store {

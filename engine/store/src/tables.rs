@@ -139,6 +139,7 @@ pub fn failure(path: &Path, err: fjall::Error) -> Failure {
     let path = path.to_owned();
     match err {
         fjall::Error::Io(source) | fjall::Error::Storage(fjall::LsmError::Io(source)) => {
+            // Not `Full`: what was written of the last group is not known any more.
             Failure::Disk { path, source }
         }
         fjall::Error::Locked => Failure::Locked { path, holder: "another process".to_owned() },

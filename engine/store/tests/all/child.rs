@@ -2,6 +2,7 @@
 
 use crate::support::{Dice, group, options, scratch};
 use event::Offset;
+use log::contract::event;
 use log::{Failure, Group, Log, Sync};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -22,6 +23,8 @@ pub enum Role {
     WriteUnsynced,
     /// Commits forty synced groups and tells how long each took.
     Time,
+    /// Commits a million small events, syncs, and ends without closing the log.
+    Fill,
     /// Opens the directory and closes it.
     Open,
 }
@@ -86,6 +89,7 @@ fn a_child_plays_its_role() {
         "Write" => write(Path::new(&dir), seed),
         "WriteUnsynced" => write_unsynced(Path::new(&dir), seed),
         "Time" => time(Path::new(&dir)),
+        "Fill" => fill(Path::new(&dir)),
         "Open" => Store::open(options(Path::new(&dir))).map(drop),
         other => panic!("no such role: {other}"),
     };
@@ -145,6 +149,18 @@ fn write_unsynced(dir: &Path, seed: u64) -> Result<(), Failure> {
         log.commit(lease, &group, Sync::Later)?;
         say(head);
     }
+}
+
+fn fill(dir: &Path) -> Result<(), Failure> {
+    let (log, _) = Store::open(options(dir))?;
+    let lease = log.claim()?;
+    for first in (0..1_000_000).step_by(1000) {
+        let events = (first..first + 1000).map(event).collect();
+        log.commit(lease, &Group { events, ..Group::default() }, Sync::Later)?;
+    }
+    log.sync(lease)?;
+    say(log.head().0);
+    std::process::exit(0);
 }
 
 fn time(dir: &Path) -> Result<(), Failure> {

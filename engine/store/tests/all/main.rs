@@ -12,6 +12,11 @@
 mod child;
 mod contract;
 mod damage;
+mod faults;
+mod full;
 mod kill;
 mod power;
+mod salvage;
+mod size;
 mod support;
+mod turns;

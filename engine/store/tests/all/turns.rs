@@ -1,0 +1,187 @@
+//! What comes and goes with time: generations, their indexes, duplicate and attempt tables.
+
+use crate::child::small;
+use crate::support::{check_whole, event_at, group, open, options, scratch};
+use event::{EventId, Offset, StreamId, TenantId, Time};
+use log::{DuplicateRow, Failure, Group, Log, ReadLimit, Sync, Watermarks, contract};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+use store::{Store, StoreOptions, key_hash};
+
+fn fill(log: &Store, range: std::ops::Range<u64>) {
+    let lease = log.claim().unwrap();
+    for first in range.step_by(10) {
+        log.commit(lease, &group(first, 10), Sync::Later).unwrap();
+    }
+    log.sync(lease).unwrap();
+}
+
+#[test]
+fn a_sealed_generation_knows_its_events_by_tenant() {
+    let dir = scratch();
+    let log = open(small(dir.path()));
+    fill(&log, 0..300);
+    // A restart in the middle of a generation must not leave a hole in its index.
+    drop(log);
+    let log = open(small(dir.path()));
+    fill(&log, 300..900);
+    let generations = log.generations().unwrap();
+    let sealed: Vec<_> = generations.iter().filter(|g| g.is_sealed).collect();
+    assert!(sealed.len() >= 3, "{generations:?}");
+    let tenant = TenantId::new("default");
+    let mut next = Offset::ZERO;
+    for generation in sealed {
+        let entries = log.index(generation.first, StreamId(0), &tenant).unwrap().unwrap();
+        for entry in entries {
+            let event = event_at(next.0);
+            assert_eq!((entry.offset, &entry.event_type), (next, &event.envelope.event_type));
+            assert_eq!(entry.key_hash, key_hash(event.envelope.key.as_deref()));
+            next = next.next();
+        }
+        assert_eq!(next, generation.end, "every event is in the index");
+        let none = log.index(generation.first, StreamId(0), &TenantId::new("nobody")).unwrap();
+        assert_eq!(none, Some(Vec::new()));
+    }
+    assert_eq!(log.index(log.head(), StreamId(0), &tenant).unwrap(), None, "still open");
+    log.check().unwrap();
+}
+
+/// A start that finds tables which a drop left behind finishes the drop.
+#[test]
+fn what_retention_took_does_not_come_back() {
+    let dir = scratch();
+    let log = open(small(dir.path()));
+    fill(&log, 0..600);
+    let lease = log.claim().unwrap();
+    let floor = log.generations().unwrap()[1].end;
+    let group = Group { floor: Some(floor), ..Group::default() };
+    log.commit(lease, &group, Sync::Now).unwrap();
+    assert_eq!(log.generations().unwrap()[0].first, Offset::ZERO, "not dropped yet");
+    drop(log);
+    let log = open(small(dir.path()));
+    assert_eq!(log.generations().unwrap()[0].first, floor, "dropped by the start");
+    check_whole(&log);
+    fill(&log, 600..700);
+    check_whole(&log);
+}
+
+fn duplicate(ms: u64) -> DuplicateRow {
+    DuplicateRow {
+        tenant: TenantId::new("t"),
+        source: "s".into(),
+        key: ms.to_be_bytes().into(),
+        digest: [1; 16],
+        id: EventId::new(ms, Offset(0)),
+    }
+}
+
+fn known(log: &Store, ms: u64) -> bool {
+    log.duplicate(&TenantId::new("t"), "s", &ms.to_be_bytes()).unwrap().is_some()
+}
+
+fn tables(dir: &Path) -> usize {
+    fs::read_dir(dir.join("log/keyspaces")).unwrap().count()
+}
+
+#[test]
+fn duplicates_are_forgotten_by_the_table() {
+    let dir = scratch();
+    let timed =
+        || StoreOptions { duplicate_window: Duration::from_millis(600), ..options(dir.path()) };
+    let log = open(timed());
+    let lease = log.claim().unwrap();
+    let before = tables(dir.path());
+    for ms in (1000..2000).step_by(10) {
+        let group = Group { duplicates: vec![duplicate(ms)], ..Group::default() };
+        log.commit(lease, &group, Sync::Later).unwrap();
+        log.expire_duplicates(lease, Time::from_millis(ms.saturating_sub(600))).unwrap();
+        let oldest = 1000.max(ms.saturating_sub(600));
+        assert!((oldest..=ms).step_by(10).all(|ms| known(&log, ms)), "the window holds at {ms}");
+        assert!(tables(dir.path()) - before <= 8);
+    }
+    assert!(!known(&log, 1000), "the oldest are gone");
+    assert!(log.duplicates_since() > Time::from_millis(1000));
+    drop(log);
+    let log = open(timed());
+    assert!(known(&log, 1990) && !known(&log, 1000));
+}
+
+#[test]
+fn no_more_duplicates_are_kept_than_are_allowed() {
+    let dir = scratch();
+    let log = open(StoreOptions { duplicates_max: 60, ..options(dir.path()) });
+    let lease = log.claim().unwrap();
+    for ms in 1000..1200 {
+        let group = Group { duplicates: vec![duplicate(ms)], ..Group::default() };
+        log.commit(lease, &group, Sync::Later).unwrap();
+    }
+    let kept = (1000..1200).filter(|ms| known(&log, *ms)).count();
+    assert!((60..=90).contains(&kept), "{kept}");
+    assert!(known(&log, 1199) && !known(&log, 1000));
+    assert!(log.duplicates_since() > Time::from_millis(1000), "the real window is told");
+}
+
+#[test]
+fn attempts_go_below_the_floor_and_never_from_the_least_watermark_on() {
+    let dir = scratch();
+    let log = open(StoreOptions { generation_bytes: 8 << 10, ..small(dir.path()) });
+    fill(&log, 0..1500);
+    assert!(log.generations().unwrap().len() > 20);
+    let all = log.attempts(Offset::ZERO..Offset::MAX).unwrap();
+    assert_eq!(all.len(), 150);
+    let lease = log.claim().unwrap();
+    let watermarks = Watermarks { shards: vec![Offset(900), Offset(700)] };
+    let floor = Some(Offset(1400));
+    let group = Group { floor, watermarks: Some(watermarks), ..Group::default() };
+    log.commit(lease, &group, Sync::Now).unwrap();
+    log.reclaim(lease).unwrap();
+    let kept = log.attempts(Offset::ZERO..Offset::MAX).unwrap();
+    assert!(kept.len() < all.len(), "some are gone");
+    let needed = |rows: &[log::AttemptRow]| {
+        rows.iter().filter(|row| row.delivery.offset >= Offset(700)).count()
+    };
+    assert_eq!(needed(&kept), needed(&all));
+    assert_eq!(kept[..], all[all.len() - kept.len()..], "in order");
+}
+
+/// Damage that comes after the start: that event alone is lost, and named.
+#[test]
+fn a_damaged_event_in_a_table_is_set_apart() {
+    let dir = scratch();
+    let log = open(small(dir.path()));
+    fill(&log, 0..900);
+    drop(log);
+    let mut frame = Vec::new();
+    log::codec::encode_event(&event_at(100), &mut frame);
+    let mut changed = 0;
+    for entry in fs::read_dir(dir.path().join("log/keyspaces")).unwrap() {
+        let tables = entry.unwrap().path().join("tables");
+        for table in fs::read_dir(tables).into_iter().flatten() {
+            let path = table.unwrap().path();
+            let mut bytes = fs::read(&path).unwrap();
+            let at = bytes.windows(frame.len()).position(|bytes| bytes == frame);
+            if let Some(at) = at {
+                bytes[at + 60] ^= 4;
+                fs::write(&path, bytes).unwrap();
+                changed += 1;
+            }
+        }
+    }
+    assert!(changed > 0, "event 100 is in no table");
+    let (log, _) = match Store::open(small(dir.path())) {
+        Ok(opened) => opened,
+        // Or the start needed the damaged block.
+        Err(failure) => panic!("{failure}"),
+    };
+    let limit = ReadLimit { events: usize::MAX, bytes: usize::MAX };
+    let found = log.read(Offset(100)..Offset(101), limit);
+    assert!(matches!(found, Err(Failure::Damaged { offset: Offset(100) })), "{found:?}");
+    let before = log.read(Offset(0)..Offset(900), limit).unwrap();
+    assert!(!before.is_empty() && before.len() <= 100, "{} events", before.len());
+    let after = log.read(Offset(500)..Offset(900), limit).unwrap();
+    assert_eq!(after.len(), 400);
+    assert_eq!(after[0], event_at(500));
+    assert!(log.check().is_err());
+    assert_eq!(contract::event(500).id, after[0].id);
+}
