@@ -1,6 +1,6 @@
 use crate::check::{self, Fault};
 use crate::draft::{self, Drafter, owner, uses};
-use crate::row::{EndpointRow, FORM, FilterRow, SourceRow, TermsRow};
+use crate::row::{EndpointRow, FilterRow, Form, SourceRow, TermsRow};
 use crate::shelves::Name;
 use crate::{
     Chain, ChangeSet, Changed, Declared, DeclaredEndpoint, DeclaredError, DeclaredFilter,
@@ -160,7 +160,7 @@ impl<'a> Diff<'a> {
             return self.refuse(Kind::Source, &name, fault);
         }
         let row = SourceRow {
-            v: FORM,
+            v: Form,
             origin: self.origin,
             path: declared.path.clone(),
             scheme: declared.scheme.clone(),
@@ -207,7 +207,7 @@ impl<'a> Diff<'a> {
         chain: Option<&Chain>,
     ) -> EndpointRow {
         EndpointRow {
-            v: FORM,
+            v: Form,
             tenant: declared.tenant.as_str().to_owned(),
             name: declared.name.clone(),
             origin: self.origin,

@@ -1,4 +1,4 @@
-use crate::row::{EndpointRow, FORM, FilterRow, FilterUse, SourceRow, TermsRow};
+use crate::row::{EndpointRow, FilterRow, FilterUse, Form, SourceRow, TermsRow};
 use crate::shelves::Name;
 use crate::{
     Chain, ChainId, Endpoint, FilterVersion, ModuleDigest, Secrets, Snapshot, Source, Terms,
@@ -114,7 +114,7 @@ impl EndpointRow {
     pub(crate) fn of(endpoint: &Endpoint) -> EndpointRow {
         let chain = endpoint.chain.as_deref();
         EndpointRow {
-            v: FORM,
+            v: Form,
             tenant: endpoint.tenant.as_str().to_owned(),
             name: endpoint.name.to_string(),
             origin: endpoint.origin,
@@ -152,7 +152,7 @@ pub(crate) fn owner(tenant: &TenantId, name: &str) -> Vec<u8> {
 impl SourceRow {
     pub(crate) fn of(source: &Source) -> SourceRow {
         SourceRow {
-            v: FORM,
+            v: Form,
             origin: source.origin,
             path: source.path.to_string(),
             scheme: source.scheme.to_string(),
@@ -165,7 +165,7 @@ impl SourceRow {
 impl FilterRow {
     pub(crate) fn of(filter: &FilterVersion) -> FilterRow {
         FilterRow {
-            v: FORM,
+            v: Form,
             origin: filter.origin,
             module: filter.module.to_string(),
             config: filter.config.to_string(),

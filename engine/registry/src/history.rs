@@ -1,4 +1,4 @@
-use crate::row::{CounterRow, EndpointRow, FORM, FilterRow, SourceRow, TenantRow};
+use crate::row::{CounterRow, EndpointRow, FilterRow, Form, SourceRow, TenantRow};
 use crate::row::{endpoint_bytes, name_bytes};
 use crate::tables::{COUNTER, Tables};
 use crate::{
@@ -126,12 +126,12 @@ impl History {
     fn apply_parts(&mut self, set: &ChangeSet, since: Offset, next: &mut Snapshot) -> Vec<Row> {
         let mut rows = Vec::new();
         if set.next_endpoint != next.next_endpoint {
-            let value = CounterRow { v: FORM, next_endpoint: set.next_endpoint };
+            let value = CounterRow { v: Form, next_endpoint: set.next_endpoint };
             rows.push(row(Kind::Counter, COUNTER.into(), since, Some(value)));
             self.tables.set_counter(since, set.next_endpoint);
         }
         for (tenant, origin) in &set.tenants {
-            let value = origin.map(|origin| TenantRow { v: FORM, origin });
+            let value = origin.map(|origin| TenantRow { v: Form, origin });
             rows.push(row(Kind::Tenant, tenant.as_str().as_bytes().into(), since, value));
             self.tables.set_tenant(since, tenant, *origin);
         }

@@ -4,8 +4,30 @@ use event::{EndpointId, Offset, TenantId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The form that values are written in. A value of a later form is refused, never guessed at.
-pub(crate) const FORM: u32 = 1;
+/// The form that values are written in. Written first and so read first: a value of a later form
+/// is refused, never guessed at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub(crate) struct Form;
+
+const FORM: u32 = 1;
+
+impl TryFrom<u32> for Form {
+    type Error = String;
+
+    fn try_from(written: u32) -> Result<Form, String> {
+        match written {
+            FORM => Ok(Form),
+            _ => Err(format!("written in form {written}, this reads {FORM}")),
+        }
+    }
+}
+
+impl From<Form> for u32 {
+    fn from(_: Form) -> u32 {
+        FORM
+    }
+}
 
 /// One version of one resource, for the log to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,20 +58,20 @@ pub enum Kind {
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct CounterRow {
-    pub v: u32,
+    pub v: Form,
     /// The next endpoint id to give.
     pub next_endpoint: u64,
 }
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct TenantRow {
-    pub v: u32,
+    pub v: Form,
     pub origin: Origin,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
 pub(crate) struct SourceRow {
-    pub v: u32,
+    pub v: Form,
     pub origin: Origin,
     pub path: String,
     pub scheme: String,
@@ -59,7 +81,7 @@ pub(crate) struct SourceRow {
 
 #[derive(PartialEq, Serialize, Deserialize)]
 pub(crate) struct FilterRow {
-    pub v: u32,
+    pub v: Form,
     pub origin: Origin,
     pub module: String,
     pub config: String,
@@ -70,7 +92,7 @@ pub(crate) struct FilterRow {
 
 #[derive(PartialEq, Serialize, Deserialize)]
 pub(crate) struct EndpointRow {
-    pub v: u32,
+    pub v: Form,
     pub tenant: String,
     pub name: String,
     pub origin: Origin,
@@ -120,12 +142,6 @@ impl Kind {
     }
 }
 
-/// What is read of every value before anything else.
-#[derive(Deserialize)]
-struct Form {
-    v: u32,
-}
-
 impl Row {
     pub fn is_tombstone(&self) -> bool {
         self.value.is_empty()
@@ -144,10 +160,6 @@ impl Row {
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<Option<T>, RowError> {
         if self.is_tombstone() {
             return Ok(None);
-        }
-        let form: Form = serde_json::from_slice(&self.value).map_err(|e| self.error(e))?;
-        if form.v != FORM {
-            return Err(self.error(format!("written in form {}, this reads {FORM}", form.v)));
         }
         serde_json::from_slice(&self.value).map(Some).map_err(|e| self.error(e))
     }

@@ -272,7 +272,7 @@ fn a_large_change_is_the_sum_of_small_ones() {
     let name = |n: u32| format!("e{n}");
     let endpoint = |n: u32| DeclaredEndpoint {
         types: vec![format!("t{}.*", n % 7)],
-        condition: (n % 3 == 0).then(|| format!("data.a = {}", n % 5)),
+        condition: n.is_multiple_of(3).then(|| format!("data.a = {}", n % 5)),
         ..DeclaredEndpoint::new(tenant((n % 2) as u8), &name(n), "https://example.com")
     };
     let all = Declared { endpoints: (0..2000).map(endpoint).collect(), ..Declared::default() };
