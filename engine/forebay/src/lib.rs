@@ -2,7 +2,7 @@
 //! Imports: every room; it alone reads configuration files and the environment.
 //! Never: a policy of its own, a global of the process, anything that an embedder lacks.
 
-#![allow(clippy::disallowed_methods, reason = "it carries: it waits for threads to end")]
+#![allow(clippy::disallowed_methods, reason = "it carries: it reads the environment and waits")]
 
 mod adapters;
 mod closures;

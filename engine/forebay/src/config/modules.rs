@@ -1,0 +1,187 @@
+use crate::config::Guests;
+use crate::config::load::Reach;
+use crate::config::problem::{Place, Shows};
+use crate::config::section::Section;
+use crate::config::sections::guest_limits;
+use crate::config::tree::Value;
+use crate::config::value;
+use event::TenantId;
+use filter::{FilterEngine, ModuleLimits};
+use registry::{DeclaredFilter, FilterLimits, ModuleDigest, OnError};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// A WebAssembly module, how it is configured, what it may use.
+#[derive(Clone)]
+pub struct Filter {
+    pub tenant: TenantId,
+    /// Unique among the tenant's filters.
+    pub name: String,
+    pub wasm: Arc<[u8]>,
+    /// A JSON text, handed to the module as it is.
+    pub config: String,
+    pub limits: FilterLimits,
+    pub on_error: OnError,
+    /// A fresh instance for each event.
+    pub isolate: bool,
+}
+
+/// Filters that come with the engine are named so.
+pub(crate) const SHIPPED: &str = "forebay/";
+
+/// The module of a filter that comes with the engine, by its name without `forebay/`.
+pub(crate) fn shipped(_name: &str) -> Option<&'static [u8]> {
+    None
+}
+
+impl std::fmt::Debug for Filter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Filter({:?}/{} of {} bytes)", self.tenant, self.name, self.wasm.len())
+    }
+}
+
+impl Filter {
+    /// A shipped filter as an endpoint names it: without configuration, with the usual limits.
+    pub(crate) fn shipped(tenant: &TenantId, name: &str, limits: FilterLimits) -> Option<Filter> {
+        let wasm = shipped(name.strip_prefix(SHIPPED)?)?;
+        Some(Filter {
+            tenant: tenant.clone(),
+            name: name.to_owned(),
+            wasm: wasm.into(),
+            config: "{}".into(),
+            limits,
+            on_error: OnError::default(),
+            isolate: false,
+        })
+    }
+
+    pub fn digest(&self) -> ModuleDigest {
+        ModuleDigest(Sha256::digest(&self.wasm).into())
+    }
+
+    pub(crate) fn declared(&self) -> DeclaredFilter {
+        DeclaredFilter {
+            tenant: self.tenant.clone(),
+            name: self.name.clone(),
+            module: self.digest(),
+            config: self.config.clone(),
+            limits: self.limits,
+            on_error: self.on_error,
+            isolate: self.isolate,
+        }
+    }
+}
+
+pub(crate) fn all(top: &mut Section<'_, '_>, reach: &Reach, guests: &Guests) -> Vec<Filter> {
+    let tables = top.tables("filter");
+    if tables.is_empty() {
+        return Vec::new();
+    }
+    // Where there is none the engine's start says why.
+    let verifier = FilterEngine::new().ok();
+    let mut filters = Vec::new();
+    for table in tables {
+        let reader = Reader { reach, guests, verifier: verifier.as_ref() };
+        filters.extend(one(top.element("filter", table), &reader));
+    }
+    filters
+}
+
+struct Reader<'a> {
+    reach: &'a Reach<'a>,
+    guests: &'a Guests,
+    verifier: Option<&'a FilterEngine>,
+}
+
+fn one(mut section: Section<'_, '_>, reader: &Reader<'_>) -> Option<Filter> {
+    let name = section.required::<String>("name", "name it after what it does");
+    let tenant = section.value("app", "default".to_owned());
+    let advice = "name a WebAssembly file, such as \"filters/mine.wasm\"";
+    let path = section.required::<String>("module", advice);
+    let place = section.place("module");
+    let limits = guest_limits(&mut section, reader.guests.limits);
+    let wasm = path.and_then(|path| wasm(&mut section, reader, &path, &place, limits));
+    let on_error = section.choice_or_first(
+        "on_error",
+        &[
+            ("reject", OnError::Reject),
+            ("drop", OnError::Drop),
+            ("pass", OnError::Pass),
+            ("retry", OnError::Retry),
+            ("stop", OnError::Stop),
+        ],
+    );
+    let filter = Filter {
+        tenant: TenantId::new(&tenant),
+        name: name.unwrap_or_default(),
+        // Known by name all the same, so that endpoints which need it are not faulted too.
+        wasm: wasm.unwrap_or_else(|| [].into()),
+        config: config(&mut section),
+        limits,
+        on_error,
+        isolate: section.value("isolate", false),
+    };
+    section.finish();
+    (!filter.name.is_empty()).then_some(filter)
+}
+
+/// A table or a text, as JSON.
+fn config(section: &mut Section<'_, '_>) -> String {
+    let Some(node) = section.node("config") else { return "{}".into() };
+    let json = value::json(node).to_string();
+    let is_possible = matches!(node.value, Value::Table(_) | Value::Text(_) | Value::List(_));
+    if !is_possible {
+        section.refuse("config", "`config` must be a table".into(), "config = { key = \"value\" }");
+    }
+    section.set("config", value::quoted(&json), node.place.clone());
+    json
+}
+
+/// The module's bytes, read and verified.
+fn wasm(
+    section: &mut Section<'_, '_>,
+    reader: &Reader<'_>,
+    path: &str,
+    place: &Place,
+    limits: FilterLimits,
+) -> Option<Arc<[u8]>> {
+    let found = match path.strip_prefix(SHIPPED) {
+        Some(name) => shipped(name)
+            .map(Arc::from)
+            .ok_or_else(|| (format!("no filter {path:?} comes with this version"), None)),
+        None => from_file(reader, path, place, limits),
+    };
+    let refuse = |(message, advice): (String, Option<&str>)| {
+        section.notes.refuse(place.clone(), Shows::Line, message, advice.map(str::to_owned));
+    };
+    found.map_err(refuse).ok()
+}
+
+fn from_file(
+    reader: &Reader<'_>,
+    path: &str,
+    place: &Place,
+    limits: FilterLimits,
+) -> Result<Arc<[u8]>, (String, Option<&'static str>)> {
+    let path = reader.reach.resolve(path, place);
+    let shown = path.display();
+    let unreadable = |error| {
+        let advice = "a relative path counts from the folder of the configuration file";
+        (format!("{shown} cannot be read: {error}"), Some(advice))
+    };
+    let size = std::fs::metadata(&path).map_err(unreadable)?.len();
+    if size > reader.guests.module_bytes_max {
+        let advice = "raise `module_bytes` under [filters]";
+        return Err((format!("{shown} is larger than `module_bytes` allows"), Some(advice)));
+    }
+    let wasm = std::fs::read(&path).map_err(unreadable)?;
+    let may_weigh = ModuleLimits {
+        module_bytes: wasm.len(),
+        memory_bytes: limits.memory_bytes,
+        ..ModuleLimits::default()
+    };
+    match reader.verifier.map(|verifier| verifier.verify(&wasm, &may_weigh)) {
+        Some(Err(refusal)) => Err((format!("{shown}: {refusal}"), None)),
+        _ => Ok(wasm.into()),
+    }
+}

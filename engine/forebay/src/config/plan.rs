@@ -1,0 +1,67 @@
+use crate::config::modules::{Filter, SHIPPED};
+use crate::config::sources::BadSource;
+use crate::config::{Config, Source};
+use delivery::GuardOptions;
+use filter::ModuleLimits;
+use registry::{Declared, ModuleDigest};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Config {
+    /// The resources, as the registry takes them.
+    pub fn declared(&self) -> Declared {
+        Declared {
+            tenants: Vec::new(),
+            sources: self.sources.iter().map(Source::declared).collect(),
+            filters: self.all_filters().iter().map(Filter::declared).collect(),
+            endpoints: self.endpoints.clone(),
+        }
+    }
+
+    /// The bytes of every module that is declared.
+    pub fn module_bytes(&self) -> BTreeMap<ModuleDigest, Arc<[u8]>> {
+        let filters = self.all_filters().into_iter();
+        filters.map(|filter| (filter.digest(), filter.wasm)).collect()
+    }
+
+    /// The sources, as ingest takes them.
+    pub fn ways_in(&self) -> Result<Vec<ingest::Source>, BadSource> {
+        let way_in =
+            |source: &Source| source.way_in(&self.server.public_url, self.ingest.body_bytes_max);
+        self.sources.iter().map(way_in).collect()
+    }
+
+    pub fn guard(&self) -> GuardOptions {
+        GuardOptions {
+            allow_networks: self.delivery.allow_networks.clone(),
+            allow_loopback: self.dev,
+            require_https: self.server.require_https_out,
+            own: Vec::new(),
+        }
+    }
+
+    /// What a module may weigh. It may ask for as much memory as any filter is given.
+    pub fn module_limits(&self) -> ModuleLimits {
+        let own = self.filters.iter().map(|filter| filter.limits.memory_bytes);
+        ModuleLimits {
+            module_bytes: usize::try_from(self.guests.module_bytes_max).unwrap_or(usize::MAX),
+            memory_bytes: own.fold(self.guests.limits.memory_bytes, u64::max),
+            ..ModuleLimits::default()
+        }
+    }
+
+    /// Those that are declared, and the shipped ones that endpoints name without declaring them.
+    fn all_filters(&self) -> Vec<Filter> {
+        let mut filters = self.filters.clone();
+        for endpoint in &self.endpoints {
+            for name in endpoint.filters.iter().filter(|name| name.starts_with(SHIPPED)) {
+                let is_there =
+                    filters.iter().any(|f| f.tenant == endpoint.tenant && f.name == *name);
+                if !is_there {
+                    filters.extend(Filter::shipped(&endpoint.tenant, name, self.guests.limits));
+                }
+            }
+        }
+        filters
+    }
+}

@@ -1,0 +1,51 @@
+use crate::config::problem::Place;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// One value in force, and who said so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The section that it is in; settings of one section stand together.
+    pub group: usize,
+    /// As in a file: `[server]`, `[[source]]`; empty at the top.
+    pub header: String,
+    pub key: &'static str,
+    /// As TOML. Secrets are left out.
+    pub value: String,
+    pub origin: Origin,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Default,
+    /// The line is from 1.
+    File(PathBuf, usize),
+    Environment(String),
+    Flag(&'static str),
+}
+
+impl Origin {
+    pub(crate) fn of(place: &Place, path: &Path, text: &str) -> Origin {
+        match place {
+            Place::File(range) => {
+                let before = &text.as_bytes()[..range.start.min(text.len())];
+                let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+                Origin::File(path.to_owned(), line)
+            }
+            Place::Environment(name) => Origin::Environment(name.clone()),
+            Place::Flag(name) => Origin::Flag(name),
+            Place::Nowhere => Origin::Default,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Origin::Environment(name) => write!(f, "environment {name}"),
+            Origin::Flag(name) => write!(f, "flag {name}"),
+        }
+    }
+}
