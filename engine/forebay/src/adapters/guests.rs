@@ -1,10 +1,11 @@
 use crate::modules::Modules;
-use event::Verdict;
-use filter::{ChainSpec, ErrorPolicy, FilterLimits, FilterSpec, Purpose, Runner};
+use event::{Event, Verdict};
+use filter::{ChainAnswer, ChainSpec, ErrorPolicy, FilterLimits, FilterSpec, Purpose, Runner};
 use pipeline::screen::Guests;
 use pipeline::{Answer, Question};
 use registry::{Chain, ChainId, FilterVersion, OnError};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,10 @@ impl Guests for Chains {
         let (id, shard) = (question.id, question.shard);
         match self.spec(&question.chain) {
             Ok(spec) => {
-                let answer = self.runner.run(&spec, &question.events, Purpose::Live);
+                let Some(answer) = self.run(&spec, &question.events) else {
+                    let reason = "the host failed while it ran the filters";
+                    return postpone(question, reason);
+                };
                 for fault in &answer.faults {
                     let event = question.events.get(fault.event).map(|event| event.id);
                     tracing::warn!(
@@ -49,6 +53,12 @@ impl Guests for Chains {
     }
 }
 
+fn postpone(question: &Question, reason: &str) -> Answer {
+    let retry = || Verdict::Retry { delay: RETRY_DELAY, reason: reason.into() };
+    let verdicts = question.events.iter().map(|_| retry()).collect();
+    Answer { id: question.id, shard: question.shard, verdicts, fuel: 0 }
+}
+
 impl Chains {
     fn spec(&mut self, chain: &Chain) -> Result<Arc<ChainSpec>, String> {
         if let Some(spec) = self.specs.get(&chain.id) {
@@ -62,6 +72,18 @@ impl Chains {
         let spec = Arc::new(ChainSpec { condition: chain.condition.clone(), filters });
         self.specs.insert(chain.id, spec.clone());
         Ok(spec)
+    }
+
+    /// A panic of the host is not the guest's: its instances are thrown away, the thread lives.
+    fn run(&mut self, spec: &ChainSpec, events: &[Arc<Event>]) -> Option<ChainAnswer> {
+        let runner = &self.runner;
+        let run = AssertUnwindSafe(|| runner.run(spec, events, Purpose::Live));
+        let answer = catch_unwind(run).ok();
+        if answer.is_none() {
+            tracing::error!("the host panicked while it ran filters; their instances are new");
+            self.runner = Runner::new(self.modules.engine().clone());
+        }
+        answer
     }
 
     fn filter(&self, version: &FilterVersion) -> Result<FilterSpec, String> {

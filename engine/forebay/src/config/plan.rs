@@ -1,5 +1,6 @@
 use crate::config::modules::{Filter, SHIPPED};
 use crate::config::sources::BadSource;
+use crate::Plan;
 use crate::config::{Config, Source};
 use delivery::GuardOptions;
 use filter::ModuleLimits;
@@ -8,6 +9,34 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Config {
+    /// All that a start needs.
+    pub fn plan(&self) -> Result<Plan, BadSource> {
+        let to_usize = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Ok(Plan {
+            listen: Some(self.server.listen),
+            durability: self.log.durability,
+            group_bytes_max: to_usize(self.log.group_bytes_max),
+            group_events_max: to_usize(self.log.group_events_max),
+            retention: self.log.retention.clone(),
+            duplicate_window: self.ingest.duplicate_window,
+            duplicates_max: self.ingest.duplicates_max,
+            declared: self.declared(),
+            modules: self.module_bytes(),
+            module_limits: self.module_limits(),
+            sources: self.ways_in()?,
+            ingest: ingest::Limits {
+                body_bytes_max: to_usize(self.ingest.body_bytes_max),
+                header_timeout: self.ingest.header_timeout,
+                body_timeout: self.ingest.body_timeout,
+                ..ingest::Limits::default()
+            },
+            guard: self.guard(),
+            family: self.delivery.family,
+            admin_key: self.server.admin_key.clone(),
+            ..Plan::new(&self.data)
+        })
+    }
+
     /// The resources, as the registry takes them.
     pub fn declared(&self) -> Declared {
         Declared {
