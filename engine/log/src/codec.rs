@@ -17,7 +17,7 @@ mod wire;
 pub use attempts::{attempt_key, decode_attempt, encode_attempt};
 pub use frame::{
     FRAME_HEADER_BYTES, FRAME_MAGIC, check_event, decode_event, encode_event, find_event,
-    frame_checksum,
+    frame_checksum, frame_offset,
 };
 pub use keys::{
     delivery_key, duplicate_key, lane_key, offset_key, offset_of_key, registry_key, retry_key,

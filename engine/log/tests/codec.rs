@@ -144,8 +144,9 @@ proptest! {
     #[test]
     fn an_event_survives_the_disk(event in event()) {
         let bytes = Bytes::from(frame(&event));
-        prop_assert_eq!(decode_event(&bytes).unwrap(), event);
+        prop_assert_eq!(&decode_event(&bytes).unwrap(), &event);
         prop_assert_eq!(check_event(&bytes).unwrap(), bytes.len());
+        prop_assert_eq!(frame_offset(&bytes), Some(event.offset()));
     }
 
     #[test]

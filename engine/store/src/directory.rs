@@ -13,8 +13,7 @@ use std::path::{Path, PathBuf};
 pub struct Directory {
     path: PathBuf,
     disk_floor_bytes: u64,
-    /// The lock goes with the file, also when the process dies.
-    _lock: File,
+    lock: File,
 }
 
 /// Below this nothing can be opened: a start writes a little before it can free anything.
@@ -25,7 +24,7 @@ impl Directory {
         make_private(path)?;
         let lock = lock(path)?;
         make_private(&path.join("log"))?;
-        Ok(Directory { path: path.to_owned(), disk_floor_bytes, _lock: lock })
+        Ok(Directory { path: path.to_owned(), disk_floor_bytes, lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -106,6 +105,14 @@ impl Directory {
 
     pub fn disk(&self, source: io::Error) -> Failure {
         Failure::Disk { path: self.path.clone(), source }
+    }
+}
+
+impl Drop for Directory {
+    /// The end of the process would do. But a child that was just forked has the file too, for a
+    /// moment, and with it the lock.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
     }
 }
 

@@ -93,12 +93,64 @@ pub fn fold_checksums(
             Ok(row) => row,
             Err(err) => return Err(disk_or(damaged, tables.failure(err))),
         };
-        let event = event_of(&key, &value, next).ok_or(damaged)?;
-        let checksum = codec::frame_checksum(&value).expect("an event has a checksum");
+        let checksum = whole(&key, &value, next).ok_or(damaged)?;
         folded = fold(checksum, folded);
-        next = event.offset().next();
+        next = next.next();
     }
     if next < range.end { Err(Failure::Damaged { offset: next }) } else { Ok(folded) }
+}
+
+/// The events of `range` in `table` whose place is taken, but not by what was written.
+///
+/// Errors: `Damaged` names an event that is not there at all.
+pub fn find_damaged(
+    tables: &Tables,
+    table: &Keyspace,
+    range: Range<Offset>,
+) -> Result<Vec<Offset>, Failure> {
+    let (mut next, mut damaged) = (range.start, Vec::new());
+    let end = codec::offset_key(range.end);
+    while next < range.end {
+        let before = damaged.len();
+        for guard in table.range(codec::offset_key(next)..end) {
+            match guard.into_inner() {
+                Ok((key, _)) if codec::offset_of_key(&key) != Some(next) => {
+                    return Err(Failure::Damaged { offset: next });
+                }
+                Ok((key, value)) if whole(&key, &value, next).is_some() => next = next.next(),
+                Ok(_) => {
+                    damaged.push(next);
+                    next = next.next();
+                }
+                Err(err) => {
+                    disk_error(tables.failure(err))?;
+                    damaged.push(next);
+                    next = next.next();
+                    break;
+                }
+            }
+        }
+        // Only an unreadable block ends a scan early, and what is behind it may be readable.
+        if next < range.end && damaged.len() == before {
+            return Err(Failure::Damaged { offset: next });
+        }
+    }
+    Ok(damaged)
+}
+
+fn disk_error(failure: Failure) -> Result<(), Failure> {
+    match failure {
+        Failure::Disk { .. } => Err(failure),
+        _ => Ok(()),
+    }
+}
+
+/// The checksum of the frame in `value`, if that is the event of `offset` and intact.
+fn whole(key: &[u8], value: &[u8], offset: Offset) -> Option<u64> {
+    let is_whole = codec::offset_of_key(key) == Some(offset)
+        && codec::check_event(value) == Ok(value.len())
+        && codec::frame_offset(value) == Some(offset);
+    codec::frame_checksum(value).filter(|_| is_whole)
 }
 
 pub fn fold(checksum: u64, before: u64) -> u64 {

@@ -3,12 +3,12 @@ use crate::generations::Generations;
 use crate::head::{Found, Head};
 use crate::mark::Mark;
 use crate::options::StoreOptions;
-use crate::read::read_events;
+use crate::read::find_damaged;
 use crate::rows::FLOOR_KEY;
 use crate::scan::{Break, Scan};
 use crate::tables::{MARK_KEY, Tables};
 use event::Offset;
-use log::{Failure, ReadLimit, codec};
+use log::{Failure, codec};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -22,6 +22,9 @@ pub struct Recovered {
     pub was_clean: bool,
     /// Groups at the end that had not been synced whole. None of them was promised.
     pub torn: Option<TornTail>,
+    /// Events that a damaged block of a table has taken, among those that a start looks at: the
+    /// ones that the journals hold too. A read names them; the others flow.
+    pub damaged: Vec<Offset>,
     /// HEAD was not there or not readable: what the groups themselves know of what had been synced
     /// was all that could be checked, and none knows of its own sync.
     pub head_was_lost: bool,
@@ -45,6 +48,7 @@ pub struct Opened {
     pub mark: Mark,
     pub floor: Offset,
     pub torn: Option<TornTail>,
+    pub damaged: Vec<Offset>,
 }
 
 /// What must be there, or accepted events are gone.
@@ -146,13 +150,14 @@ fn open_whole(
     }
     let floor = floor(&tables)?;
     let generations = Generations::open(&tables, &mark.open, floor).map_err(name)?;
-    let opened = Opened { tables, generations, mark, floor, torn: None };
+    let damaged = Vec::new();
+    let opened = Opened { tables, generations, mark, floor, torn: None, damaged };
     let first = scan.first.map_or(mark.head, |first| first.first);
-    check_events(&opened, first).map_err(|failure| match failure {
+    let damaged = check_events(&opened, first).map_err(|failure| match failure {
         Failure::Damaged { offset } => promised.lost(journal, offset),
         other => other,
     })?;
-    Ok(opened)
+    Ok(Opened { damaged, ..opened })
 }
 
 fn floor(tables: &Tables) -> Result<Offset, Failure> {
@@ -162,16 +167,19 @@ fn floor(tables: &Tables) -> Result<Offset, Failure> {
     Ok(floor.transpose()?.unwrap_or_default())
 }
 
-/// Every event that the journals hold must have come through fjall's replay.
-fn check_events(opened: &Opened, first: Offset) -> Result<(), Failure> {
-    let limit = ReadLimit { events: 4096, bytes: 4 << 20 };
+/// Every event that the journals hold must have come through fjall's replay. One that came through
+/// earlier and stands in a damaged block by now is no reason to keep the others back.
+fn check_events(opened: &Opened, first: Offset) -> Result<Vec<Offset>, Failure> {
     let mut next = first.max(opened.floor);
-    while next < opened.mark.head {
-        let range = next..opened.mark.head;
-        let events = read_events(&opened.tables, &opened.generations, range, limit)?;
-        next = events.last().expect("at least one event is read").offset().next();
+    let mut damaged = Vec::new();
+    for (end, table) in opened.generations.from(next) {
+        let end = end.min(opened.mark.head);
+        if next < end {
+            damaged.extend(find_damaged(&opened.tables, table, next..end)?);
+            next = end;
+        }
     }
-    Ok(())
+    Ok(damaged)
 }
 
 impl Promised {

@@ -65,6 +65,7 @@ impl Store {
             was_clean: matches!(found, Found::Head(Head { is_clean: true, .. }))
                 || (found == Found::Nothing && mark.group == 0),
             torn: opened.torn,
+            damaged: opened.damaged,
             head_was_lost: !matches!(found, Found::Head(_)) && mark.group > 0,
             freed_ballast,
         };

@@ -24,8 +24,8 @@ pub struct Tables {
 const FIXED: [&str; 7] = ["meta", "retry", "lane", "parcel", "dead", "gap", "registry"];
 /// Where the last group's mark is in `meta`.
 pub const MARK_KEY: &[u8] = b"mark";
-/// Less than fjall's own choice: a start reads all of it.
-const JOURNALS_BYTES: u64 = 128 << 20;
+/// The least that fjall takes: a start replays all of it, and some more.
+const JOURNALS_BYTES: u64 = 64 << 20;
 
 impl Tables {
     /// Opens what is there, or makes a new database; never makes a table that was lost.

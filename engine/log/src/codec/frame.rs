@@ -118,6 +118,13 @@ pub fn frame_checksum(frame: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.try_into().expect("eight bytes")))
 }
 
+/// The offset that a frame names, unchecked; nothing when it is too short for one.
+pub fn frame_offset(frame: &[u8]) -> Option<Offset> {
+    let start = FRAME_HEADER_BYTES + 1;
+    let bytes = frame.get(start..start + 8)?;
+    Some(Offset(u64::from_be_bytes(bytes.try_into().expect("eight bytes"))))
+}
+
 /// The first whole and undamaged frame at or after `from`: where it starts and its length.
 pub fn find_event(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
     let mut at = from;

@@ -85,7 +85,7 @@ fn a_power_cut_takes_nothing_acknowledged() {
 fn a_store_that_does_not_sync_loses_by_a_power_cut() {
     let build = scratch();
     let Some(layer) = layer(build.path()) else { return };
-    let (count, mut losses, mut lost) = (6, 0, 0);
+    let (count, mut losses, mut lost) = (12, 0, 0);
     for seed in 0..count {
         let home = scratch();
         let said = run(&layer, Role::WriteUnsynced, home.path(), seed, 900 + 40 * seed);
