@@ -100,8 +100,9 @@ impl<A: Accept + 'static> Server<A> {
             }
         };
         tokio::select! {
-            () = accepting => {}
+            biased;
             () = stop => {}
+            () = accepting => {}
         }
         drop((listener, stopped));
         // Without receivers there is no connection to tell.
@@ -120,8 +121,9 @@ impl<A: Accept + 'static> Server<A> {
         let answer = service_fn(move |request| server.clone().answer(request, peer));
         let mut connection = pin!(self.http.serve_connection(io, answer));
         let is_stopping = tokio::select! {
-            _ = connection.as_mut() => false,
+            biased;
             _ = stopped.changed() => true,
+            _ = connection.as_mut() => false,
         };
         if is_stopping {
             connection.as_mut().graceful_shutdown();

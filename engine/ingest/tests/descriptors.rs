@@ -1,5 +1,5 @@
 //! Alone in its process, for it takes the process's file descriptors away.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a client from outside")]
 
 use arc_swap::ArcSwap;
 use event::{Arrival, Time};
