@@ -37,11 +37,7 @@ impl Seen {
 
     pub fn is_signed_with(&self, secret: &str) -> bool {
         let webhook = standardwebhooks::Webhook::new(secret).unwrap();
-        let headers = self.headers.iter().map(|(name, value)| {
-            let name = http::HeaderName::from_bytes(name.as_str().as_bytes()).unwrap();
-            (name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap())
-        });
-        webhook.verify(&self.body, &headers.collect::<http::HeaderMap>()).is_ok()
+        webhook.verify(&self.body, &self.headers).is_ok()
     }
 }
 

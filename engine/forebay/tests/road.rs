@@ -95,7 +95,7 @@ fn failures_are_tried_again_under_the_same_id_also_after_a_restart() {
 fn two_engines_live_in_one_process_and_closures_are_endpoints() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (sender, received) = std::sync::mpsc::channel();
-    runtime::tasks::run(async {
+    let mut seen = runtime::tasks::run(async {
         let engines = [one.path(), two.path()].map(|dir| Engine::open(local(dir)).unwrap());
         for (n, engine) in engines.iter().enumerate() {
             let sender = sender.clone();
@@ -106,12 +106,14 @@ fn two_engines_live_in_one_process_and_closures_are_endpoints() {
             engine.on(&tenant, "audit", "order.*", take).await.unwrap();
             engine.publish(arrival(n as u32, "order.paid")).await.unwrap();
         }
+        let limit = Duration::from_secs(30);
+        let seen = [(); 2].map(|()| received.recv_timeout(limit).unwrap());
         for engine in engines {
             assert!(engine.shutdown(Duration::from_secs(10)).await);
         }
+        seen
     })
     .unwrap();
-    let mut seen: Vec<_> = received.try_iter().collect();
     seen.sort();
     assert_eq!(seen, [(0, "{\"n\":0}".into()), (1, "{\"n\":1}".into())]);
 }

@@ -1,6 +1,6 @@
+use crate::Plan;
 use crate::config::modules::{Filter, SHIPPED};
 use crate::config::sources::BadSource;
-use crate::Plan;
 use crate::config::{Config, Source};
 use delivery::GuardOptions;
 use filter::ModuleLimits;
