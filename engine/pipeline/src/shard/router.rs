@@ -128,14 +128,20 @@ impl Shard {
         self.effects.gaps.push(GapRow { lane, from: offset, until: offset.next(), at: now });
     }
 
+    /// Histories come in the order in which the writer made them.
     pub(super) fn take_history(&mut self, history: Arc<History>) {
-        let is_newer = history.latest().since() >= self.history.latest().since();
-        if Arc::ptr_eq(&history, &self.history) || !is_newer {
+        if Arc::ptr_eq(&history, &self.history) {
             return;
         }
-        self.history = history;
-        self.next_change = self.history.next_change(self.snapshot.since());
+        let before = std::mem::replace(&mut self.history, history);
+        // A change may take the place of one that is in force already, from the same offset on.
+        let next = self.ring.next();
+        if self.history.latest().since() <= next {
+            self.snapshot = self.history.latest().clone();
+        }
+        self.next_change = self.history.next_change(next);
         self.drop_deleted();
+        self.hand_out_versions(before.latest());
     }
 
     /// A deletion counts at once, also for what is in the past.
@@ -158,15 +164,16 @@ impl Shard {
             let change = self.next_change.expect("it was seen");
             self.snapshot = self.history.at(change);
             self.next_change = self.history.next_change(change);
-            self.hand_out_versions(change);
         }
     }
 
-    fn hand_out_versions(&mut self, change: Offset) {
+    /// How an endpoint is served follows its newest version at once, wherever the router is.
+    fn hand_out_versions(&mut self, before: &Snapshot) {
         let routed = self.ring.next();
+        let latest = self.history.latest().clone();
         for (id, lane) in &mut self.lanes {
-            let Some(endpoint) = self.snapshot.endpoint(*id) else { continue };
-            if endpoint.since == change {
+            let Some(endpoint) = latest.endpoint(*id) else { continue };
+            if before.endpoint(*id).is_none_or(|old| !Arc::ptr_eq(old, endpoint)) {
                 let rules = rules_of(endpoint);
                 lane.take_version(rules, endpoint.since, routed, &mut self.effects);
                 self.dirty.insert(*id);
