@@ -1,0 +1,13 @@
+mod evidence;
+mod story;
+
+pub(crate) use evidence::{Found, gather};
+pub(crate) use story::tell;
+
+use event::Time;
+
+/// A time as RFC 3339, in UTC.
+pub(crate) fn time(time: Time) -> String {
+    let read = jiff::Timestamp::from_nanosecond(i128::from(time.nanos()));
+    read.map_or_else(|_| "never".to_owned(), |read| read.to_string())
+}

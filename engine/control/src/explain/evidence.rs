@@ -1,0 +1,111 @@
+use event::{
+    AttemptRow, DeadRow, DeliveryId, Event, EventId, GapRow, LaneId, LaneRow, Offset, RetryKey,
+    RetryRow,
+};
+use log::{Failure, Log, ReadLimit};
+use registry::{History, Snapshot};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// All rows that say what became of one event, and the versions that ruled.
+pub(crate) struct Evidence {
+    pub event: Arc<Event>,
+    /// In force at the event's offset.
+    pub snapshot: Arc<Snapshot>,
+    pub history: History,
+    /// Below it nothing is owed by the road.
+    pub least: Offset,
+    pub lanes: BTreeMap<LaneId, LaneRow>,
+    /// Of this offset, by delivery, in the order of their numbers.
+    pub attempts: BTreeMap<DeliveryId, Vec<AttemptRow>>,
+    pub retries: BTreeMap<DeliveryId, (RetryKey, RetryRow)>,
+    pub dead: BTreeMap<DeliveryId, DeadRow>,
+    pub gaps: Vec<GapRow>,
+}
+
+/// What the log has of an event.
+pub(crate) enum Found {
+    Event(Box<Evidence>),
+    /// There is no such event, or not yet.
+    Unknown,
+    /// Retention has taken it.
+    Forgotten,
+    /// Its record is not what was written.
+    Damaged,
+}
+
+/// Retry rows are kept by due time, so one delivery's is found by looking at all: so many.
+const RETRIES_MAX: usize = 20_000;
+const PAGE: usize = 1_000;
+
+/// Reads what there is; may block on the disk.
+///
+/// Rows move while this reads, so the order matters: what a row may have moved *to* is read after
+/// it. The watermark is first, so that an event which ended just now is told to be on the road,
+/// and never one on the road to have ended.
+pub(crate) fn gather(log: &dyn Log, history: &History, id: EventId) -> Result<Found, Failure> {
+    let offset = id.offset();
+    let least = log.watermarks()?.map_or(Offset::ZERO, |marks| marks.least());
+    let lanes = log.lanes()?.into_iter().collect();
+    if offset >= log.head() {
+        return Ok(Found::Unknown);
+    }
+    if offset < log.floor() {
+        return Ok(Found::Forgotten);
+    }
+    let only = offset..offset.next();
+    let event = match log.read(only.clone(), ReadLimit { events: 1, bytes: 1 }) {
+        Ok(events) => events.into_iter().next(),
+        Err(Failure::Damaged { .. }) => return Ok(Found::Damaged),
+        Err(failure) => return Err(failure),
+    };
+    // After a power cut offsets are used again; ids are not.
+    let Some(event) = event.filter(|event| event.id == id) else { return Ok(Found::Unknown) };
+    let mut attempts = BTreeMap::<_, Vec<_>>::new();
+    for row in log.attempts(only)? {
+        attempts.entry(row.delivery).or_default().push(row);
+    }
+    Ok(Found::Event(Box::new(Evidence {
+        snapshot: history.at(offset),
+        history: history.clone(),
+        least,
+        lanes,
+        retries: retries(log, offset, &attempts)?,
+        dead: dead(log, &attempts)?,
+        attempts,
+        gaps: log.gaps()?,
+        event,
+    })))
+}
+
+fn retries(
+    log: &dyn Log,
+    offset: Offset,
+    attempts: &BTreeMap<DeliveryId, Vec<AttemptRow>>,
+) -> Result<BTreeMap<DeliveryId, (RetryKey, RetryRow)>, Failure> {
+    let (mut found, mut seen, mut from) = (BTreeMap::new(), 0, None);
+    // Whatever is in trouble has an attempt row, so most events need no look.
+    while !attempts.is_empty() && seen < RETRIES_MAX {
+        let rows = log.retries(from, PAGE)?;
+        seen += rows.len();
+        let last = rows.last().filter(|_| rows.len() == PAGE).map(|(key, _)| *key);
+        let ours = rows.into_iter().filter(|(key, _)| key.delivery.offset == offset);
+        found.extend(ours.map(|(key, row)| (key.delivery, (key, row))));
+        let Some(last) = last else { break };
+        let k = last.delivery.k.saturating_add(1);
+        from = Some(RetryKey { delivery: DeliveryId { k, ..last.delivery }, ..last });
+    }
+    Ok(found)
+}
+
+fn dead(
+    log: &dyn Log,
+    attempts: &BTreeMap<DeliveryId, Vec<AttemptRow>>,
+) -> Result<BTreeMap<DeliveryId, DeadRow>, Failure> {
+    let mut found = BTreeMap::new();
+    for delivery in attempts.keys() {
+        let row = log.dead(Some(*delivery), 1)?.into_iter().find(|(id, _)| id == delivery);
+        found.extend(row);
+    }
+    Ok(found)
+}

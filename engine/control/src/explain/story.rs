@@ -1,0 +1,211 @@
+use super::{evidence::Evidence, time};
+use crate::letter;
+use event::{
+    AttemptRow, AttemptState, Attempted, Cause, DeliveryId, Due, EndpointId, LaneId, LaneRow,
+    Outcome, RetryKey, Why,
+};
+use registry::Endpoint;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Endpoints that did not want the event are named up to here.
+const UNWANTED_MAX: usize = 100;
+
+/// What became of an event at each endpoint, and why.
+pub(crate) fn tell(evidence: &Evidence) -> Value {
+    let event = &evidence.event;
+    let mut wanted = BTreeMap::<EndpointId, Arc<Endpoint>>::new();
+    let envelope = &event.envelope;
+    for endpoint in evidence.snapshot.matching(&envelope.tenant, &envelope.event_type) {
+        wanted.insert(endpoint.id, ruling(evidence, endpoint));
+    }
+    // A lane that was behind may have matched by a version that came after the event.
+    for delivery in evidence.attempts.keys() {
+        let id = delivery.lane.endpoint;
+        let known = evidence.history.latest().endpoint(id);
+        if let (false, Some(endpoint)) = (wanted.contains_key(&id), known) {
+            wanted.insert(id, endpoint.clone());
+        }
+    }
+    let endpoints: Vec<Value> =
+        wanted.values().map(|endpoint| at_endpoint(evidence, endpoint)).collect();
+    let others = evidence.snapshot.endpoints_of(&envelope.tenant);
+    let mut others = others.filter(|endpoint| !wanted.contains_key(&endpoint.id));
+    let named: Vec<Value> = others.by_ref().take(UNWANTED_MAX).map(|e| unwanted(e)).collect();
+    json!({
+        "event": {
+            "id": event.id.to_string(),
+            "offset": event.offset().0,
+            "app": envelope.tenant.as_str(),
+            "source": &*envelope.source,
+            "type": &*envelope.event_type,
+            "key": envelope.key.as_deref(),
+            "time": time(envelope.time),
+            "bytes": event.body.len(),
+        },
+        "endpoints": endpoints,
+        "unwanted": named,
+        "unwantedMore": others.count(),
+    })
+}
+
+/// The version that ruled the event, or is to rule it when its lane gets there.
+fn ruling(evidence: &Evidence, matched: &Arc<Endpoint>) -> Arc<Endpoint> {
+    let offset = evidence.event.offset();
+    let row = evidence.lanes.get(&LaneId::main(matched.id));
+    let since = row.filter(|row| row.cursor <= offset).map_or(offset, |row| row.since.max(offset));
+    evidence.history.endpoint_at(matched.id, since).unwrap_or_else(|| matched.clone())
+}
+
+fn unwanted(endpoint: &Endpoint) -> Value {
+    let types: Vec<String> = endpoint.types.iter().map(ToString::to_string).collect();
+    json!({
+        "id": format!("ep_{}", endpoint.id.0),
+        "name": &*endpoint.name,
+        "why": format!("it wants {}", types.join(", ")),
+    })
+}
+
+fn at_endpoint(evidence: &Evidence, endpoint: &Endpoint) -> Value {
+    let of_endpoint = |delivery: &DeliveryId| delivery.lane.endpoint == endpoint.id;
+    let rows = evidence.attempts.iter().filter(|(delivery, _)| of_endpoint(delivery));
+    let deliveries: Vec<Value> =
+        rows.map(|(delivery, rows)| of_delivery(evidence, *delivery, rows)).collect();
+    let main = LaneId::main(endpoint.id);
+    let mains: Vec<&DeliveryId> =
+        evidence.attempts.keys().filter(|delivery| delivery.lane == main).collect();
+    let (state, why) = match mains.is_empty() {
+        true => without_rows(evidence, endpoint),
+        false => with_rows(evidence, &mains),
+    };
+    let chain = endpoint.chain.as_deref();
+    let filters = chain.map(|chain| chain.filters.iter().map(|filter| &*filter.name));
+    json!({
+        "id": format!("ep_{}", endpoint.id.0),
+        "name": &*endpoint.name,
+        "version": endpoint.since.0,
+        "where": chain.and_then(|chain| chain.condition.as_deref()).map(|where_| where_.text()),
+        "filters": filters.map(|names| names.collect::<Vec<_>>()).unwrap_or_default(),
+        "state": state,
+        "why": why,
+        "deliveries": deliveries,
+    })
+}
+
+/// The endpoint's state when something was begun there.
+fn with_rows(evidence: &Evidence, mains: &[&DeliveryId]) -> (&'static str, String) {
+    let outputs = mains.iter().map(|delivery| evidence.attempts[delivery][0].outputs);
+    let outputs = outputs.max().unwrap_or(0) as usize;
+    let states: Vec<_> = mains.iter().map(|id| state_of(evidence, **id).0).collect();
+    let count = |state| states.iter().filter(|s| **s == state).count();
+    if states.len() < outputs {
+        let why = format!("{} of {outputs} outputs have been begun", states.len());
+        return ("in_flight", why);
+    }
+    for state in ["retrying", "parked", "dead", "purged"] {
+        if count(state) > 0 {
+            return (state, format!("{} of {outputs} outputs", count(state)));
+        }
+    }
+    ("delivered", format!("all outputs: {outputs}"))
+}
+
+/// The endpoint's state when no row names the event: who keeps it says what became of it.
+fn without_rows(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, String) {
+    let offset = evidence.event.offset();
+    let main = LaneId::main(endpoint.id);
+    let is_taken =
+        evidence.gaps.iter().any(|gap| gap.lane == main && (gap.from..gap.until).contains(&offset));
+    if is_taken {
+        return ("expired", "retention took it before the lane had read it".to_owned());
+    }
+    match evidence.lanes.get(&main).filter(|row| row.cursor <= offset) {
+        Some(row) if offset >= row.high => ("waiting", waiting(evidence, row)),
+        Some(_) => ("in_flight", "its lane has begun it".to_owned()),
+        None if !evidence.lanes.contains_key(&main) && offset >= evidence.least => {
+            ("in_flight", "it is on the road".to_owned())
+        }
+        None if endpoint.chain.is_some() => {
+            ("dropped", "its condition or a filter did not want it".to_owned())
+        }
+        None => ("ended", "its rows are no longer kept".to_owned()),
+    }
+}
+
+fn waiting(evidence: &Evidence, row: &LaneRow) -> String {
+    let before = evidence.event.offset().distance_from(row.cursor);
+    let why = match row.why {
+        Why::Slow => "the endpoint is slower than its events come",
+        Why::Breaker => "the endpoint fails, and its breaker is open",
+        Why::Disabled => "the endpoint is disabled",
+        Why::Gone => "the endpoint answered 410 and is paused",
+        Why::Failing => "the endpoint failed for too long and is paused",
+        Why::FilterStopped => "a filter failed, and its policy is to stop",
+        Why::Fifo => "strict order: one after the other",
+    };
+    format!("{why}; {before} events of the log are before it")
+}
+
+fn of_delivery(evidence: &Evidence, delivery: DeliveryId, rows: &[AttemptRow]) -> Value {
+    let (state, why) = state_of(evidence, delivery);
+    let retry = evidence.retries.get(&delivery).map(|(key, _)| key.due);
+    let due = retry.and_then(|due| match due {
+        Due::At(at) => Some(time(at)),
+        Due::Parked => None,
+    });
+    let attempts: Vec<Value> =
+        rows.iter().filter_map(|row| row.attempt.as_ref()).map(of_attempt).collect();
+    json!({
+        "id": letter::name(delivery),
+        "webhookId": evidence.event.id.of_output(delivery.k),
+        "output": delivery.k,
+        "replay": delivery.lane.n,
+        "state": state,
+        "why": why,
+        "due": due,
+        "attempts": attempts,
+    })
+}
+
+fn state_of(evidence: &Evidence, delivery: DeliveryId) -> (&'static str, Option<String>) {
+    let last = evidence.attempts.get(&delivery).and_then(|rows| rows.last());
+    if last.is_some_and(|row| row.state == AttemptState::Delivered) {
+        return ("delivered", None);
+    }
+    if let Some(row) = evidence.dead.get(&delivery) {
+        return ("dead", Some(row.reason.to_string()));
+    }
+    match evidence.retries.get(&delivery) {
+        Some((RetryKey { due: Due::Parked, .. }, _)) => {
+            ("parked", Some("an earlier event of its key is in trouble".to_owned()))
+        }
+        Some(_) => ("retrying", None),
+        None if last.is_some_and(|row| row.state == AttemptState::Dead) => {
+            ("purged", Some("a person forgot it".to_owned()))
+        }
+        None => ("retrying", None),
+    }
+}
+
+fn of_attempt(attempt: &Attempted) -> Value {
+    let (outcome, status, cause) = match &attempt.outcome {
+        Outcome::Delivered { status } => ("delivered", Some(*status), None),
+        Outcome::Gone => ("gone", Some(410), None),
+        Outcome::Failed { cause, .. } => ("failed", cause.status(), Some(cause)),
+    };
+    let allow = cause.and_then(|cause| match cause {
+        Cause::Refused(refusal) => Some(&*refusal.allow).filter(|line| !line.is_empty()),
+        _ => None,
+    });
+    json!({
+        "number": attempt.number,
+        "at": time(attempt.at),
+        "tookMs": attempt.took.as_secs_f64() * 1e3,
+        "outcome": outcome,
+        "status": status,
+        "cause": cause.map(ToString::to_string),
+        // The configuration line that would let a refused address through.
+        "allow": allow,
+    })
+}

@@ -1,0 +1,154 @@
+use crate::explain::time;
+use crate::letter;
+use crate::reply::Problem;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use event::{DeadRow, DeliveryId, EndpointId, LaneId, Offset, Parcel, Stage};
+use log::{Failure, Log};
+use registry::History;
+use serde_json::{Value, json};
+
+/// Which dead letters are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub limit: usize,
+    pub from: Option<DeliveryId>,
+    /// Of this endpoint alone.
+    pub endpoint: Option<EndpointId>,
+}
+
+const LIMIT: usize = 50;
+const LIMIT_MAX: u64 = 250;
+
+impl Wish {
+    /// Reads `limit`, `iterator` and `endpoint`; nothing else may be asked for.
+    pub fn of(query: &str) -> Result<Wish, Problem> {
+        let mut wish = Wish { limit: LIMIT, from: None, endpoint: None };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let number = value.parse::<u64>().ok();
+            match name {
+                "limit" => match number {
+                    Some(limit @ 1..=LIMIT_MAX) => wish.limit = limit as usize,
+                    _ => return Err(bad("`limit` is a number from 1 to 250")),
+                },
+                "iterator" => match letter::read(value) {
+                    Some(from) => wish.from = Some(from),
+                    None => return Err(bad("`iterator` is what the page before gave")),
+                },
+                "endpoint" => {
+                    let id = value.strip_prefix("ep_").and_then(|id| id.parse().ok());
+                    let id = id.ok_or_else(|| bad("`endpoint` is an id like ep_7"))?;
+                    wish.endpoint = Some(EndpointId(id));
+                }
+                _ => return Err(bad("there are `limit`, `iterator` and `endpoint`")),
+            }
+        }
+        Ok(wish)
+    }
+
+    /// The place of the first letter that may be meant.
+    fn start(&self) -> Option<DeliveryId> {
+        let first = self.endpoint.map(|endpoint| DeliveryId {
+            lane: LaneId::main(endpoint),
+            offset: Offset::ZERO,
+            k: 0,
+        });
+        self.from.max(first)
+    }
+}
+
+fn bad(detail: &'static str) -> Problem {
+    Problem::BadRequest(detail.into())
+}
+
+/// A page, in the order of endpoint and offset. `iterator` is the place of the next page.
+pub(crate) fn list(log: &dyn Log, history: &History, wish: Wish) -> Result<Value, Failure> {
+    let mut rows = log.dead(wish.start(), wish.limit + 1)?;
+    if let Some(endpoint) = wish.endpoint {
+        rows.retain(|(delivery, _)| delivery.lane.endpoint == endpoint);
+    }
+    let next = rows.get(wish.limit).map(|(delivery, _)| letter::name(*delivery));
+    rows.truncate(wish.limit);
+    let mut letters = Vec::with_capacity(rows.len());
+    for (delivery, row) in &rows {
+        let parcel = log.parcel(*delivery)?;
+        letters.push(describe(history, *delivery, row, parcel.as_ref()));
+    }
+    Ok(json!({ "data": letters, "done": next.is_none(), "iterator": next }))
+}
+
+/// One letter with the bytes that would be sent, or that the chain would see.
+pub(crate) fn show(
+    log: &dyn Log,
+    history: &History,
+    delivery: DeliveryId,
+) -> Result<Option<Value>, Failure> {
+    let Some((_, row)) = log.dead(Some(delivery), 1)?.into_iter().find(|(id, _)| *id == delivery)
+    else {
+        return Ok(None);
+    };
+    let parcel = log.parcel(delivery)?;
+    let mut letter = describe(history, delivery, &row, parcel.as_ref());
+    if let Some(parcel) = parcel {
+        let headers = parcel.event.envelope.headers.iter();
+        let headers = headers.map(|(name, value)| json!([name, String::from_utf8_lossy(value)]));
+        letter["headers"] = headers.collect();
+        letter["bodyBase64"] = STANDARD.encode(&parcel.event.body).into();
+    }
+    Ok(Some(letter))
+}
+
+fn describe(
+    history: &History,
+    delivery: DeliveryId,
+    row: &DeadRow,
+    parcel: Option<&Parcel>,
+) -> Value {
+    let endpoint = history.latest().endpoint(delivery.lane.endpoint);
+    let event = parcel.map(|parcel| &parcel.event);
+    json!({
+        "id": letter::name(delivery),
+        "app": event.map(|event| event.envelope.tenant.as_str()),
+        "endpointId": format!("ep_{}", delivery.lane.endpoint.0),
+        // None when the endpoint is gone: a redrive would go nowhere.
+        "endpoint": endpoint.map(|endpoint| &*endpoint.name),
+        "eventId": event.map(|event| event.id.to_string()),
+        "eventType": event.map(|event| &*event.envelope.event_type),
+        "offset": delivery.offset.0,
+        "output": delivery.k,
+        "replay": delivery.lane.n,
+        "attempts": row.attempts,
+        "reason": &*row.reason,
+        "diedAt": time(row.at),
+        // Whether a redrive sends it as it is or runs the chain first.
+        "stage": match row.stage { Stage::Input => "input", Stage::Output => "output" },
+        "bytes": event.map(|event| event.body.len()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wishes_are_bounded_and_known() {
+        let wish = Wish::of("limit=250&endpoint=ep_7").unwrap();
+        assert_eq!((wish.limit, wish.endpoint), (250, Some(EndpointId(7))));
+        assert_eq!(Wish::of("").unwrap().limit, 50);
+        for bad in [
+            "limit=0",
+            "limit=251",
+            "limit=-1",
+            "limit=x",
+            "limit",
+            "iterator=",
+            "iterator=dl_1-2-3",
+            "endpoint=7",
+            "order=desc",
+            "limit=18446744073709551616",
+        ] {
+            assert!(matches!(Wish::of(bad), Err(Problem::BadRequest(_))), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+use crate::node::{NOW, Node, delivery, tenant};
+use event::{
+    AttemptRow, AttemptState, Attempted, Cause, Change, DeadRow, DeliveryId, Due, EventId, GapRow,
+    LaneId, LaneRow, Offset, Outcome, Refusal, RetryKey, RetryRow, Stage, Watermarks, Why,
+};
+use log::Group;
+use registry::DeclaredEndpoint;
+use serde_json::Value;
+use std::time::Duration;
+
+fn node() -> Node {
+    let node = Node::new();
+    let endpoint = |name: &str, types: &[&str], condition: Option<&str>| DeclaredEndpoint {
+        types: types.iter().map(|t| (*t).to_owned()).collect(),
+        condition: condition.map(str::to_owned),
+        ..DeclaredEndpoint::new(tenant(), name, "https://x.example")
+    };
+    node.declare(vec![
+        endpoint("plain", &["order.*"], None),
+        endpoint("choosy", &[], Some("data.total > 100")),
+        endpoint("other", &["invoice.sent"], None),
+    ]);
+    node
+}
+
+/// The node's whole answer, and what it says of one endpoint.
+fn explain(node: &Node, id: EventId, name: &str) -> (Value, Value) {
+    let reply = node.get(&format!("/v1/explain/{id}"));
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let story = reply.json();
+    let endpoints = story["endpoints"].as_array().unwrap();
+    let of = endpoints.iter().find(|endpoint| endpoint["name"] == name).unwrap().clone();
+    (story, of)
+}
+
+fn state(node: &Node, id: EventId, name: &str) -> String {
+    explain(node, id, name).1["state"].as_str().unwrap().to_owned()
+}
+
+fn passed(node: &Node, until: Offset) {
+    let watermarks = Some(Watermarks { shards: vec![until] });
+    node.commit(Group { watermarks, ..Group::default() });
+}
+
+fn attempt(number: u32, outcome: Outcome) -> Option<Attempted> {
+    Some(Attempted { number, at: NOW, took: Duration::from_millis(12), outcome })
+}
+
+fn row(delivery: DeliveryId, attempt: Option<Attempted>, state: AttemptState) -> AttemptRow {
+    AttemptRow { delivery, outputs: 1, attempt, state }
+}
+
+fn failed(cause: Cause) -> Outcome {
+    Outcome::Failed { cause, retry_after: None }
+}
+
+fn retry(due: Due, delivery: DeliveryId) -> Change<RetryKey, RetryRow> {
+    let row = RetryRow {
+        attempts: 1,
+        stage: Stage::Output,
+        outputs: 1,
+        since: NOW,
+        ruled_by: Offset::ZERO,
+        key_hash: None,
+    };
+    Change::Put(RetryKey { due, delivery }, row)
+}
+
+#[test]
+fn a_road_that_has_not_been_travelled_is_told_so() {
+    let node = node();
+    let id = node.publish("order.paid", "{}");
+    let (story, plain) = explain(&node, id, "plain");
+    assert_eq!(plain["state"], "in_flight");
+    assert_eq!(story["event"]["id"], id.to_string());
+    assert_eq!(story["event"]["type"], "order.paid");
+    let unwanted = story["unwanted"].as_array().unwrap();
+    assert_eq!(unwanted.len(), 1);
+    assert_eq!(
+        (&unwanted[0]["name"], &unwanted[0]["why"]),
+        (&"other".into(), &"it wants invoice.sent".into())
+    );
+}
+
+#[test]
+fn a_delivery_is_told_from_its_first_attempt_to_its_end() {
+    let node = node();
+    let id = node.publish("order.paid", "{}");
+    let to = delivery(node.endpoint("plain"), id.offset());
+    let first = row(to, attempt(1, failed(Cause::Status(500))), AttemptState::Trouble);
+    let due = Due::At(NOW + Duration::from_secs(5));
+    node.commit(Group { attempts: vec![first], retries: vec![retry(due, to)], ..Group::default() });
+    passed(&node, id.offset().next());
+    let (_, plain) = explain(&node, id, "plain");
+    assert_eq!(plain["state"], "retrying");
+    assert_eq!(plain["deliveries"][0]["due"], "2023-11-14T22:13:25Z");
+    let second = row(to, attempt(2, Outcome::Delivered { status: 204 }), AttemptState::Delivered);
+    node.commit(Group {
+        attempts: vec![second],
+        retries: vec![Change::Remove(RetryKey { due, delivery: to })],
+        ..Group::default()
+    });
+    let (_, plain) = explain(&node, id, "plain");
+    assert_eq!(plain["state"], "delivered");
+    let attempts = plain["deliveries"][0]["attempts"].as_array().unwrap();
+    assert_eq!(attempts.len(), 2);
+    assert_eq!(
+        (&attempts[0]["status"], &attempts[0]["cause"]),
+        (&500.into(), &"answered 500".into())
+    );
+    assert_eq!((&attempts[1]["outcome"], &attempts[1]["number"]), (&"delivered".into(), &2.into()));
+    assert_eq!(plain["deliveries"][0]["webhookId"], id.to_string());
+}
+
+#[test]
+fn a_dead_letter_says_why_and_a_purged_one_that_it_was() {
+    let node = node();
+    let id = node.publish("order.paid", "{}");
+    let to = delivery(node.endpoint("plain"), id.offset());
+    let refusal = Refusal { rule: "loopback".into(), allow: "allow_networks = [\"::1\"]".into() };
+    let dead = DeadRow {
+        reason: "the schedule ended".into(),
+        at: NOW,
+        attempts: 1,
+        stage: Stage::Output,
+        outputs: 1,
+        ruled_by: Offset::ZERO,
+        key_hash: None,
+    };
+    node.commit(Group {
+        attempts: vec![row(to, attempt(1, failed(Cause::Refused(refusal))), AttemptState::Dead)],
+        dead: vec![Change::Put(to, dead)],
+        ..Group::default()
+    });
+    let (_, plain) = explain(&node, id, "plain");
+    assert_eq!(plain["state"], "dead");
+    assert_eq!(plain["deliveries"][0]["why"], "the schedule ended");
+    let told = &plain["deliveries"][0]["attempts"][0];
+    assert_eq!(told["cause"], "address refused: loopback");
+    assert_eq!(told["allow"], "allow_networks = [\"::1\"]");
+    node.commit(Group { dead: vec![Change::Remove(to)], ..Group::default() });
+    assert_eq!(state(&node, id, "plain"), "purged");
+    node.commit(Group { retries: vec![retry(Due::At(NOW), to)], ..Group::default() });
+    assert_eq!(state(&node, id, "plain"), "retrying", "redriven");
+}
+
+#[test]
+fn a_parked_delivery_waits_for_its_key() {
+    let node = node();
+    let id = node.publish("order.paid", "{}");
+    let to = delivery(node.endpoint("plain"), id.offset());
+    node.commit(Group {
+        attempts: vec![row(to, None, AttemptState::Trouble)],
+        retries: vec![retry(Due::Parked, to)],
+        ..Group::default()
+    });
+    let (_, plain) = explain(&node, id, "plain");
+    assert_eq!(
+        (&plain["state"], plain["deliveries"][0]["attempts"].as_array().unwrap().len()),
+        (&"parked".into(), 0)
+    );
+}
+
+#[test]
+fn what_left_no_row_is_known_by_who_keeps_it() {
+    let node = node();
+    let ids: Vec<EventId> = (0..6).map(|_| node.publish("order.paid", "{}")).collect();
+    passed(&node, Offset(6));
+    assert_eq!(state(&node, ids[0], "choosy"), "dropped", "it has a condition");
+    let (_, choosy) = explain(&node, ids[0], "choosy");
+    assert_eq!(choosy["where"], "data.total > 100");
+    assert_eq!(state(&node, ids[0], "plain"), "ended", "nothing could have dropped it");
+
+    let lane = LaneId::main(node.endpoint("plain"));
+    let behind =
+        LaneRow { cursor: Offset(2), high: Offset(3), since: Offset::ZERO, why: Why::Breaker };
+    let gap = GapRow { lane, from: Offset(0), until: Offset(1), at: NOW };
+    node.commit(Group {
+        lanes: vec![Change::Put(lane, behind)],
+        gaps: vec![gap],
+        ..Group::default()
+    });
+    let states: Vec<String> = ids.iter().map(|id| state(&node, *id, "plain")).collect();
+    assert_eq!(states, ["expired", "ended", "in_flight", "waiting", "waiting", "waiting"]);
+    let (_, plain) = explain(&node, ids[5], "plain");
+    let why = plain["why"].as_str().unwrap();
+    assert!(why.contains("breaker is open; 3 events"), "{why}");
+}
+
+#[test]
+fn events_that_are_not_there_are_told_apart() {
+    let node = node();
+    let id = node.publish("order.paid", "{}");
+    let later = EventId::new(id.millis(), id.offset().next());
+    let lost = EventId::new(id.millis() - 1, id.offset());
+    for absent in [later, lost] {
+        let reply = node.get(&format!("/v1/explain/{absent}"));
+        assert_eq!(reply.status, 404);
+        assert_eq!(reply.json()["detail"], "there is no such event");
+    }
+    node.publish("order.paid", "{}");
+    node.commit(Group { floor: Some(Offset(1)), ..Group::default() });
+    let reply = node.get(&format!("/v1/explain/{id}"));
+    assert_eq!(
+        (reply.status, reply.json()["detail"].as_str()),
+        (404, Some("retention has taken this event"))
+    );
+}
+
+#[test]
+fn a_damaged_record_is_not_explained_away() {
+    let node = node();
+    let id = node.publish("order.paid", "{}");
+    node.log.damage(id.offset());
+    let reply = node.get(&format!("/v1/explain/{id}"));
+    assert_eq!((reply.status, reply.json()["code"].as_str()), (500, Some("failed")));
+}

@@ -1,0 +1,10 @@
+//! A whole `Control` behind a real HTTP server on loopback, with a log in memory.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests meet the machine")]
+
+mod access;
+mod commands;
+mod explain;
+mod letters;
+mod node;
+mod pages;
+mod scrape;

@@ -1,0 +1,267 @@
+use bytes::Bytes;
+use control::{
+    AdminKey, Build, Commands, Control, ControlOptions, Denied, Health, Machine, Metrics, Pending,
+    Phase, Ports, ProcessUse, Reading, Reads, Reloaded,
+};
+use event::{
+    Arrival, DeliveryId, EndpointId, Envelope, Event, EventId, Headers, LaneId, Offset, StreamId,
+    TenantId, Time,
+};
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use log::{Group, Log, MemLog, Sync};
+use registry::{Declared, DeclaredEndpoint, History};
+use runtime::{ManualClock, OsEntropy, tasks};
+use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+pub const NOW: Time = Time::from_secs(1_700_000_000);
+
+/// Everything that a `Control` is given, and what was asked of it.
+pub struct Node {
+    pub log: Arc<MemLog>,
+    pub history: Rc<RefCell<History>>,
+    pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
+    pub key: String,
+    pub is_loopback: bool,
+    /// Whether readings are run at all.
+    pub reads: bool,
+    pub commands: Rc<Orders>,
+}
+
+/// What the commands answer, and what was ordered.
+#[derive(Default)]
+pub struct Orders {
+    pub answer: RefCell<Option<Denied>>,
+    pub given: RefCell<Vec<String>>,
+}
+
+impl Node {
+    pub fn new() -> Node {
+        let health = Health::new();
+        health.enter(Phase::Serving);
+        Node {
+            log: Arc::new(MemLog::new(1000)),
+            history: Rc::default(),
+            metrics: Metrics::new(),
+            health,
+            key: AdminKey::generate(&OsEntropy).1.to_string(),
+            is_loopback: true,
+            reads: true,
+            commands: Rc::default(),
+        }
+    }
+
+    /// Puts endpoints of the tenant `default` in force from the log's head on.
+    pub fn declare(&self, endpoints: Vec<DeclaredEndpoint>) {
+        let mut history = self.history.borrow_mut();
+        let declared = Declared { endpoints, ..Declared::default() };
+        let set = history.latest().diff(&declared).unwrap();
+        history.apply(set, self.log.head()).unwrap();
+    }
+
+    pub fn endpoint(&self, name: &str) -> EndpointId {
+        let history = self.history.borrow();
+        history.latest().endpoint_named(&tenant(), name).unwrap().id
+    }
+
+    pub fn commit(&self, group: Group) {
+        let lease = self.log.claim().unwrap();
+        self.log.commit(lease, &group, Sync::Now).unwrap();
+    }
+
+    /// Stores an event and answers its id.
+    pub fn publish(&self, event_type: &str, body: &str) -> EventId {
+        let id = EventId::new(NOW.millis(), self.log.head());
+        let event = Arc::new(event(id, event_type, body));
+        self.commit(Group { events: vec![event], ..Group::default() });
+        id
+    }
+
+    fn control(&self) -> Control {
+        let options = ControlOptions {
+            key: AdminKey::read(&self.key).unwrap(),
+            is_loopback: self.is_loopback,
+            hosts: vec!["hooks.example.com".into()],
+            build: Build {
+                version: "1.2.3".into(),
+                revision: "abc".into(),
+                durability: "fsync".into(),
+            },
+        };
+        let reads =
+            Here { log: self.log.clone(), history: self.history.clone(), is_running: self.reads };
+        let ports = Ports {
+            metrics: self.metrics.clone(),
+            health: self.health.clone(),
+            commands: Box::new(Desk(self.commands.clone())),
+            reads: Box::new(reads),
+            machine: Box::new(Small),
+            clock: Arc::new(ManualClock::at(NOW)),
+            entropy: Arc::new(OsEntropy),
+        };
+        Control::new(options, ports)
+    }
+
+    /// Starts a server, sends it the requests one by one and answers what it answered.
+    pub fn ask(&self, requests: &[String]) -> Vec<Reply> {
+        let control = Rc::new(self.control());
+        let requests = requests.to_vec();
+        tasks::run(async move {
+            let listener = runtime::listen(([127, 0, 0, 1], 0).into()).unwrap();
+            let address = listener.local_addr().unwrap();
+            tasks::spawn(async move {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    let control = control.clone();
+                    let answer = service_fn(move |request| {
+                        let control = control.clone();
+                        async move {
+                            Ok::<_, Infallible>(control.answer(request).await.map(Full::new))
+                        }
+                    });
+                    let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+                    tasks::spawn(async move { drop(serving.await) });
+                }
+            });
+            let mut replies = Vec::new();
+            for request in requests {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(request.as_bytes()).await.unwrap();
+                let mut bytes = Vec::new();
+                stream.read_to_end(&mut bytes).await.unwrap();
+                replies.push(Reply::of(&bytes));
+            }
+            replies
+        })
+        .unwrap()
+    }
+
+    pub fn one(&self, request: String) -> Reply {
+        self.ask(&[request]).remove(0)
+    }
+
+    /// Asks with the right key.
+    pub fn get(&self, path: &str) -> Reply {
+        self.one(request("GET", path, &[&self.bearer()]))
+    }
+
+    pub fn post(&self, path: &str) -> Reply {
+        self.one(request("POST", path, &[&self.bearer(), "content-length: 0"]))
+    }
+
+    pub fn bearer(&self) -> String {
+        format!("authorization: Bearer {}", self.key)
+    }
+}
+
+/// A request of a client on this machine. A `host:` among the headers takes the usual one's place.
+pub fn request(method: &str, path: &str, headers: &[&str]) -> String {
+    let names_host = headers.iter().any(|line| line.starts_with("host:"));
+    let host = if names_host { "" } else { "host: localhost\r\n" };
+    let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    format!("{method} {path} HTTP/1.1\r\n{host}connection: close\r\n{lines}\r\n")
+}
+
+pub struct Reply {
+    pub status: u16,
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
+}
+
+impl Reply {
+    fn of(bytes: &[u8]) -> Reply {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines.map(|line| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (name.to_owned(), value.to_owned())
+        });
+        Reply { status, headers: headers.collect(), body: body.to_owned() }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+pub fn tenant() -> TenantId {
+    TenantId::new("default")
+}
+
+pub fn delivery(endpoint: EndpointId, offset: Offset) -> DeliveryId {
+    DeliveryId { lane: LaneId::main(endpoint), offset, k: 0 }
+}
+
+pub fn event(id: EventId, event_type: &str, body: &str) -> Event {
+    let envelope = Envelope {
+        tenant: tenant(),
+        stream: StreamId(0),
+        source: "shop".into(),
+        event_type: event_type.into(),
+        key: None,
+        time: NOW,
+        headers: Headers::from_iter([("content-type", &b"application/json"[..])]),
+    };
+    Arrival { envelope, body: Bytes::copy_from_slice(body.as_bytes()), duplicate: None }.at(id)
+}
+
+struct Desk(Rc<Orders>);
+
+impl Desk {
+    fn order(&self, what: String) -> Result<(), Denied> {
+        self.0.given.borrow_mut().push(what);
+        self.0.answer.borrow().clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Commands for Desk {
+    fn reload(&self) -> Pending<Result<Reloaded, Denied>> {
+        let done = self.order("reload".into());
+        let restart = vec!["server.listen".to_owned()];
+        Box::pin(async move { done.map(|()| Reloaded { changes: 3, restart }) })
+    }
+
+    fn redrive(&self, letter: DeliveryId) -> Pending<Result<(), Denied>> {
+        let done = self.order(format!("redrive {letter:?}"));
+        Box::pin(async move { done })
+    }
+
+    fn purge(&self, letter: DeliveryId) -> Pending<Result<(), Denied>> {
+        let done = self.order(format!("purge {letter:?}"));
+        Box::pin(async move { done })
+    }
+}
+
+struct Here {
+    log: Arc<MemLog>,
+    history: Rc<RefCell<History>>,
+    is_running: bool,
+}
+
+impl Reads for Here {
+    fn read(&self, reading: Reading) {
+        if self.is_running {
+            reading(&*self.log, &self.history.borrow());
+        }
+    }
+}
+
+struct Small;
+
+impl Machine for Small {
+    fn process_use(&self) -> ProcessUse {
+        ProcessUse { resident_bytes: Some(4096), cpu_seconds: Some(1.5), ..ProcessUse::default() }
+    }
+}
