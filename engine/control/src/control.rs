@@ -165,7 +165,7 @@ impl Control {
         let now = self.ports.clock.wall();
         // A scrape that cannot read the log still tells what was counted.
         let readings = self.ask(move |log, _| Readings::of(log, now)).await.ok();
-        let process = self.ports.machine.process_use();
+        let process = self.ports.machine.usage();
         let text = self.ports.metrics.render(readings, process, &self.options.build);
         typed(200, crate::metrics::MEDIA_TYPE, text.into())
     }

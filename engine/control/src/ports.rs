@@ -54,5 +54,5 @@ pub trait Reads {
 /// The machine that the process runs on.
 pub trait Machine {
     /// What it says of this process now: a few small files, read at each scrape.
-    fn process_use(&self) -> ProcessUse;
+    fn usage(&self) -> ProcessUse;
 }

@@ -1,5 +1,6 @@
 //! Ten-line bridges from the ports of one room to the services of another.
 
 pub mod accept;
+pub mod control;
 pub mod deliver;
 pub mod guests;

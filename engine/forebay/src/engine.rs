@@ -1,17 +1,19 @@
 use crate::adapters::deliver::Outbound;
 use crate::adapters::guests::Chains;
+use crate::changes::Changes;
 use crate::closures::{Closure, Closures, SCHEME};
 use crate::modules::Modules;
-use crate::server::Listening;
+use crate::server::{Listening, WayIn};
 use crate::{ChangeError, OpenError, Plan, PublishError};
+use control::{Health, Metrics, Phase};
 use delivery::{Client, ClientOptions, Guard};
 use event::{Arrival, EventId, LaneId, Offset, TenantId};
 use filter::{FilterEngine, Runner};
 use log::{Failure, Log};
 use pipeline::Writer;
-use pipeline::pump::{DeliverMaker, GuestMaker, Publisher, PumpOptions, Pumps, Refused, Road};
-use pipeline::writer::{Command, CommandError, Receipt, Started, WriterOptions};
-use registry::{ChangeSet, Declared, DeclaredEndpoint, History};
+use pipeline::pump::{DeliverMaker, GuestMaker, PumpOptions, Pumps, Refused, Road};
+use pipeline::writer::{Receipt, Started, WriterOptions};
+use registry::{Declared, DeclaredEndpoint};
 use runtime::{Clock, Entropy, OsClock, OsEntropy, OsNet, spawn_thread};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,11 +25,11 @@ use tokio::sync::{oneshot, watch};
 
 /// A running engine. Several can live in one process, each on a data directory of its own.
 pub struct Engine {
-    publisher: Publisher,
+    changes: Changes,
     pumps: Option<Pumps>,
     listening: Option<Listening>,
     log: Arc<dyn Log>,
-    modules: Arc<Modules>,
+    health: Arc<Health>,
     closures: Arc<Closures>,
     clock: Arc<dyn Clock>,
     failed: watch::Receiver<Option<Arc<Failure>>>,
@@ -44,24 +46,35 @@ impl Engine {
         let started =
             Writer::start(log.clone(), writer_options(&plan), &plan.declared, clock.now())?;
         let closures: Arc<Closures> = Arc::default();
+        let (metrics, health) = (Metrics::new(), Health::new());
         let (fatal, failed) = watch::channel(None);
+        let (counted, refusing) = (metrics.clone(), health.clone());
         let options = PumpOptions {
             clock: clock.clone(),
             guest_threads: plan.guest_threads,
             queued_bytes_max: plan.queued_bytes_max,
-            guests: guest_maker(modules.clone()),
-            deliver: deliver_maker(&plan, clock.clone(), closures.clone())?,
+            guests: guest_maker(modules.clone(), metrics.clone()),
+            deliver: deliver_maker(&plan, clock.clone(), closures.clone(), metrics.clone())?,
             on_loss: Box::new(tell_loss),
-            on_fatal: Box::new(move |failure| drop(fatal.send(Some(Arc::new(failure))))),
+            on_commit: Box::new(move |events, took| counted.committed(events, Some(took))),
+            on_fatal: Box::new(move |failure| {
+                refusing.storage_refuses(true);
+                drop(fatal.send(Some(Arc::new(failure))));
+            }),
         };
         let pumps = start_pumps(log.clone(), started, options)?;
-        let publisher = pumps.publisher.clone();
+        let changes = Changes::new(pumps.publisher.clone(), modules, &plan)?;
         let listening = match plan.listen {
-            Some(at) => Some(Listening::start(at, &plan, publisher.clone(), clock.clone())?),
             None => None,
+            Some(at) => {
+                let (changes, clock, log) = (changes.clone(), clock.clone(), log.clone());
+                let way_in = WayIn { changes, clock, log, metrics, health: health.clone() };
+                Some(Listening::start(at, &plan, way_in)?)
+            }
         };
+        health.enter(Phase::Serving);
         let pumps = Some(pumps);
-        Ok(Engine { publisher, pumps, listening, log, modules, closures, clock, failed })
+        Ok(Engine { changes, pumps, listening, log, health, closures, clock, failed })
     }
 
     /// Where it listens, when it does; with port 0 the port that was given.
@@ -71,7 +84,7 @@ impl Engine {
 
     /// Resolves when the event is durable. A busy road is an error at once, not a wait.
     pub async fn publish(&self, arrival: Arrival) -> Result<Published, PublishError> {
-        match self.publisher.publish(arrival).await {
+        match self.changes.publisher.publish(arrival).await {
             Ok(Receipt::Accepted { id, is_duplicate, .. }) => Ok(Published { id, is_duplicate }),
             Ok(Receipt::Conflict { id }) => Err(PublishError::Conflict(id)),
             Ok(Receipt::Full) => Err(PublishError::DiskFull),
@@ -99,22 +112,13 @@ impl Engine {
         let mut endpoint = DeclaredEndpoint::new(tenant.clone(), name, &format!("{SCHEME}{key}"));
         endpoint.types = vec![pattern.to_owned()];
         let managed = Declared { endpoints: vec![endpoint], ..Declared::default() };
-        self.change(|history| history.latest().put(&managed)).await
+        self.changes.change(|history| history.latest().put(&managed)).await.map(drop)
     }
 
     /// Makes what a plan declares true, whole or not at all: endpoints, filters, sources. What
-    /// else the plan says counts from the next start.
-    pub async fn apply(&self, plan: &Plan) -> Result<(), ChangeError> {
-        for (digest, wasm) in &plan.modules {
-            self.modules.admit(*digest, wasm).map_err(ChangeError::Module)?;
-        }
-        let sources = ingest::SourceTable::new(plan.sources.clone());
-        let sources = sources.map_err(|bad| ChangeError::Sources(bad.to_string()))?;
-        self.change(|history| history.latest().diff(&plan.declared)).await?;
-        if let Some(listening) = &self.listening {
-            listening.swap(sources);
-        }
-        Ok(())
+    /// else the plan says counts from the next start. Gives how many of them changed.
+    pub async fn apply(&self, plan: &Plan) -> Result<usize, ChangeError> {
+        self.changes.apply(plan).await
     }
 
     /// Resolves when the log has failed: nothing is accepted any more, and the process is to end
@@ -139,6 +143,7 @@ impl Engine {
     /// True when all that was in flight ended in time; the rest is tried again after the next
     /// start.
     pub async fn shutdown(mut self, grace: Duration) -> bool {
+        self.health.enter(Phase::Stopping);
         let (done, ended) = oneshot::channel();
         let (listening, pumps) = (self.listening.take(), self.pumps.take());
         let clock = self.clock.clone();
@@ -149,33 +154,14 @@ impl Engine {
             }
             let left = deadline.since(clock.now());
             let all_ended = pumps.is_none_or(|pumps| pumps.shut_down(&*clock, left));
-            drop(done.send(all_ended));
+            // Whoever asked may have gone; there is nobody else to tell.
+            let _ = done.send(all_ended);
         };
         let thread = spawn_thread("shutdown", 0, work);
         let all_ended = ended.await.unwrap_or(false);
         // Nothing is left in the thread but its end.
         drop(thread.map(std::thread::JoinHandle::join));
         all_ended
-    }
-
-    /// Makes a change from the newest snapshot, again if another came first.
-    async fn change(
-        &self,
-        make: impl Fn(&History) -> Result<ChangeSet, registry::Rejected>,
-    ) -> Result<(), ChangeError> {
-        loop {
-            let history = self.publisher.history();
-            let set = make(&history).map_err(ChangeError::Rejected)?;
-            if set.is_empty() {
-                return Ok(());
-            }
-            match self.publisher.command(Command::Change(set)).await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(CommandError::Stale)) => continue,
-                Ok(Err(CommandError::NotFound)) => unreachable!("a change looks for nothing"),
-                Err(_) => return Err(ChangeError::Stopping),
-            }
-        }
     }
 }
 
@@ -244,10 +230,11 @@ fn writer_options(plan: &Plan) -> WriterOptions {
     }
 }
 
-fn guest_maker(modules: Arc<Modules>) -> GuestMaker {
+fn guest_maker(modules: Arc<Modules>, metrics: Arc<Metrics>) -> GuestMaker {
     Arc::new(move || {
         let runner = Runner::new(modules.engine().clone());
-        Box::new(Chains { runner, modules: modules.clone(), specs: BTreeMap::new() })
+        let (modules, metrics) = (modules.clone(), metrics.clone());
+        Box::new(Chains { runner, modules, metrics, specs: BTreeMap::new() })
     })
 }
 
@@ -257,6 +244,7 @@ fn deliver_maker(
     plan: &Plan,
     clock: Arc<dyn Clock>,
     closures: Arc<Closures>,
+    metrics: Arc<Metrics>,
 ) -> Result<DeliverMaker, OpenError> {
     let (guard, ca_pem, family) = (plan.guard.clone(), plan.ca_pem.clone(), plan.family);
     let make_client = move |clock: Arc<dyn Clock>| {
@@ -277,6 +265,7 @@ fn deliver_maker(
             family,
             closures: closures.clone(),
             clock: clock.clone(),
+            metrics: metrics.clone(),
             targets: Default::default(),
         })
     }))

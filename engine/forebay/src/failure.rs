@@ -27,6 +27,8 @@ pub enum OpenError {
     Delivery(String),
     #[error("cannot listen on {at}: {source}")]
     Listen { at: SocketAddr, source: io::Error },
+    #[error("the admin key: {0}")]
+    AdminKey(String),
     #[error("cannot start a thread: {0}")]
     Threads(io::Error),
 }
@@ -63,6 +65,10 @@ pub enum ChangeError {
     Module(String),
     #[error("sources: {0}")]
     Sources(String),
+    #[error("{0}")]
+    Configuration(String),
+    #[error("this engine was started without a configuration file: there is nothing to read again")]
+    NoRecipe,
     #[error("the engine is stopping")]
     Stopping,
 }

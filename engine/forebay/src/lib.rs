@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "it carries: it reads the environment and waits")]
 
 mod adapters;
+mod changes;
 mod closures;
 pub mod config;
 mod engine;
@@ -18,7 +19,7 @@ pub use event::{
     Arrival, Duplicate, Envelope, Event, EventId, Headers, OnConflict, TenantId, Time,
 };
 pub use failure::{ChangeError, OpenError, PublishError};
-pub use plan::Plan;
+pub use plan::{Plan, Recipe};
 pub use registry::{Declared, DeclaredEndpoint, ModuleDigest};
 
 use sha2::{Digest, Sha256};

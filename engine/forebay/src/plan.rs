@@ -41,7 +41,12 @@ pub struct Plan {
     pub ballast_bytes: u64,
     /// None: made in the data directory at the first start.
     pub admin_key: Option<registry::Secret>,
+    /// How to read the configuration again, for who asks by the API; None: it cannot be.
+    pub recipe: Option<Recipe>,
 }
+
+/// Reads the configuration again and works it out. May block on files.
+pub type Recipe = Arc<dyn Fn() -> Result<Plan, String> + Send + Sync>;
 
 impl Plan {
     /// The defaults, with nothing declared and nothing listening.
@@ -76,6 +81,7 @@ impl Plan {
             disk_floor_bytes: 256 << 20,
             ballast_bytes: 64 << 20,
             admin_key: None,
+            recipe: None,
         }
     }
 

@@ -1,70 +1,71 @@
 use crate::adapters::accept::Road;
+use crate::adapters::control::{Desk, Proc, Shelf};
+use crate::changes::Changes;
+use crate::modules::write_whole;
 use crate::{OpenError, Plan};
-use arc_swap::ArcSwap;
-use event::Time;
-use hyper::header::CONTENT_TYPE;
-use hyper::{Response, StatusCode};
-use ingest::{Body, Fallback, Ports, Producer, Server, SourceTable};
-use pipeline::pump::Publisher;
-use runtime::{Clock, spawn_thread, tasks};
+use control::{AdminKey, Build, Control, ControlOptions, Health, Metrics};
+use event::{TenantId, Time};
+use ingest::{Body, Fallback, Observed, Ports, Producer, Server};
+use log::Log;
+use pipeline::writer::Durability;
+use runtime::{Clock, OsEntropy, spawn_thread, tasks};
 use std::net::SocketAddr;
+use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+/// What the thread that lets events in stands on.
+pub struct WayIn {
+    pub changes: Changes,
+    pub clock: Arc<dyn Clock>,
+    pub log: Arc<dyn Log>,
+    pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
+}
+
 /// The thread that lets events in.
 pub struct Listening {
     addr: SocketAddr,
-    sources: Arc<ArcSwap<SourceTable>>,
     stop: Option<oneshot::Sender<()>>,
     thread: JoinHandle<()>,
 }
 
+/// The file in the data directory that holds the admin key when none is configured.
+const KEY_FILE: &str = "admin.key";
+
 impl Listening {
-    pub fn start(
-        at: SocketAddr,
-        plan: &Plan,
-        publisher: Publisher,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Listening, OpenError> {
-        let table = SourceTable::new(plan.sources.clone());
-        let table = table.map_err(|bad| OpenError::Sources(bad.to_string()))?;
-        let sources = Arc::new(ArcSwap::from_pointee(table));
+    pub fn start(at: SocketAddr, plan: &Plan, way_in: WayIn) -> Result<Listening, OpenError> {
+        let options = ControlOptions {
+            key: admin_key(plan)?,
+            is_loopback: at.ip().is_loopback(),
+            hosts: Vec::new(),
+            build: build(plan),
+        };
+        let limits = plan.ingest.clone();
         let (stop, stopped) = oneshot::channel();
         let (bound, binding) = mpsc::channel();
-        let (shared, limits, key) = (sources.clone(), plan.ingest.clone(), plan.admin_key.clone());
         let serve = move || async move {
             let listener = match runtime::listen(at) {
                 Ok(listener) => listener,
                 Err(err) => return drop(bound.send(Err(err))),
             };
             drop(bound.send(listener.local_addr()));
-            let ports = Ports {
-                accept: Road(publisher),
-                clock,
-                sources: shared,
-                producer: Box::new(move |given| producer(key.as_ref(), given)),
-                fallback: fallback(),
-                observe: Box::new(|_| ()),
-            };
             let stopped = async { drop(stopped.await) };
-            Server::new(ports, limits).serve(listener, stopped).await;
+            Server::new(ports(way_in, options), limits).serve(listener, stopped).await;
         };
         let run = move || tasks::run(serve()).expect("a thread of its own can have a runtime");
         let thread = spawn_thread("ingest", 0, run).map_err(OpenError::Threads)?;
         let addr = binding.recv().expect("the thread tells how it went");
         let addr = addr.map_err(|source| OpenError::Listen { at, source })?;
-        Ok(Listening { addr, sources, stop: Some(stop), thread })
+        Ok(Listening { addr, stop: Some(stop), thread })
     }
 
     pub fn addr(&self) -> SocketAddr {
         self.addr
-    }
-
-    pub fn swap(&self, sources: SourceTable) {
-        self.sources.store(Arc::new(sources));
     }
 
     /// Accepts nothing more, and waits for what has begun until `deadline`.
@@ -79,29 +80,96 @@ impl Listening {
     }
 }
 
+fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
+    let WayIn { changes, clock, log, metrics, health } = way_in;
+    let key = options.key.clone();
+    let counted = metrics.clone();
+    let control = Rc::new(Control::new(
+        options,
+        control::Ports {
+            metrics,
+            health: health.clone(),
+            commands: Box::new(Desk(changes.clone())),
+            reads: Box::new(Shelf {
+                log: log.clone(),
+                publisher: changes.publisher.clone(),
+                running: Arc::default(),
+            }),
+            machine: Box::new(Proc),
+            clock: clock.clone(),
+            entropy: Arc::new(OsEntropy),
+        },
+    ));
+    Ports {
+        accept: Road(changes.publisher),
+        clock,
+        sources: changes.sources,
+        producer: Box::new(move |given| producer(&key, given)),
+        fallback: fallback(control, health, log),
+        observe: Box::new(move |observed| count(&counted, observed)),
+    }
+}
+
 /// Whoever has the admin key may publish for the default tenant.
-fn producer(admin_key: Option<&registry::Secret>, given: &str) -> Option<Producer> {
-    let key = admin_key?;
-    let is_right = constant_time_eq(key.expose().as_bytes(), given.as_bytes());
-    is_right.then(|| Producer { tenant: event::TenantId::new("default"), source: "api".into() })
+fn producer(key: &AdminKey, given: &str) -> Option<Producer> {
+    let producer = || Producer { tenant: TenantId::new("default"), source: "api".into() };
+    key.verify(given).then(producer)
 }
 
-fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |diff, (a, b)| diff | (a ^ b)) == 0
-}
-
-fn fallback() -> Fallback {
-    Box::new(|request| {
-        Box::pin(async move {
-            let (status, text) = match request.uri().path() {
-                "/livez" => (StatusCode::OK, "ok\n"),
-                _ => (StatusCode::NOT_FOUND, "not found\n"),
-            };
-            let mut response = Response::new(Body::Whole(text.into()));
-            *response.status_mut() = status;
-            let plain = hyper::header::HeaderValue::from_static("text/plain");
-            response.headers_mut().insert(CONTENT_TYPE, plain);
-            response
-        })
+fn fallback(control: Rc<Control>, health: Arc<Health>, log: Arc<dyn Log>) -> Fallback {
+    Box::new(move |request| {
+        let control = control.clone();
+        if request.uri().path() == "/readyz" {
+            let is_below = log.room().is_ok_and(|room| room.is_below_floor);
+            health.disk_is_below_floor(is_below);
+        }
+        Box::pin(async move { control.answer(request).await.map(Body::Whole) })
     })
+}
+
+fn count(metrics: &Metrics, observed: &Observed<'_>) {
+    metrics.ingest_answered(observed.source, observed.status, observed.took);
+    if let Some(reason) = observed.refused {
+        metrics.ingest_refused(observed.source, reason);
+    }
+    if observed.is_duplicate {
+        metrics.ingest_duplicate(observed.source);
+    }
+    if observed.is_conflict {
+        metrics.ingest_conflict(observed.source);
+    }
+}
+
+/// The configured key, or the one in the data directory, which the first start makes.
+fn admin_key(plan: &Plan) -> Result<AdminKey, OpenError> {
+    let text = |err: std::io::Error, path: &Path| {
+        OpenError::AdminKey(format!("{}: {err}", path.display()))
+    };
+    let bad = |bad: control::BadKey| OpenError::AdminKey(bad.to_string());
+    if let Some(key) = &plan.admin_key {
+        return AdminKey::read(key.expose()).map_err(bad);
+    }
+    let path = plan.data.join(KEY_FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(kept) => AdminKey::read(&kept).map_err(bad),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
+            let (key, fresh) = AdminKey::generate(&OsEntropy);
+            write_whole(&path, fresh.as_bytes()).map_err(|err| text(err, &path))?;
+            tracing::info!("the admin key was made: it is in {}", path.display());
+            Ok(key)
+        }
+        Err(err) => Err(text(err, &path)),
+    }
+}
+
+fn build(plan: &Plan) -> Build {
+    let durability = match plan.durability {
+        Durability::Fsync => "fsync",
+        Durability::Os => "os",
+    };
+    Build {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        revision: String::new(),
+        durability: durability.to_owned(),
+    }
 }

@@ -6,6 +6,7 @@
     reason = "tests meet the machine"
 )]
 
+#[path = "support/receiver.rs"]
 mod receiver;
 
 use event::{StreamId, Time};

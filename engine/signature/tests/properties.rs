@@ -1,5 +1,5 @@
 //! What holds for every row of the table, whatever comes in.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests meet the machine")]
 
 use event::Time;
 use proptest::prelude::*;

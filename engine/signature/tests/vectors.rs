@@ -1,7 +1,7 @@
 //! Signatures that somebody else made: `examples.json`, which are published by the providers, and,
 //! where it is there, a larger collection of the same form, `signatures.json` in the folder that
 //! `FOREBAY_VECTORS` names or else in `../shared/vectors` beside the workspace.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests meet the machine")]
 
 use event::Time;
 use serde_json::Value;

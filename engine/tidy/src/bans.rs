@@ -160,8 +160,7 @@ pub fn opt_outs(tree: &Tree) -> Vec<Finding> {
                 &code.text()[start..code.text()[at..].find(']').map_or(at, |end| at + end)];
             let is_for_tests = is_test
                 || tests.iter().any(|(from, to)| (*from..=*to).contains(&at))
-                || attribute.starts_with("#![cfg_attr(test,")
-                || attribute.starts_with("#[cfg_attr(test,");
+                || is_only_for_tests(attribute);
             let is_one_type = attribute.starts_with("#[allow(clippy::disallowed_types");
             let line = code.line_at(at);
             if !is_for_tests && !CARRIERS.contains(&room) && !is_one_type {
@@ -187,6 +186,12 @@ pub fn ignored_tests(tree: &Tree) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether a `cfg_attr` is for test builds, on however many lines it stands.
+fn is_only_for_tests(attribute: &str) -> bool {
+    let flat: String = attribute.split_whitespace().collect();
+    flat.starts_with("#![cfg_attr(test,") || flat.starts_with("#[cfg_attr(test,")
 }
 
 #[cfg(test)]

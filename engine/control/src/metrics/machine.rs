@@ -39,7 +39,7 @@ impl ProcessUse {
         // The manual numbers the fields from 1; the first that is left has number 3.
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         let seconds = |ticks: u64| ticks as f64 / TICKS_PER_SECOND;
-        let boot = after(texts.machine, "btime ").and_then(|rest| first_number(rest));
+        let boot = after(texts.machine, "btime ").and_then(first_number);
         let kilobytes = |name| Some(first_number(after(texts.status, name)?)? * 1024);
         ProcessUse {
             cpu_seconds: field(14).zip(field(15)).map(|(user, system)| seconds(user + system)),

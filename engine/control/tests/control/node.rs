@@ -129,7 +129,8 @@ impl Node {
                             Ok::<_, Infallible>(control.answer(request).await.map(Full::new))
                         }
                     });
-                    let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+                    let stream = TokioIo::new(stream);
+                    let serving = http1::Builder::new().serve_connection(stream, answer);
                     tasks::spawn(async move { drop(serving.await) });
                 }
             });
@@ -261,7 +262,7 @@ impl Reads for Here {
 struct Small;
 
 impl Machine for Small {
-    fn process_use(&self) -> ProcessUse {
+    fn usage(&self) -> ProcessUse {
         ProcessUse { resident_bytes: Some(4096), cpu_seconds: Some(1.5), ..ProcessUse::default() }
     }
 }

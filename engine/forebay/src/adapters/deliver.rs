@@ -1,4 +1,5 @@
 use crate::closures::Closures;
+use control::{CodeClass, Metrics};
 use delivery::{Address, Client, Letter, Target, TargetOptions};
 use event::{Attempted, Cause, EndpointId, Offset, Outcome};
 use pipeline::Attempt;
@@ -18,6 +19,7 @@ pub struct Outbound {
     pub family: Family,
     pub closures: Arc<Closures>,
     pub clock: Arc<dyn Clock>,
+    pub metrics: Arc<Metrics>,
     /// By endpoint, with the version that each was made from.
     pub targets: RefCell<BTreeMap<EndpointId, (Offset, Rc<Target>)>>,
 }
@@ -31,7 +33,18 @@ impl Deliver for Outbound {
             return self.closures.attempt(name, attempt.clone(), self.clock.clone());
         }
         match self.target(&attempt.endpoint) {
-            Ok(target) => Box::pin(send(self.client.clone(), target, attempt)),
+            Ok(target) => {
+                let (client, metrics) = (self.client.clone(), self.metrics.clone());
+                Box::pin(async move {
+                    let came_in = attempt.event.envelope.time;
+                    let ended = send(client, target, attempt).await;
+                    let is_delivered = matches!(ended.outcome, Outcome::Delivered { .. });
+                    let end_to_end = is_delivered.then(|| (ended.at + ended.took).since(came_in));
+                    let class = CodeClass::of(&ended.outcome);
+                    metrics.attempt_ended(class, ended.took, end_to_end);
+                    ended
+                })
+            }
             Err(why) => {
                 let cause = Cause::Connection(why.into());
                 let outcome = Outcome::Failed { cause, retry_after: None };

@@ -1,4 +1,5 @@
 use crate::modules::Modules;
+use control::Metrics;
 use event::{Event, Verdict};
 use filter::{ChainAnswer, ChainSpec, ErrorPolicy, FilterLimits, FilterSpec, Purpose, Runner};
 use pipeline::screen::Guests;
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub struct Chains {
     pub runner: Runner,
     pub modules: Arc<Modules>,
+    pub metrics: Arc<Metrics>,
     pub specs: BTreeMap<ChainId, Arc<ChainSpec>>,
 }
 
@@ -31,6 +33,7 @@ impl Guests for Chains {
                     let reason = "the host failed while it ran the filters";
                     return postpone(question, reason);
                 };
+                self.count(&question.chain, &answer);
                 for fault in &answer.faults {
                     let event = question.events.get(fault.event).map(|event| event.id);
                     tracing::warn!(
@@ -72,6 +75,13 @@ impl Chains {
         let spec = Arc::new(ChainSpec { condition: chain.condition.clone(), filters });
         self.specs.insert(chain.id, spec.clone());
         Ok(spec)
+    }
+
+    /// A chain is counted under its last filter, whose word is the chain's.
+    fn count(&self, chain: &Chain, answer: &ChainAnswer) {
+        let name = chain.filters.last().map_or("where", |filter| &*filter.name);
+        answer.verdicts.iter().for_each(|verdict| self.metrics.filter_judged(name, verdict));
+        answer.faults.iter().for_each(|fault| self.metrics.filter_trapped(fault.kind.label()));
     }
 
     /// A panic of the host is not the guest's: its instances are thrown away, the thread lives.

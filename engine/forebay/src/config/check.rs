@@ -99,7 +99,7 @@ impl Tables<'_> {
         let Some(Value::List(nodes)) = self.table.node(kind).map(|node| &node.value) else {
             return Place::Nowhere;
         };
-        let tables = nodes.iter().filter_map(|node| match &node.value {
+        let mut tables = nodes.iter().filter_map(|node| match &node.value {
             Value::Table(table) => Some(table),
             _ => None,
         });
@@ -110,7 +110,7 @@ impl Tables<'_> {
             text_of(table, "name").as_deref() == Some(name)
                 && text_of(table, "app").as_deref().unwrap_or("default") == tenant
         };
-        let Some(table) = tables.filter(is_meant).last() else { return Place::Nowhere };
+        let Some(table) = tables.rfind(is_meant) else { return Place::Nowhere };
         let node = table.node(field).or_else(|| table.node("name"));
         node.map_or(Place::Nowhere, |node| node.place.clone())
     }

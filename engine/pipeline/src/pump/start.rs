@@ -32,6 +32,8 @@ pub struct PumpOptions {
     pub deliver: DeliverMaker,
     /// Told when retention takes what a lane has not read.
     pub on_loss: Box<dyn Fn(LaneId, Offset, Offset) + Send>,
+    /// Told of each commit with events: how many, and how long its step took.
+    pub on_commit: Box<dyn Fn(usize, Duration) + Send>,
     /// Told, on the writer's thread, when the log has failed: the process must end.
     pub on_fatal: Box<dyn FnOnce(Failure) + Send>,
 }
@@ -88,7 +90,7 @@ impl Pumps {
             let doors = (inbox, reads.clone(), guests.clone(), reports.clone());
             pumps.start_shard(start, bell, doors, is_drained, &options)?;
         }
-        let PumpOptions { clock, on_loss, on_fatal, .. } = options;
+        let PumpOptions { clock, on_loss, on_commit, on_fatal, .. } = options;
         let pump = WriterPump {
             writer,
             clock,
@@ -101,6 +103,7 @@ impl Pumps {
             stop: pumps.stop_writer.clone(),
             history: pumps.publisher.history.clone(),
             on_loss,
+            on_commit,
         };
         pumps.writer = Some(spawn_thread("writer", 0, move || {
             if let Err(failure) = pump.run() {

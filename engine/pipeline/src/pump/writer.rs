@@ -26,6 +26,7 @@ pub(super) struct WriterPump {
     /// The newest history that is durable, for all to see.
     pub history: Arc<ArcSwap<History>>,
     pub on_loss: Box<dyn Fn(LaneId, Offset, Offset) + Send>,
+    pub on_commit: Box<dyn Fn(usize, Duration) + Send>,
 }
 
 /// The way to one shard, which must never hold the writer up.
@@ -89,10 +90,8 @@ impl WriterPump {
                     self.queued.is_closed.store(true, Ordering::Release);
                     return Err(failure);
                 }
-                if let FromWriter::Committed(batch) = &action
-                    && !Arc::ptr_eq(&batch.history, &self.history.load())
-                {
-                    self.history.store(batch.history.clone());
+                if let FromWriter::Committed(batch) = &action {
+                    self.show(batch, now);
                 }
                 carry_out(action, &mut self.shards, &*self.on_loss);
             }
@@ -111,6 +110,16 @@ impl WriterPump {
                         && stop.load(Ordering::Acquire) == is_stopping
                 });
             }
+        }
+    }
+
+    fn show(&self, batch: &Batch, step_started: Time) {
+        if !batch.events.is_empty() {
+            let took = self.clock.now().since(step_started);
+            (self.on_commit)(batch.events.len(), took);
+        }
+        if !Arc::ptr_eq(&batch.history, &self.history.load()) {
+            self.history.store(batch.history.clone());
         }
     }
 

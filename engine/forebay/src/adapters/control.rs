@@ -1,0 +1,91 @@
+use crate::ChangeError;
+use crate::changes::Changes;
+use control::Reloaded;
+use control::{Commands, Denied, Machine, Pending, ProcessTexts, ProcessUse, Reading, Reads};
+use event::DeliveryId;
+use log::Log;
+use pipeline::pump::{Publisher, Refused};
+use pipeline::writer::{Command, CommandError};
+use runtime::spawn_thread;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What the API may do to the road.
+pub struct Desk(pub Changes);
+
+impl Commands for Desk {
+    fn reload(&self) -> Pending<Result<Reloaded, Denied>> {
+        let changes = self.0.clone();
+        Box::pin(async move {
+            match changes.reload().await {
+                Ok(changes) => Ok(Reloaded { changes, restart: Vec::new() }),
+                Err(ChangeError::Stopping) => Err(Denied::Stopping),
+                Err(error) => Err(Denied::Rejected(error.to_string())),
+            }
+        })
+    }
+
+    fn redrive(&self, letter: DeliveryId) -> Pending<Result<(), Denied>> {
+        Box::pin(ask(self.0.publisher.clone(), Command::Redrive(letter)))
+    }
+
+    fn purge(&self, letter: DeliveryId) -> Pending<Result<(), Denied>> {
+        Box::pin(ask(self.0.publisher.clone(), Command::Purge(letter)))
+    }
+}
+
+async fn ask(publisher: Publisher, command: Command) -> Result<(), Denied> {
+    match publisher.command(command).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(CommandError::NotFound)) => Err(Denied::NotFound),
+        Ok(Err(CommandError::Stale)) => Err(Denied::Stale),
+        Err(Refused::Busy) => Err(Denied::Busy),
+        Err(Refused::Stopping) => Err(Denied::Stopping),
+    }
+}
+
+/// Runs readings on threads of their own, a few at a time.
+pub struct Shelf {
+    pub log: Arc<dyn Log>,
+    pub publisher: Publisher,
+    pub running: Arc<AtomicUsize>,
+}
+
+const READINGS_MAX: usize = 4;
+const READER_NICE: u8 = 5;
+
+impl Reads for Shelf {
+    fn read(&self, reading: Reading) {
+        if self.running.fetch_add(1, Ordering::AcqRel) >= READINGS_MAX {
+            self.running.fetch_sub(1, Ordering::AcqRel);
+            return;
+        }
+        let (log, history) = (self.log.clone(), self.publisher.history());
+        let running = self.running.clone();
+        let started = spawn_thread("control", READER_NICE, move || {
+            reading(&*log, &history);
+            running.fetch_sub(1, Ordering::AcqRel);
+        });
+        if started.is_err() {
+            self.running.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Linux's /proc; elsewhere nothing is known.
+pub struct Proc;
+
+impl Machine for Proc {
+    fn usage(&self) -> ProcessUse {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let open_files = fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as u64);
+        ProcessUse::of(&ProcessTexts {
+            stat: &read("/proc/self/stat"),
+            status: &read("/proc/self/status"),
+            limits: &read("/proc/self/limits"),
+            machine: &read("/proc/stat"),
+            open_files,
+        })
+    }
+}
