@@ -1,13 +1,13 @@
 //! The one way between threads: a bounded lock-free queue, and a bell that its reader sleeps by.
 //! An idle side sleeps and never spins: spinning queues collapse on a machine with few cores.
 
+mod bell;
+mod sync;
+
+pub use bell::Bell;
+
 use crossbeam::queue::ArrayQueue;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::task::{Poll, Wake, Waker};
-use std::thread::Thread;
-use std::time::Duration;
 
 /// A bounded queue with one reading side. Any thread may push.
 pub struct Door<T> {
@@ -44,79 +44,10 @@ impl<T> Door<T> {
     }
 }
 
-/// Wakes one sleeping reader. A ring is never lost: one that comes before the reader sleeps keeps
-/// it awake.
-pub struct Bell {
-    is_asleep: AtomicBool,
-    sleeper: ArrayQueue<Waker>,
-}
-
-impl Default for Bell {
-    fn default() -> Bell {
-        Bell { is_asleep: AtomicBool::new(false), sleeper: ArrayQueue::new(1) }
-    }
-}
-
-impl Bell {
-    pub fn new() -> Arc<Bell> {
-        Arc::default()
-    }
-
-    pub fn ring(&self) {
-        // Orders the push before the look: either the reader sees the item, or we see it asleep.
-        fence(Ordering::SeqCst);
-        if self.is_asleep.load(Ordering::Relaxed)
-            && self.is_asleep.swap(false, Ordering::AcqRel)
-            && let Some(waker) = self.sleeper.pop()
-        {
-            waker.wake();
-        }
-    }
-
-    /// Sleeps on this thread until it is rung, `span` has passed, or `is_quiet` is false.
-    pub fn sleep(&self, span: Duration, is_quiet: impl Fn() -> bool) {
-        if self.lie_down(&Waker::from(Arc::new(Sleeper(std::thread::current()))), is_quiet) {
-            std::thread::park_timeout(span);
-            self.is_asleep.store(false, Ordering::Release);
-        }
-    }
-
-    /// As `sleep`, for a task; without an end of its own.
-    pub async fn rung(&self, is_quiet: impl Fn() -> bool) {
-        let mut has_slept = false;
-        poll_fn(|context| {
-            if std::mem::replace(&mut has_slept, true) && !self.is_asleep.load(Ordering::Acquire) {
-                return Poll::Ready(());
-            }
-            if self.lie_down(context.waker(), &is_quiet) { Poll::Pending } else { Poll::Ready(()) }
-        })
-        .await;
-    }
-
-    /// True when the reader may sleep: nothing came before the waker was in place.
-    fn lie_down(&self, waker: &Waker, is_quiet: impl Fn() -> bool) -> bool {
-        self.sleeper.force_push(waker.clone());
-        self.is_asleep.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        if is_quiet() {
-            return true;
-        }
-        self.is_asleep.store(false, Ordering::Release);
-        false
-    }
-}
-
-struct Sleeper(Thread);
-
-impl Wake for Sleeper {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const ITEMS: u64 = 200_000;
 
