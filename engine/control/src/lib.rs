@@ -23,10 +23,7 @@
 //! machine itself. On loopback the two open pages answer to names of this machine alone, so that
 //! a web page from elsewhere cannot read them through a name that it has pointed here.
 
-#![cfg_attr(
-    test,
-    allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests meet the machine")
-)]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests meet the machine"))]
 
 mod control;
 mod explain;
