@@ -19,6 +19,9 @@ pub struct Directory {
 /// Below this nothing can be opened: a start writes a little before it can free anything.
 const START_BYTES: u64 = 4 << 20;
 
+/// How many torn tails are kept.
+const ASIDE_MAX: usize = 8;
+
 impl Directory {
     pub fn take(path: &Path, disk_floor_bytes: u64) -> Result<Directory, Failure> {
         make_private(path)?;
@@ -81,6 +84,13 @@ impl Directory {
         Ok(())
     }
 
+    /// Starts over with a database in which nothing was ever written.
+    pub fn empty_database(&self) -> Result<(), Failure> {
+        let database = self.database();
+        std::fs::remove_dir_all(&database).map_err(|source| self.disk(source))?;
+        make_private(&database)
+    }
+
     /// Keeps bytes that are about to be cut off; where.
     pub fn set_aside(&self, from: &Path, at: u64, bytes: &[u8]) -> Result<PathBuf, Failure> {
         let aside = self.path.join("aside");
@@ -95,7 +105,20 @@ impl Directory {
             File::open(&aside)?.sync_all()
         };
         write().map_err(|source| self.disk(source))?;
+        self.forget_old(&aside);
         Ok(path)
+    }
+
+    /// Torn tails are for whoever wants to know what a crash took; nobody may ever ask.
+    fn forget_old(&self, aside: &Path) {
+        let entries = std::fs::read_dir(aside).into_iter().flatten().flatten();
+        let mut paths: Vec<_> = entries
+            .map(|entry| (entry.metadata().and_then(|m| m.modified()).ok(), entry.path()))
+            .collect();
+        paths.sort();
+        for (_, path) in paths.iter().take(paths.len().saturating_sub(ASIDE_MAX)) {
+            let _ = std::fs::remove_file(path);
+        }
     }
 
     fn free_bytes(&self) -> Result<u64, Failure> {
@@ -197,5 +220,9 @@ mod tests {
         let b = dir.set_aside(Path::new("x/3.jnl"), 17, b"two").unwrap();
         assert_eq!(std::fs::read(a).unwrap(), b"one");
         assert_eq!(std::fs::read(b).unwrap(), b"two");
+        for n in 0..20 {
+            dir.set_aside(Path::new("x/4.jnl"), n, b"more").unwrap();
+        }
+        assert_eq!(std::fs::read_dir(parent.path().join("aside")).unwrap().count(), ASIDE_MAX);
     }
 }

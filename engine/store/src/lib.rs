@@ -22,6 +22,7 @@ mod salvage;
 mod scan;
 mod store;
 mod tables;
+mod unfinished;
 mod writer;
 
 pub use index::{IndexEntry, key_hash};

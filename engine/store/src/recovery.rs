@@ -4,9 +4,12 @@ use crate::head::{Found, Head};
 use crate::mark::Mark;
 use crate::options::StoreOptions;
 use crate::read::find_damaged;
+use crate::rotation::Rotation;
 use crate::rows::FLOOR_KEY;
 use crate::scan::{Break, Scan};
 use crate::tables::{MARK_KEY, Tables};
+use crate::unfinished::{Unfinished, files_in};
+use crate::writer::View;
 use event::Offset;
 use log::{Failure, codec};
 use std::fs::{File, OpenOptions};
@@ -44,7 +47,7 @@ pub struct TornTail {
 /// A database that holds all that was ever synced, and what it holds.
 pub struct Opened {
     pub tables: Tables,
-    pub generations: Generations,
+    pub view: View,
     pub mark: Mark,
     pub floor: Offset,
     pub torn: Option<TornTail>,
@@ -63,7 +66,11 @@ struct Promised {
 /// that was synced is a torn tail: it is set aside, cut and told. Damage before is a loss: the
 /// start is refused and nothing is changed.
 pub fn open(dir: &Directory, options: &StoreOptions, found: Found) -> Result<Opened, Failure> {
-    let scan = Scan::read(&dir.database()).map_err(|source| dir.disk(source))?;
+    let mut scan = Scan::read(&dir.database()).map_err(|source| dir.disk(source))?;
+    if !matches!(found, Found::Head(_)) && is_unborn(dir, &scan) {
+        dir.empty_database()?;
+        scan = Scan::default();
+    }
     let told = match found {
         Found::Head(head) => head,
         Found::Nothing | Found::Unreadable => Head::default(),
@@ -73,13 +80,29 @@ pub fn open(dir: &Directory, options: &StoreOptions, found: Found) -> Result<Ope
         head: told.offset.max(scan.synced_head),
     };
     refuse_a_loss(&scan, &promised)?;
-    refuse_a_headless_table(dir, &promised)?;
     let torn = scan.broken.as_ref().map(|broken| cut(dir, broken)).transpose()?;
-    let opened = open_whole(dir, options, &scan, &promised);
-    if let (Err(_), Some(broken)) = (&opened, &scan.broken) {
-        restore(broken).map_err(|source| dir.disk(source))?;
-    }
+    let unfinished = Unfinished::take(dir)?;
+    let path = unfinished.first().or(scan.active.as_deref()).map(Path::to_owned);
+    let opened = open_whole(dir, options, &scan, &promised, path.unwrap_or(dir.database()));
+    let settled = match (&opened, &scan.broken) {
+        (Ok(_), _) => unfinished.forget(),
+        (Err(_), Some(broken)) => unfinished.restore().and_then(|()| restore(broken)),
+        (Err(_), None) => unfinished.restore(),
+    };
+    settled.map_err(|source| dir.disk(source))?;
     opened.map(|opened| Opened { torn, ..opened })
+}
+
+/// Whether there never was a group: the first start writes HEAD last, and until then nothing could
+/// be committed. fjall would not open what it has half made.
+fn is_unborn(dir: &Directory, scan: &Scan) -> bool {
+    let keyspaces = std::fs::read_dir(dir.database().join("keyspaces"));
+    let tables = keyspaces.into_iter().flatten().flatten().map(|entry| entry.path());
+    // The table 0 is fjall's own list of tables.
+    let mut tables = tables.filter(|path| !path.ends_with("0"));
+    scan.last.is_none()
+        && scan.broken.is_none()
+        && !tables.any(|path| files_in(&path.join("tables")) > 0)
 }
 
 /// Without an intact group in the journals only the tables tell what is there: `open_whole` looks.
@@ -92,19 +115,6 @@ fn refuse_a_loss(scan: &Scan, promised: &Promised) -> Result<(), Failure> {
         None => scan.active.as_ref().expect("a group stood in a journal"),
     };
     Err(promised.lost(path, scan.last.map_or(Offset::ZERO, |last| last.head)))
-}
-
-/// fjall deletes a table without a manifest, taking it for one that was never finished.
-fn refuse_a_headless_table(dir: &Directory, promised: &Promised) -> Result<(), Failure> {
-    let Ok(entries) = std::fs::read_dir(dir.database().join("keyspaces")) else { return Ok(()) };
-    for entry in entries {
-        let path = entry.map_err(|source| dir.disk(source))?.path();
-        let files = std::fs::read_dir(path.join("tables")).map_or(0, Iterator::count);
-        if files > 0 && !path.join("current").exists() {
-            return Err(promised.lost(&path, Offset::ZERO));
-        }
-    }
-    Ok(())
 }
 
 fn cut(dir: &Directory, broken: &Break) -> Result<TornTail, Failure> {
@@ -131,30 +141,32 @@ fn open_whole(
     options: &StoreOptions,
     scan: &Scan,
     promised: &Promised,
+    suspect: PathBuf,
 ) -> Result<Opened, Failure> {
-    let path = dir.database();
-    let journal = scan.active.as_deref().unwrap_or(&path);
     let known = scan.last.map_or(Offset::ZERO, |last| last.head);
     // fjall does not say which event is gone; this is what the journals know of it.
     let name = |failure: Failure| match failure {
-        Failure::Corrupt { path, .. } => promised.lost(&path, known),
+        Failure::Corrupt { .. } => promised.lost(&suspect, known),
         other => other,
     };
-    let tables = Tables::open(&path, options).map_err(name)?;
+    let tables = Tables::open(&dir.database(), options, promised.group > 0).map_err(name)?;
     let mark = tables.meta.get(MARK_KEY).map_err(|err| name(tables.failure(err)))?;
-    let mark = mark.map(|bytes| Mark::decode(&bytes).ok_or_else(|| promised.lost(&path, known)));
+    let mark = mark.map(|bytes| Mark::decode(&bytes).ok_or_else(|| promised.lost(&suspect, known)));
     let mark = mark.transpose()?.unwrap_or_default();
     let is_journal_in = scan.last.is_none_or(|last| last == mark);
     if mark.group < promised.group || !is_journal_in {
-        return Err(promised.lost(journal, mark.head.min(known)));
+        return Err(promised.lost(&suspect, mark.head.min(known)));
     }
     let floor = floor(&tables)?;
     let generations = Generations::open(&tables, &mark.open, floor).map_err(name)?;
+    let duplicates = Rotation::open(&tables, "ids").map_err(name)?;
+    let attempts = Rotation::open(&tables, "attempts").map_err(name)?;
+    let view = View { log: generations, duplicates, attempts };
     let damaged = Vec::new();
-    let opened = Opened { tables, generations, mark, floor, torn: None, damaged };
+    let opened = Opened { tables, view, mark, floor, torn: None, damaged };
     let first = scan.first.map_or(mark.head, |first| first.first);
     let damaged = check_events(&opened, first).map_err(|failure| match failure {
-        Failure::Damaged { offset } => promised.lost(journal, offset),
+        Failure::Damaged { offset } => promised.lost(&suspect, offset),
         other => other,
     })?;
     Ok(Opened { damaged, ..opened })
@@ -172,7 +184,7 @@ fn floor(tables: &Tables) -> Result<Offset, Failure> {
 fn check_events(opened: &Opened, first: Offset) -> Result<Vec<Offset>, Failure> {
     let mut next = first.max(opened.floor);
     let mut damaged = Vec::new();
-    for (end, table) in opened.generations.from(next) {
+    for (end, table) in opened.view.log.from(next) {
         let end = end.min(opened.mark.head);
         if next < end {
             damaged.extend(find_damaged(&opened.tables, table, next..end)?);

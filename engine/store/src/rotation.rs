@@ -1,7 +1,7 @@
-use crate::tables::Tables;
+use crate::tables::{Tables, unreadable};
 use fjall::Keyspace;
 use log::Failure;
-use log::codec::{Reader, put_varint};
+use log::codec::{Reader, offset_of_key, put_varint};
 
 /// Tables of one kind of row that follow one another, so that old rows go by dropping a table.
 ///
@@ -21,19 +21,24 @@ pub struct Turn {
 }
 
 impl Rotation {
+    /// The rows in `meta` say which tables there are.
+    ///
+    /// Errors: `Corrupt` when one of them is not there. Only the oldest may be missing: those are
+    /// dropped before their rows.
     pub fn open(tables: &Tables, name: &'static str) -> Result<Rotation, Failure> {
-        let mut turns = Vec::new();
-        for number in tables.numbers(name) {
-            let table = tables.rows(&format!("{name}-{number}"))?;
-            // A table that was made but never begun has no bound yet, and nothing in it.
-            let bound = tables.meta.get(bound_key(name, number));
-            let bound = bound.map_err(|err| tables.failure(err))?;
-            let from = bound.and_then(|bytes| Reader::new(&bytes).varint().ok());
-            match from {
-                Some(from) => turns.push(Turn { number, from, table }),
-                None => tables.drop_table(table)?,
+        let bounds = bounds(tables, name)?;
+        let found = tables.numbers(name);
+        let mut turns: Vec<Turn> = Vec::new();
+        for (number, from) in &bounds {
+            if found.contains(number) {
+                let table = tables.rows(&format!("{name}-{number}"))?;
+                turns.push(Turn { number: *number, from: *from, table });
+            } else if !turns.is_empty() || bounds.last().is_some_and(|last| last.0 == *number) {
+                return Err(unreadable(&tables.path));
             }
         }
+        // One that was made but never begun waits for its turn: fjall gives the number of a table
+        // that is dropped at once to the next one, and then forgets that one at the next start.
         Ok(Rotation { name, turns })
     }
 
@@ -73,6 +78,20 @@ impl Rotation {
 pub struct BoundRow {
     pub key: Vec<u8>,
     pub value: Option<Vec<u8>>,
+}
+
+fn bounds(tables: &Tables, name: &'static str) -> Result<Vec<(u64, u64)>, Failure> {
+    let prefix = format!("{name}/");
+    let mut bounds = Vec::new();
+    for guard in tables.meta.prefix(&prefix) {
+        let (key, value) = guard.into_inner().map_err(|err| tables.failure(err))?;
+        let number = offset_of_key(&key[prefix.len()..]);
+        let from = Reader::new(&value).varint().ok();
+        let bad = Failure::DamagedRow { table: "meta", why: "not the bound of a table" };
+        let (Some(number), Some(from)) = (number, from) else { return Err(bad) };
+        bounds.push((number.0, from));
+    }
+    Ok(bounds)
 }
 
 fn bound_key(name: &str, number: u64) -> Vec<u8> {

@@ -46,11 +46,6 @@ impl Store {
         let freed_ballast = directory.free_ballast()?;
         let (mut head_file, found) = HeadFile::open(&directory.head())?;
         let opened = recovery::open(&directory, &options, found)?;
-        let view = View {
-            log: opened.generations,
-            duplicates: Rotation::open(&opened.tables, "ids")?,
-            attempts: Rotation::open(&opened.tables, "attempts")?,
-        };
         let mark = opened.mark;
         let head = Head { offset: mark.head, group: mark.group, is_clean: false };
         // Both slots, so that no later write of HEAD needs room.
@@ -71,7 +66,7 @@ impl Store {
         };
         let store = Store {
             writer: Mutex::new(Writer::new(head_file, mark)),
-            view: RwLock::new(Arc::new(view)),
+            view: RwLock::new(Arc::new(opened.view)),
             head: AtomicU64::new(mark.head.0),
             floor: AtomicU64::new(opened.floor.0),
             token: AtomicU64::new(0),

@@ -28,13 +28,17 @@ pub const MARK_KEY: &[u8] = b"mark";
 const JOURNALS_BYTES: u64 = 64 << 20;
 
 impl Tables {
-    /// Opens what is there, or makes a new database; never makes a table that was lost.
-    pub fn open(path: &Path, options: &StoreOptions) -> Result<Tables, Failure> {
+    /// Opens what is there, or makes a new database; never makes a table that was lost, which one
+    /// is when there were groups already.
+    pub fn open(path: &Path, options: &StoreOptions, has_groups: bool) -> Result<Tables, Failure> {
         let is_new = !path.join("version").exists();
         let db = open_database(path, options)?;
         let found = db.list_keyspace_names();
         let is_missing = |name: &&str| !found.iter().any(|table| &**table == *name);
         let lacks_some = !is_new && FIXED.iter().any(is_missing);
+        if lacks_some && has_groups {
+            return Err(unreadable(path));
+        }
         let make = |name: &str| {
             let made = db.keyspace(name, || row_options(options.memtable_bytes));
             made.map_err(|err| failure(path, err))

@@ -303,7 +303,7 @@ fn turn_duplicates(
     if !is_due {
         return Ok(());
     }
-    let from = view.duplicates.open_turn().map_or(0, |turn| turn.from.max(newest));
+    let from = view.duplicates.open_turn().map_or(newest, |turn| turn.from.max(newest));
     let row = view.duplicates.begin(ground.tables, from)?;
     put_bound(ground.tables, row, batch);
     // More rows than are allowed: the oldest go, whatever their age.

@@ -1,0 +1,64 @@
+use crate::directory::Directory;
+use log::Failure;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Tables without a manifest, out of fjall's sight.
+///
+/// fjall deletes such a table when it opens, taking it for one whose making or dropping was
+/// interrupted. It may also be one that lost its manifest. So it is kept until the start knows
+/// that no table is missing.
+pub struct Unfinished {
+    moves: Vec<Move>,
+}
+
+struct Move {
+    table: PathBuf,
+    aside: PathBuf,
+}
+
+impl Unfinished {
+    pub fn take(dir: &Directory) -> Result<Unfinished, Failure> {
+        let mut unfinished = Unfinished { moves: Vec::new() };
+        let Ok(entries) = std::fs::read_dir(dir.database().join("keyspaces")) else {
+            return Ok(unfinished);
+        };
+        for entry in entries {
+            let table = entry.map_err(|source| dir.disk(source))?.path();
+            if !table.join("current").exists() && files_in(&table.join("tables")) > 0 {
+                let name = table.file_name().and_then(|name| name.to_str()).unwrap_or("table");
+                let aside = dir.path().join(format!("unfinished-{name}"));
+                let moved = remove(&aside).and_then(|()| std::fs::rename(&table, &aside));
+                moved.map_err(|source| dir.disk(source))?;
+                unfinished.moves.push(Move { table, aside });
+            }
+        }
+        Ok(unfinished)
+    }
+
+    /// No table is missing, so these were on their way out.
+    pub fn forget(self) -> io::Result<()> {
+        self.moves.iter().try_for_each(|one| remove(&one.aside))
+    }
+
+    /// One of these may be what is missing; nothing may have changed after a start that refuses.
+    pub fn restore(self) -> io::Result<()> {
+        self.moves.iter().try_for_each(|one| std::fs::rename(&one.aside, &one.table))
+    }
+
+    /// What to name when a table is missing.
+    pub fn first(&self) -> Option<&Path> {
+        self.moves.first().map(|one| one.table.as_path())
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => Err(err),
+        _ => Ok(()),
+    }
+}
+
+pub fn files_in(dir: &Path) -> usize {
+    std::fs::read_dir(dir).map_or(0, Iterator::count)
+}
