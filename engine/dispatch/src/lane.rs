@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use trouble::Trouble;
 
-/// Entries that a lane holds at most; one more and it is behind.
+/// Entries that a lane holds at most, as a rule.
 pub const ENTRIES_MAX: usize = 1024;
 /// A lane that reads the log asks for more below this many entries.
 const ENTRIES_LOW: usize = 256;
@@ -34,13 +34,17 @@ pub struct Lane {
     taken: usize,
     trouble: Trouble,
     breaker: Breaker,
+    /// The attempt that a half-open breaker waits for. What was in flight when it opened says
+    /// nothing new by failing.
+    probe: Option<(Offset, u32)>,
     window: Window,
     in_flight: u32,
     /// When the failures began that no success has ended.
     failing_since: Option<Time>,
-    /// What a restart found of entries that it has still to read: outputs that had ended, as a
-    /// bit set by k.
-    remembered: BTreeMap<Offset, u64>,
+    /// What a restart found of entries that it has still to read.
+    remembered: BTreeMap<Offset, Remembered>,
+    /// One past the last offset that was pushed.
+    pushed: Offset,
     /// Alternates, so that neither retries nor new entries starve the other.
     is_retry_turn: bool,
     last_used: Time,
@@ -54,6 +58,21 @@ enum Place {
     Behind(Behind),
     /// As behind, and fed by the router from `from` on.
     Joining { behind: Behind, from: Offset },
+}
+
+/// Outputs that had ended before a restart.
+#[derive(Clone, Copy, Debug, Default)]
+struct Remembered {
+    /// Bit k: output k.
+    done: u64,
+    outputs: u32,
+}
+
+impl Remembered {
+    /// Nothing of it is left to begin, whatever its chain would say today.
+    fn is_whole(self) -> bool {
+        (0..self.outputs).all(|k| self.done & entry::bit(k) != 0)
+    }
 }
 
 /// An owed event on its way into a lane.
@@ -79,36 +98,39 @@ pub enum Order {
 }
 
 impl Lane {
-    /// A lane that starts level: the router feeds it.
-    pub fn new(id: LaneId, rules: Rules, now: Time) -> Lane {
+    /// A lane that starts level: the router feeds it. Its first turn must lie above all turns of
+    /// a lane of the same id that was forgotten, whose late answers may still come.
+    pub fn new(id: LaneId, rules: Rules, turn: u64, now: Time) -> Lane {
         let window = Window::new(rules.window_start, rules.window_max);
-        let mut trouble = Trouble::default();
-        trouble.set_keyed(rules.ordering == Ordering::Key);
         Lane {
             id,
-            rules,
             place: Place::Level,
-            turn: 0,
+            turn,
             entries: VecDeque::new(),
             taken: 0,
-            trouble,
+            trouble: Trouble::new(rules.ordering),
+            rules,
             breaker: Breaker::default(),
+            probe: None,
             window,
             in_flight: 0,
             failing_since: None,
             remembered: BTreeMap::new(),
+            pushed: Offset::ZERO,
             is_retry_turn: false,
             last_used: now,
         }
     }
 
     /// A lane that a restart found behind.
-    pub fn resume(id: LaneId, row: LaneRow, rules: Rules, now: Time) -> Lane {
+    pub fn resume(id: LaneId, row: LaneRow, rules: Rules, turn: u64, now: Time) -> Lane {
         let is_disabled = rules.is_disabled;
-        let mut lane = Lane::new(id, rules, now);
+        let mut lane = Lane::new(id, rules, turn, now);
         let mut behind = Behind::resume(row);
         if is_disabled {
             behind.why = Why::Disabled;
+        } else if !behind.why.is_pause() || behind.why == Why::Disabled {
+            behind.why = lane.calm();
         }
         lane.place = Place::Behind(behind);
         lane
@@ -148,8 +170,9 @@ impl Lane {
     }
 
     /// Nothing to do, nothing to remember: the lane may cease to exist.
-    pub fn is_idle_since(&self, time: Time) -> bool {
+    pub fn is_idle_since(&self, time: Time, routed: Offset) -> bool {
         self.is_level()
+            && self.remembered.keys().next_back().is_none_or(|last| *last < routed)
             && self.entries.is_empty()
             && self.trouble.is_empty()
             && self.in_flight == 0
@@ -157,16 +180,17 @@ impl Lane {
             && self.last_used <= time
     }
 
-    /// When time alone may give the lane something to do.
-    pub fn wake_at(&self) -> Option<Time> {
+    /// When, after `now`, time alone may give the lane something to do.
+    pub fn wake_at(&self, now: Time) -> Option<Time> {
         if self.is_paused() {
             return None;
         }
-        match self.breaker.probe_at() {
-            Some(probe) => Some(probe),
-            None if self.breaker.is_closed() => self.trouble.next_due(),
-            None => None,
-        }
+        let due = self.trouble.next_due();
+        let times = match self.breaker.probe_at() {
+            Some(probe) => [Some(probe), due.map(|due| due.max(probe))],
+            None => [due.filter(|_| self.breaker.is_closed()), None],
+        };
+        times.into_iter().flatten().filter(|time| *time > now).min()
     }
 
     /// The first owed event that the road still keeps for this lane, and since when.
@@ -183,9 +207,17 @@ impl Lane {
         self.failing_since = self.failing_since.or(oldest);
     }
 
-    /// An attempt row that a restart found: this output has ended, or another row keeps it.
-    pub fn remember(&mut self, offset: Offset, k: u32) {
-        *self.remembered.entry(offset).or_default() |= entry::bit(k);
+    /// An attempt row that a restart found: this output, of so many, has ended, or another row
+    /// keeps it.
+    pub fn remember(&mut self, offset: Offset, k: u32, outputs: u32) {
+        let remembered = self.remembered.entry(offset).or_default();
+        remembered.done |= entry::bit(k);
+        remembered.outputs = remembered.outputs.max(outputs);
+    }
+
+    /// All of the entry had ended before the restart.
+    fn has_ended_before(&self, offset: Offset) -> bool {
+        self.remembered.get(&offset).is_some_and(|remembered| remembered.is_whole())
     }
 
     fn behind(&self) -> Option<&Behind> {
@@ -209,6 +241,17 @@ impl Lane {
             self.taken = self.taken.saturating_sub(1);
         }
         self.rise(effects);
+        self.forget_ended();
+    }
+
+    /// What lies below everything that the lane has still to do need not be remembered.
+    fn forget_ended(&mut self) {
+        if self.remembered.is_empty() {
+            return;
+        }
+        let next = self.behind().map_or(self.pushed, |behind| self.cursor(behind));
+        let front = self.entries.front().map_or(next, Entry::offset);
+        self.remembered = self.remembered.split_off(&front.min(next));
     }
 
     fn end_entry(&mut self, at: usize, effects: &mut Effects) {

@@ -12,6 +12,8 @@ pub struct Rules {
     /// An endpoint that only failed for this long is paused.
     pub disable_after: Duration,
     pub is_disabled: bool,
+    /// Entries that a lane holds at most; one more and it is behind.
+    pub entries_max: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 use crate::{Found, ReadAnswer, ReadRequest, Wish, ports::READ_LIMIT};
 use event::Offset;
-use log::{Failure, Log};
+use log::{Failure, Log, ReadLimit};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 /// Serves every cold read, one at a time, in turn for each tenant and lane: a lane that reads a
 /// long backlog holds nobody up for longer than one read.
-#[derive(Default)]
 pub struct Reader {
+    limit: ReadLimit,
     queues: BTreeMap<Place, VecDeque<ReadRequest>>,
     /// Whose turn is next.
     turn: Place,
@@ -16,7 +16,18 @@ pub struct Reader {
 /// Routers and parcels come in a queue of each shard's own, lanes in one a lane.
 type Place = (u32, u64, u32);
 
+impl Default for Reader {
+    fn default() -> Reader {
+        Reader::limited(READ_LIMIT)
+    }
+}
+
 impl Reader {
+    /// One read brings no more than this.
+    pub fn limited(limit: ReadLimit) -> Reader {
+        Reader { limit, queues: BTreeMap::new(), turn: Place::default() }
+    }
+
     pub fn push(&mut self, request: ReadRequest) {
         let place = match &request.wish {
             Wish::Route { .. } | Wish::Parcel { .. } => (request.shard, 0, 0),
@@ -38,7 +49,7 @@ impl Reader {
             self.queues.remove(&place);
         }
         self.turn = (place.0, place.1, place.2 + 1);
-        Some(serve(request, log))
+        Some(serve(request, log, self.limit))
     }
 
     fn next_place(&self) -> Option<Place> {
@@ -47,10 +58,10 @@ impl Reader {
     }
 }
 
-fn serve(request: ReadRequest, log: &dyn Log) -> ReadAnswer {
+fn serve(request: ReadRequest, log: &dyn Log, limit: ReadLimit) -> ReadAnswer {
     let ReadRequest { shard, wish } = request;
     let found = match &wish {
-        Wish::Route { range } | Wish::Lane { range, .. } => read(range, log),
+        Wish::Route { range } | Wish::Lane { range, .. } => read(range, log, limit),
         Wish::Parcel { delivery } => match log.parcel(*delivery) {
             Ok(parcel) => Found::Parcel(parcel),
             Err(Failure::Damaged { .. }) => Found::Parcel(None),
@@ -60,11 +71,11 @@ fn serve(request: ReadRequest, log: &dyn Log) -> ReadAnswer {
     ReadAnswer { shard, wish, found }
 }
 
-fn read(range: &Range<Offset>, log: &dyn Log) -> Found {
-    match log.read(range.clone(), READ_LIMIT) {
+fn read(range: &Range<Offset>, log: &dyn Log, limit: ReadLimit) -> Found {
+    match log.read(range.clone(), limit) {
         Ok(events) => {
             let bytes: usize = events.iter().map(|event| event.weight()).sum();
-            let was_cut = events.len() >= READ_LIMIT.events || bytes >= READ_LIMIT.bytes;
+            let was_cut = events.len() >= limit.events || bytes >= limit.bytes;
             let last = events.last().map(|event| event.offset().next());
             // Fewer than asked for without a limit in the way: damage lies behind the last one,
             // or the range has ended.

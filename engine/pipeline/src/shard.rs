@@ -7,8 +7,9 @@ mod questions;
 pub mod ring;
 mod router;
 mod start;
+mod unwritten;
 
-pub use start::{ShardStart, shard_of};
+pub use start::{ShardLimits, ShardStart, shard_of};
 
 use crate::{Batch, FromShard, Report, ToShard};
 use dispatch::{Effects, Lane};
@@ -19,10 +20,13 @@ use ring::Ring;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+use unwritten::Unwritten;
 
 /// A lane that holds the watermark for longer is handed over to its own cursor.
 const HOLD_MAX: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(50);
+/// Idle lanes are looked at so often.
+const UPKEEP: Duration = Duration::from_secs(5);
 /// An idle lane ceases to exist after this long.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// Rows that may wait for the writer before nothing new is started.
@@ -43,6 +47,11 @@ pub struct Shard {
     /// Batches that came while the router was reading what lies before them.
     waiting: VecDeque<Arc<Batch>>,
     hot_bytes_max: usize,
+    limits: ShardLimits,
+    /// Turns given out to lanes.
+    turns: u64,
+    /// Parcels that the log does not have yet.
+    unwritten: Unwritten,
     lanes: BTreeMap<EndpointId, Lane>,
     effects: Effects,
     questions: Questions,
@@ -58,6 +67,7 @@ pub struct Shard {
     is_held: bool,
     reported: Offset,
     next_tick: Time,
+    next_upkeep: Time,
     is_draining: bool,
     rng: Rng,
 }
@@ -89,8 +99,18 @@ impl Shard {
 
     /// When the next step is due if nothing is heard before.
     pub fn wake_at(&self) -> Time {
+        if !self.dirty.is_empty() || self.may_catch_up() {
+            // It has just started, and nobody has told it anything yet.
+            return Time::ZERO;
+        }
         let alarm = self.alarms.first().map_or(Time::NEVER, |(time, _)| *time);
-        alarm.min(self.next_tick)
+        let has_holders = self.ring.span() > 0;
+        let tick = match self.lanes.is_empty() {
+            _ if has_holders => self.next_tick,
+            true => Time::NEVER,
+            false => self.next_upkeep,
+        };
+        alarm.min(tick)
     }
 
     /// Takes in what has happened, and says what to do next.
@@ -102,6 +122,9 @@ impl Shard {
         if now >= self.next_tick {
             self.next_tick = now + TICK;
             self.hand_over_holders(now);
+        }
+        if now >= self.next_upkeep {
+            self.next_upkeep = now + UPKEEP;
             self.forget_idle(now);
         }
         self.catch_up(out);
@@ -130,6 +153,7 @@ impl Shard {
         self.is_reporting = true;
         self.reported = watermark;
         let effects = std::mem::take(&mut self.effects);
+        self.unwritten.report(&effects.parcels);
         out.push(FromShard::Report(Report { shard: self.id, effects, watermark }));
     }
 

@@ -169,9 +169,9 @@ impl Writer {
                     self.take_report(report, now, pending);
                     Ok(())
                 }
-                ToWriter::Command { ticket, command } => {
-                    self.command(ticket, command, now, pending)
-                }
+                ToWriter::Command { ticket, command } => self
+                    .make_way_for(&command, now, pending, out)
+                    .and_then(|()| self.command(ticket, command, now, pending)),
             };
             if let Err(failure) = taken {
                 return out.push(FromWriter::Fatal(failure));
@@ -223,7 +223,7 @@ impl Writer {
             }
             Known::Conflict(id) => {
                 pending.receipts.push((ticket, Receipt::Conflict { id }));
-                pending.fresh.push(false);
+                pending.fresh.push(self.duplicates.is_in_group(id));
                 return Ok(());
             }
         };
@@ -271,13 +271,15 @@ impl Writer {
         self.rows_due = None;
         let mut group = std::mem::take(&mut self.group);
         self.group_bytes = 0;
-        let is_synced = is_urgent && self.options.durability == Durability::Fsync;
+        // What lies below a new floor is deleted at once: no power cut may take the gaps that say
+        // so and leave the deletion.
+        let is_floor = group.floor.is_some();
+        let is_synced = is_floor || (is_urgent && self.options.durability == Durability::Fsync);
         let sync = if is_synced { Sync::Now } else { Sync::Later };
         match self.log.commit(self.lease, &group, sync) {
             Ok(()) => self.duplicates.group_committed(),
             Err(Failure::Full { .. }) => {
                 self.refuse(&mut group, &mut pending);
-                let sync = if pending.commands.is_empty() { Sync::Later } else { sync };
                 self.log.commit(self.lease, &group, sync)?;
             }
             Err(failure) => return Err(failure),
@@ -289,6 +291,21 @@ impl Writer {
         }
         self.tell(group, pending, out);
         self.sync_if_due(now)
+    }
+
+    /// A change opens a group of its own: the events before it may yet find no room, and their
+    /// offsets with them.
+    fn make_way_for<T>(
+        &mut self,
+        command: &Command,
+        now: Time,
+        pending: &mut Pending<T>,
+        out: &mut Vec<FromWriter<T>>,
+    ) -> Result<(), Failure> {
+        if !matches!(command, Command::Change(_)) || self.group.events.is_empty() {
+            return Ok(());
+        }
+        self.commit(true, now, std::mem::take(pending), out)
     }
 
     /// Takes the events of a group back that the disk had no room for.

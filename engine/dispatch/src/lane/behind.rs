@@ -10,6 +10,8 @@ pub(super) struct Behind {
     pub since: Offset,
     pub why: Why,
     pub is_reading: bool,
+    /// All that the router has offered was read.
+    pub is_current: bool,
     /// A new version waits until all that was begun has ended.
     pub new_version: Option<Offset>,
     written: Option<LaneRow>,
@@ -23,6 +25,7 @@ impl Behind {
             since: row.since,
             why: row.why,
             is_reading: false,
+            is_current: false,
             new_version: None,
             written: Some(row),
         }
@@ -45,6 +48,7 @@ impl Lane {
                     since: Offset::ZERO,
                     why,
                     is_reading: false,
+                    is_current: false,
                     new_version: None,
                     written: None,
                 });
@@ -65,9 +69,8 @@ impl Lane {
 
     /// Ends a pause.
     pub fn resume_work(&mut self, effects: &mut Effects) {
-        self.failing_since = None;
-        self.breaker = Breaker::default();
-        let calm = self.calm();
+        self.calm_down();
+        let calm = if self.rules.is_disabled { Why::Disabled } else { self.calm() };
         if let Some(behind) = self.behind_mut().filter(|behind| behind.why.is_pause()) {
             behind.why = calm;
             self.write_row(effects);
@@ -85,14 +88,19 @@ impl Lane {
         routed: Offset,
         effects: &mut Effects,
     ) {
-        self.trouble.set_keyed(rules.ordering == Ordering::Key);
+        self.trouble.set_ordering(rules.ordering);
         self.window.limit(rules.window_max);
         self.rules = rules;
-        if !self.is_level() {
+        if let Some(behind) = self.behind() {
+            let was_stopped = behind.why == Why::FilterStopped;
             let why = self.why_after_change();
             self.demote(why, routed, effects);
             let behind = self.behind_mut().expect("it was demoted");
             behind.new_version = Some(since);
+            if was_stopped {
+                // The version that stopped must not be asked again, whatever it had begun.
+                behind.since = behind.since.max(since);
+            }
             self.rise(effects);
         } else if self.rules.is_disabled || self.rules.ordering == Ordering::Fifo {
             let why = self.why_after_change();
@@ -105,10 +113,16 @@ impl Lane {
             return Why::Disabled;
         }
         if self.is_paused() {
-            self.failing_since = None;
-            self.breaker = Breaker::default();
+            self.calm_down();
         }
         self.calm()
+    }
+
+    /// Forgets failures: a person says that the endpoint is well.
+    fn calm_down(&mut self) {
+        self.failing_since = None;
+        self.breaker = Breaker::default();
+        self.probe = None;
     }
 
     /// The reason that is left when nothing is wrong with the lane.
@@ -162,6 +176,7 @@ impl Lane {
         let behind = self.behind_mut()?;
         // What was begun before a restart is finished under the version that began it.
         let until = behind.new_version.map_or(until, |_| until.min(behind.high));
+        behind.is_current |= behind.next >= routed && !behind.is_reading;
         let may_read = !behind.is_reading
             && !behind.why.is_pause()
             && behind.next < until
@@ -172,6 +187,22 @@ impl Lane {
         }
         behind.is_reading = true;
         Some(behind.next..until)
+    }
+
+    /// The router has an event for the lane, which it is to read in its own time. True when the
+    /// lane waits for nothing else.
+    pub fn note_owed(&mut self) -> bool {
+        let behind = self.behind_mut().expect("the router pushes to the others");
+        std::mem::take(&mut behind.is_current)
+    }
+
+    /// Nothing that was routed since the lane had read all was for it: it need not look there.
+    pub fn keep_up(&mut self, routed: Offset) {
+        let Place::Behind(behind) = &mut self.place else { return };
+        let is_ruled_alike = behind.since <= behind.next && behind.new_version.is_none();
+        if behind.is_current && is_ruled_alike && !behind.why.is_pause() {
+            behind.next = behind.next.max(routed);
+        }
     }
 
     /// Which turn a read belongs to: what was read in an ended turn is thrown away.
@@ -200,6 +231,8 @@ impl Lane {
         behind.is_reading = false;
         behind.next = behind.next.max(until);
         let cold = self.entries.iter().take_while(|entry| !entry.is_hot).count();
+        let offers: Vec<_> =
+            offers.into_iter().filter(|o| !self.has_ended_before(o.event.offset())).collect();
         for (i, offer) in offers.into_iter().enumerate() {
             let entry = self.entry(offer, false, now);
             self.entries.insert(cold + i, entry);
@@ -223,7 +256,9 @@ impl Lane {
         behind.why == Why::Slow
             && behind.new_version.is_none()
             && self.breaker.is_closed()
-            && self.entries.len() < ENTRIES_LOW
+            && self.entries.len() < ENTRIES_LOW.min(self.rules.entries_max)
+            // A router that walks the log again after a restart may be behind the lane.
+            && routed >= behind.next
             && routed.distance_from(behind.next) <= ENTRIES_LOW as u64
     }
 
@@ -289,12 +324,13 @@ impl Lane {
         self.taken = self.taken.min(self.entries.len());
         if let Some(behind) = self.behind_mut() {
             behind.is_reading = false;
+            behind.is_current = false;
         }
         first.map_or(resume, |first| first.min(resume))
     }
 
     /// The first entry that has not ended.
-    fn cursor(&self, behind: &Behind) -> Offset {
+    pub(super) fn cursor(&self, behind: &Behind) -> Offset {
         let front = self.entries.front().map(Entry::offset);
         front.map_or(behind.next, |front| front.min(behind.next))
     }

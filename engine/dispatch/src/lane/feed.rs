@@ -2,18 +2,25 @@ use super::*;
 use event::Verdict;
 
 impl Lane {
-    /// Takes an owed event from the router. Gives it back when the lane is full: it must then be
-    /// demoted, `routed` being the offset of this offer.
-    pub fn push(&mut self, offer: Offer, now: Time) -> Result<(), Offer> {
+    /// Takes an owed event from the router; false when it had ended before a restart. Gives it
+    /// back when the lane is full: it must then be demoted, `routed` being the offset of this
+    /// offer.
+    pub fn push(&mut self, offer: Offer, now: Time) -> Result<bool, Offer> {
         assert!(self.takes_pushes(), "the router pushes to lanes that are level or joining");
-        if self.entries.len() >= ENTRIES_MAX {
+        let offset = offer.event.offset();
+        if self.has_ended_before(offset) {
+            self.pushed = offset.next();
+            return Ok(false);
+        }
+        if self.entries.len() >= self.rules.entries_max {
             return Err(offer);
         }
         let last = self.entries.back().map(Entry::offset);
-        assert!(last < Some(offer.event.offset()), "pushes come in offset order");
+        assert!(last < Some(offset), "pushes come in offset order");
         let entry = self.entry(offer, true, now);
         self.entries.push_back(entry);
-        Ok(())
+        self.pushed = offset.next();
+        Ok(true)
     }
 
     /// Entries whose chain is to be asked. Each is told once a turn.

@@ -27,35 +27,47 @@ impl Lane {
         effects: &mut Effects,
     ) {
         let Some(mut landed) = self.land(delivery, effects) else { return };
-        let key_hash = landed.row.key_hash;
+        let before = landed.row;
         let in_flight = self.in_flight;
         self.in_flight -= 1;
+        let is_probe = self.is_probe(delivery);
         landed.row.attempts = attempt.number;
         match attempt.outcome.clone() {
             Outcome::Delivered { .. } => {
                 self.window.attempt_succeeded(in_flight);
                 self.breaker.attempt_succeeded();
+                self.probe = None;
                 self.failing_since = None;
                 record(&landed, attempt, AttemptState::Delivered, effects);
             }
             Outcome::Failed { cause, retry_after } => {
                 self.window.attempt_failed();
-                self.breaker.attempt_failed(now, draw);
+                self.note_at_breaker(is_probe, now, draw);
                 let wait = self.rules.schedule.wait_after(attempt.number, retry_after, draw);
                 let reason = format!("{cause} (attempt {}, the last)", attempt.number);
                 self.postpone_or_bury(landed, attempt, wait, &reason, now, effects);
                 self.note_failure(now, routed, effects);
             }
             Outcome::Gone => {
-                self.breaker.attempt_failed(now, draw);
+                self.note_at_breaker(is_probe, now, draw);
                 let reason = "the endpoint answered 410 Gone";
                 self.postpone_or_bury(landed, attempt, None, reason, now, effects);
                 self.demote(Why::Gone, routed, effects);
             }
         }
         self.settle_why(routed, effects);
-        self.trouble.release_key(self.id, key_hash);
+        self.trouble.release(self.id, &before);
         self.sweep(effects);
+    }
+
+    fn is_probe(&mut self, delivery: DeliveryId) -> bool {
+        self.probe.take_if(|probe| *probe == (delivery.offset, delivery.k)).is_some()
+    }
+
+    fn note_at_breaker(&mut self, is_probe: bool, now: Time, draw: f64) {
+        if is_probe || self.breaker.is_closed() {
+            self.breaker.attempt_failed(now, draw);
+        }
     }
 
     /// The parcel of a delivery that `next_order` wanted fetched; `None` when the log has none.
@@ -73,9 +85,16 @@ impl Lane {
             let (key, row) = self.land_unsent(delivery, now)?;
             effects.retries.push(Change::Remove(key));
             self.bury(delivery, &row, "its bytes are gone from the log", now, effects);
-            self.trouble.release_key(self.id, row.key_hash);
+            self.trouble.release(self.id, &row);
             return None;
         };
+        let is_probe = self.probe == Some((delivery.offset, delivery.k));
+        if self.is_paused() || !(is_probe || self.breaker.is_closed()) {
+            // The breaker opened, or the endpoint was paused, while the bytes were on their way.
+            self.trouble.put_back(delivery.offset, delivery.k);
+            self.withdraw(delivery, now);
+            return None;
+        }
         let row = self.trouble.row_in_flight(delivery.offset, delivery.k);
         Some(match stage {
             ParcelStage::Output => Order::Attempt { delivery, number: row.attempts + 1, event },
@@ -105,10 +124,11 @@ impl Lane {
             Verdict::Reject { reason } => {
                 effects.retries.push(Change::Remove(key));
                 self.bury(delivery, &row, &reason, now, effects);
-                return self.trouble.release_key(self.id, row.key_hash);
+                return self.trouble.release(self.id, &row);
             }
             Verdict::Retry { delay, reason } => {
                 effects.retries.push(Change::Remove(key));
+                let before = row;
                 let row = RetryRow { attempts: row.attempts + 1, ..row };
                 if row.attempts >= self.rules.schedule.attempts_max() {
                     let reason = format!("the filter asked to wait too often: {reason}");
@@ -116,13 +136,14 @@ impl Lane {
                 } else {
                     self.put_retry(delivery, row, now + delay, effects);
                 }
-                return self.trouble.release_key(self.id, row.key_hash);
+                return self.trouble.release(self.id, &before);
             }
         };
         effects.retries.push(Change::Remove(key));
         effects.parcels.push(Change::Remove(delivery));
         self.expand(delivery, &row, outputs, now, effects);
-        self.trouble.release_key(self.id, row.key_hash);
+        self.trouble.release(self.id, &row);
+        self.sweep(effects);
     }
 
     /// Replaces a postponed input by its outputs, each of them due now.
@@ -178,9 +199,16 @@ impl Lane {
     /// Takes a delivery back from flight without an attempt.
     fn land_unsent(&mut self, delivery: DeliveryId, now: Time) -> Option<(RetryKey, RetryRow)> {
         let landed = self.trouble.land(delivery.offset, delivery.k)?;
-        self.in_flight -= 1;
-        self.breaker.attempt_withdrawn(now);
+        self.withdraw(delivery, now);
         Some(landed)
+    }
+
+    /// What `next_order` counted was not sent.
+    fn withdraw(&mut self, delivery: DeliveryId, now: Time) {
+        self.in_flight -= 1;
+        if self.is_probe(delivery) {
+            self.breaker.attempt_withdrawn(now);
+        }
     }
 
     fn postpone_or_bury(

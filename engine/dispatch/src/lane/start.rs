@@ -37,12 +37,17 @@ impl Lane {
             let order = self.advance(now, routed, effects);
             if order.is_some() { order } else { self.retry(now) }
         };
-        if let Some(order) = &order {
-            self.is_retry_turn = matches!(order, Order::Attempt { .. });
-            self.in_flight += 1;
-            self.breaker.attempt_started();
-            self.last_used = now;
+        let started = match &order {
+            Some(Order::Attempt { delivery, .. } | Order::Fetch(delivery)) => *delivery,
+            _ => return None,
+        };
+        self.is_retry_turn = matches!(order, Some(Order::Attempt { .. }));
+        self.in_flight += 1;
+        if !self.breaker.is_closed() {
+            self.probe = Some((started.offset, started.k));
         }
+        self.breaker.attempt_started();
+        self.last_used = now;
         order
     }
 
@@ -128,7 +133,7 @@ impl Lane {
         effects: &mut Effects,
     ) -> Outputs {
         let event = self.entries[at].event.clone();
-        let done = self.remembered.remove(&event.offset()).unwrap_or(0);
+        let done = self.remembered.remove(&event.offset()).unwrap_or_default().done;
         let is_kept_already = done & bit(0) != 0;
         match verdict {
             Verdict::Drop | Verdict::Stop { .. } => Outputs::new(Vec::new(), 0),

@@ -34,6 +34,7 @@ impl Shard {
 
     fn take_reported(&mut self) {
         self.is_reporting = false;
+        self.unwritten.reported();
         if std::mem::take(&mut self.is_held) {
             self.dirty.extend(self.lanes.keys());
         }

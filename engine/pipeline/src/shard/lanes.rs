@@ -2,9 +2,9 @@ use super::*;
 use crate::{Attempt, ReadRequest, Wish};
 use dispatch::{Order, Ordering, RetrySchedule, Rules};
 use event::{LaneId, Why};
-use registry::Endpoint;
+use registry::{Chain, Endpoint};
 
-pub(super) fn rules_of(endpoint: &Endpoint) -> Rules {
+pub(super) fn rules_of(endpoint: &Endpoint, entries_max: usize) -> Rules {
     let terms = &endpoint.terms;
     Rules {
         ordering: match terms.ordering {
@@ -17,16 +17,23 @@ pub(super) fn rules_of(endpoint: &Endpoint) -> Rules {
         window_max: terms.concurrency.max,
         disable_after: terms.disable_after,
         is_disabled: endpoint.is_disabled,
+        entries_max,
     }
 }
+
+/// A lane has fewer turns than this, so those of its successor never meet them.
+pub(super) const TURNS_OF_A_LANE: u64 = 1 << 32;
 
 impl Shard {
     /// The lane of an endpoint of the newest snapshot, made if there is none.
     pub(super) fn lane(&mut self, id: EndpointId, now: Time) -> &mut Lane {
         let latest = self.history.latest();
+        let entries_max = self.limits.lane_entries_max;
+        let turns = &mut self.turns;
         self.lanes.entry(id).or_insert_with(|| {
             let endpoint = latest.endpoint(id).expect("lanes are made for endpoints that exist");
-            Lane::new(LaneId::main(id), rules_of(endpoint), now)
+            *turns += TURNS_OF_A_LANE;
+            Lane::new(LaneId::main(id), rules_of(endpoint, entries_max), *turns, now)
         })
     }
 
@@ -61,8 +68,8 @@ impl Shard {
             let wish = Wish::Lane { lane: lane.id(), turn: lane.turn(), range };
             out.push(FromShard::Read(ReadRequest { shard: self.id, wish }));
         }
-        if let Some(time) = lane.wake_at() {
-            self.alarms.insert((time.max(now + Duration::from_millis(1)), id));
+        if let Some(time) = lane.wake_at(now) {
+            self.alarms.insert((time, id));
         }
         self.lanes.insert(id, lane);
     }
@@ -81,13 +88,22 @@ impl Shard {
                 out.push(FromShard::Attempt(Attempt { delivery, number, event, endpoint }));
             }
             Order::Fetch(delivery) => {
-                let wish = Wish::Parcel { delivery };
-                out.push(FromShard::Read(ReadRequest { shard: self.id, wish }));
+                match self.unwritten.parcel(delivery, &self.effects.parcels) {
+                    Some(parcel) => {
+                        let fetched = lane.fetched(delivery, Some(parcel), now, &mut self.effects);
+                        if let Some(order) = fetched {
+                            self.carry_out(lane, order, now, out);
+                        }
+                    }
+                    None => {
+                        let wish = Wish::Parcel { delivery };
+                        out.push(FromShard::Read(ReadRequest { shard: self.id, wish }));
+                    }
+                }
             }
             Order::Ask { .. } => unreachable!("asks are told by `asks`"),
             Order::AskAgain { delivery, event, ruled_by } => {
-                let endpoint = self.history.endpoint_at(lane.id().endpoint, ruled_by);
-                let Some(chain) = endpoint.and_then(|endpoint| endpoint.chain.clone()) else {
+                let Some(chain) = self.chain_at(lane.id().endpoint, ruled_by) else {
                     let (routed, effects) = (self.ring.next(), &mut self.effects);
                     let pass = event::Verdict::Pass;
                     return lane.judge_retry(delivery, &event, pass, now, routed, effects);
@@ -103,11 +119,18 @@ impl Shard {
             unreachable!("`asks` tells asks alone")
         };
         let id = lane.id().endpoint;
-        let endpoint = self.history.endpoint_at(id, ruled_by);
-        match endpoint.and_then(|endpoint| endpoint.chain.clone()) {
+        match self.chain_at(id, ruled_by) {
             Some(chain) => self.questions.ask(chain, id, turn, event),
             None => lane.judge(turn, event.offset(), event::Verdict::Pass),
         }
+    }
+
+    /// The chain of a version. One that retention has let go is stood in for by the newest:
+    /// nothing passes a filter only because it waited for long.
+    fn chain_at(&self, id: EndpointId, ruled_by: Offset) -> Option<Arc<Chain>> {
+        let ruling = self.history.endpoint_at(id, ruled_by);
+        let endpoint = ruling.or_else(|| self.history.latest().endpoint(id).cloned());
+        endpoint.and_then(|endpoint| endpoint.chain.clone())
     }
 
     pub(super) fn ring_alarms(&mut self, now: Time) {
@@ -137,6 +160,11 @@ impl Shard {
 
     pub(super) fn forget_idle(&mut self, now: Time) {
         let limit = now - IDLE_MAX;
-        self.lanes.retain(|_, lane| !lane.is_idle_since(limit));
+        let routed = self.ring.next();
+        self.lanes.retain(|_, lane| !lane.is_idle_since(limit, routed));
+        for (id, lane) in self.lanes.iter_mut().filter(|(_, lane)| !lane.takes_pushes()) {
+            lane.keep_up(routed);
+            self.moved.insert(*id);
+        }
     }
 }

@@ -1,7 +1,7 @@
 use event::Offset;
 use std::collections::VecDeque;
 
-/// Offsets that the road may hold open at once.
+/// Offsets that the road may hold open at once, as a rule.
 pub const SLOTS: usize = 65_536;
 
 /// How many owed events of each offset have not ended, from the watermark on.
@@ -12,6 +12,7 @@ pub const SLOTS: usize = 65_536;
 pub struct Ring {
     watermark: Offset,
     slots: VecDeque<Slot>,
+    slots_max: usize,
     bytes: usize,
 }
 
@@ -22,8 +23,8 @@ struct Slot {
 }
 
 impl Ring {
-    pub fn new(watermark: Offset) -> Ring {
-        Ring { watermark, slots: VecDeque::new(), bytes: 0 }
+    pub fn new(watermark: Offset, slots_max: usize) -> Ring {
+        Ring { watermark, slots: VecDeque::new(), slots_max, bytes: 0 }
     }
 
     /// The first offset that is not routed or not at rest.
@@ -42,12 +43,12 @@ impl Ring {
     }
 
     pub fn is_full(&self) -> bool {
-        self.slots.len() >= SLOTS
+        self.slots.len() >= self.slots_max
     }
 
     /// Where the upper half begins: a lane that holds something below is in the way.
     pub fn middle(&self) -> Offset {
-        Offset(self.watermark.0 + SLOTS as u64 / 2)
+        Offset(self.watermark.0 + (self.slots_max as u64).div_ceil(2))
     }
 
     pub fn span(&self) -> usize {
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_watermark_stops_at_the_first_that_is_owed() {
-        let mut ring = Ring::new(Offset(10));
+        let mut ring = Ring::new(Offset(10), SLOTS);
         ring.route(0, 100);
         ring.route(2, 100);
         ring.route(1, 50);

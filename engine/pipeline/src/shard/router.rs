@@ -76,8 +76,13 @@ impl Shard {
     /// True when the road keeps the event for this endpoint.
     fn offer(&mut self, endpoint: &Arc<Endpoint>, event: &Arc<Event>, now: Time) -> bool {
         let routed = event.offset();
+        let latest = self.history.latest().endpoint(endpoint.id).expect("it was looked up");
+        let (is_disabled, ordering) = (latest.is_disabled, latest.terms.ordering);
         let lane = self.lane(endpoint.id, now);
         if !lane.takes_pushes() {
+            if lane.note_owed() {
+                self.dirty.insert(endpoint.id);
+            }
             return false;
         }
         let offer = Offer {
@@ -85,34 +90,34 @@ impl Shard {
             ruled_by: endpoint.since,
             has_chain: endpoint.chain.is_some(),
         };
-        let terms = &endpoint.terms;
-        let mut why = Why::Slow;
-        let is_fed = if endpoint.is_disabled {
-            why = Why::Disabled;
-            false
-        } else if terms.ordering == registry::Ordering::Fifo {
-            why = Why::Fifo;
-            false
+        let pushed = if is_disabled {
+            Err(Why::Disabled)
+        } else if ordering == registry::Ordering::Fifo {
+            Err(Why::Fifo)
         } else {
-            lane.push(offer, now).is_ok()
+            lane.push(offer, now).map_err(|_| Why::Slow)
         };
-        if !is_fed {
+        self.dirty.insert(endpoint.id);
+        pushed.unwrap_or_else(|why| {
             let lane = self.lanes.get_mut(&endpoint.id).expect("it was made above");
             lane.demote(why, routed, &mut self.effects);
-        }
-        self.dirty.insert(endpoint.id);
-        is_fed
+            false
+        })
     }
 
     /// Asks for what the router has missed, or has still to walk after a restart.
     pub(super) fn catch_up(&mut self, out: &mut Vec<FromShard>) {
-        let next = self.ring.next();
-        if self.is_catching_up || next >= self.head || self.ring.is_full() || self.is_draining {
+        if !self.may_catch_up() {
             return;
         }
         self.is_catching_up = true;
-        let wish = Wish::Route { range: next..self.head };
+        let wish = Wish::Route { range: self.ring.next()..self.head };
         out.push(FromShard::Read(ReadRequest { shard: self.id, wish }));
+    }
+
+    pub(super) fn may_catch_up(&self) -> bool {
+        let is_done = self.ring.next() >= self.head;
+        !(is_done || self.is_catching_up || self.ring.is_full() || self.is_draining)
     }
 
     /// A record that is not what was written is passed over, and that is put on record.
@@ -174,7 +179,7 @@ impl Shard {
         for (id, lane) in &mut self.lanes {
             let Some(endpoint) = latest.endpoint(*id) else { continue };
             if before.endpoint(*id).is_none_or(|old| !Arc::ptr_eq(old, endpoint)) {
-                let rules = rules_of(endpoint);
+                let rules = rules_of(endpoint, self.limits.lane_entries_max);
                 lane.take_version(rules, endpoint.since, routed, &mut self.effects);
                 self.dirty.insert(*id);
             }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::shard::lanes::rules_of;
+use crate::shard::lanes::{TURNS_OF_A_LANE, rules_of};
 use event::{AttemptRow, LaneId, LaneRow, RetryKey, RetryRow};
 
 /// All that one shard is to know when it starts. Nothing on disk belongs to a shard, so their
@@ -17,7 +17,24 @@ pub struct ShardStart {
     /// Attempt rows at or above `least`, and those of lanes that were behind.
     pub begun: Vec<AttemptRow>,
     pub hot_bytes_max: usize,
+    pub limits: ShardLimits,
     pub seed: u64,
+}
+
+/// How much a shard holds open. The defaults are meant for use, less for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardLimits {
+    pub ring_slots: usize,
+    pub lane_entries_max: usize,
+}
+
+impl Default for ShardLimits {
+    fn default() -> ShardLimits {
+        ShardLimits {
+            ring_slots: super::ring::SLOTS,
+            lane_entries_max: dispatch::lane::ENTRIES_MAX,
+        }
+    }
 }
 
 /// The shard that an endpoint belongs to, of so many.
@@ -34,7 +51,10 @@ impl Shard {
             next_change: start.history.next_change(start.least),
             history: start.history,
             snapshot,
-            ring: Ring::new(start.least),
+            ring: Ring::new(start.least, start.limits.ring_slots),
+            limits: start.limits,
+            turns: 0,
+            unwritten: Unwritten::default(),
             head: start.head,
             is_catching_up: false,
             waiting: VecDeque::new(),
@@ -50,6 +70,7 @@ impl Shard {
             is_held: false,
             reported: start.least,
             next_tick: now,
+            next_upkeep: now,
             is_draining: false,
             rng: Rng::seeded(start.seed),
         };
@@ -66,10 +87,12 @@ impl Shard {
             return;
         };
         let since = row.since;
-        let mut lane = Lane::resume(id, row, rules_of(&endpoint), now);
+        let rules = rules_of(&endpoint, self.limits.lane_entries_max);
+        self.turns += TURNS_OF_A_LANE;
+        let mut lane = Lane::resume(id, row, rules.clone(), self.turns, now);
         if endpoint.since > since {
             let routed = self.ring.next();
-            lane.take_version(rules_of(&endpoint), endpoint.since, routed, &mut self.effects);
+            lane.take_version(rules, endpoint.since, routed, &mut self.effects);
         }
         self.lanes.insert(id.endpoint, lane);
         self.dirty.insert(id.endpoint);
@@ -101,7 +124,7 @@ impl Shard {
             if offset < first || self.history.latest().endpoint(id.endpoint).is_none() {
                 continue;
             }
-            self.lane(id.endpoint, now).remember(offset, row.delivery.k);
+            self.lane(id.endpoint, now).remember(offset, row.delivery.k, row.outputs);
         }
     }
 

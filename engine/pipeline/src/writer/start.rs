@@ -1,6 +1,6 @@
 use super::commands::key_of;
 use super::*;
-use crate::shard::{ShardStart, shard_of};
+use crate::shard::{ShardLimits, ShardStart, shard_of};
 use event::Change;
 use event::{AttemptRow, RetryKey, RetryRow};
 use registry::{Declared, Rejected, Row, RowError, RowKey};
@@ -91,7 +91,8 @@ impl Writer {
     }
 }
 
-/// Ids go on from the last one, also if the clock went back meanwhile.
+/// Ids go on past the last one, also if the clock went back meanwhile or stands still: an event
+/// that a power cut took may have had the offset that comes next.
 fn last_ms(log: &dyn Log) -> Result<u64, Failure> {
     let head = log.head();
     if head == Offset::ZERO {
@@ -99,7 +100,7 @@ fn last_ms(log: &dyn Log) -> Result<u64, Failure> {
     }
     let limit = log::ReadLimit { events: 1, bytes: 1 };
     match log.read(Offset(head.0 - 1)..head, limit) {
-        Ok(events) => Ok(events.last().map_or(0, |event| event.id.millis())),
+        Ok(events) => Ok(events.last().map_or(0, |event| event.id.millis() + 1)),
         Err(Failure::Damaged { .. }) => Ok(0),
         Err(failure) => Err(failure),
     }
@@ -131,6 +132,7 @@ fn shard_starts(
                 .collect(),
             begun: begun.iter().filter(|row| is_here(row.delivery.lane)).cloned().collect(),
             hot_bytes_max: options.hot_bytes_max / shards as usize,
+            limits: ShardLimits::default(),
             seed: options.seed.wrapping_add(u64::from(shard)),
         }
     });
