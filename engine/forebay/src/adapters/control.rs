@@ -62,14 +62,21 @@ impl Reads for Shelf {
             return;
         }
         let (log, history) = (self.log.clone(), self.publisher.history());
-        let running = self.running.clone();
-        let started = spawn_thread("control", READER_NICE, move || {
+        let place = Place(self.running.clone());
+        // Without a thread the reading is dropped, and who waits for it is told.
+        let _ = spawn_thread("control", READER_NICE, move || {
             reading(&*log, &history);
-            running.fetch_sub(1, Ordering::AcqRel);
+            drop(place);
         });
-        if started.is_err() {
-            self.running.fetch_sub(1, Ordering::AcqRel);
-        }
+    }
+}
+
+/// A place among the readings that run, given back however the reading ends.
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
