@@ -23,10 +23,11 @@ impl TypeIndex {
         for pattern in patterns(endpoint) {
             let posting = match pattern {
                 TypePattern::All => &mut self.all,
-                TypePattern::Exact(exact) => self.exact.entry(exact).or_default(),
-                TypePattern::Under(stem) => self.under.entry(stem).or_default(),
+                TypePattern::Exact(exact) => self.exact.entry(exact.clone()).or_default(),
+                TypePattern::Under(stem) => self.under.entry(stem.clone()).or_default(),
             };
             let posting = Arc::make_mut(posting);
+            // The same pattern twice, or a new version: one place all the same.
             match place(posting, endpoint.id) {
                 Ok(at) => posting[at] = endpoint.clone(),
                 Err(at) => posting.insert(at, endpoint.clone()),
@@ -36,7 +37,7 @@ impl TypeIndex {
 
     pub(crate) fn remove(&mut self, endpoint: &Endpoint) {
         for pattern in patterns(endpoint) {
-            match &pattern {
+            match pattern {
                 TypePattern::All => drop_from(&mut self.all, endpoint.id),
                 TypePattern::Exact(exact) => remove_from(&mut self.exact, exact, endpoint.id),
                 TypePattern::Under(stem) => remove_from(&mut self.under, stem, endpoint.id),
@@ -63,15 +64,9 @@ impl TypeIndex {
     }
 }
 
-/// Each pattern once; an endpoint without any wants everything.
-fn patterns(endpoint: &Endpoint) -> Vec<TypePattern> {
-    if endpoint.types.is_empty() {
-        return vec![TypePattern::All];
-    }
-    let mut patterns = endpoint.types.clone();
-    patterns.sort_unstable();
-    patterns.dedup();
-    patterns
+/// An endpoint without any pattern wants everything.
+fn patterns(endpoint: &Endpoint) -> &[TypePattern] {
+    if endpoint.types.is_empty() { &[TypePattern::All] } else { &endpoint.types }
 }
 
 fn place(posting: &[Arc<Endpoint>], id: EndpointId) -> Result<usize, usize> {
