@@ -30,8 +30,17 @@ pub struct Filter {
 pub(crate) const SHIPPED: &str = "forebay/";
 
 /// The module of a filter that comes with the engine, by its name without `forebay/`.
-pub(crate) fn shipped(_name: &str) -> Option<&'static [u8]> {
-    None
+pub(crate) fn shipped(name: &str) -> Option<&'static [u8]> {
+    Some(match name {
+        "github-push-to-slack" => {
+            include_bytes!("../../../../filters/github-push-to-slack/github-push-to-slack.wasm")
+        }
+        "pushes-to-main" => {
+            include_bytes!("../../../../filters/pushes-to-main/pushes-to-main.wasm")
+        }
+        "redact" => include_bytes!("../../../../filters/redact/redact.wasm"),
+        _ => return None,
+    })
 }
 
 impl std::fmt::Debug for Filter {
