@@ -1,9 +1,12 @@
 use crate::RetrySchedule;
+use event::Offset;
 use std::time::Duration;
 
 /// How an endpoint wants to be served, from its newest version.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
+    /// From which offset on this version is in force.
+    pub since: Offset,
     pub ordering: Ordering,
     pub schedule: RetrySchedule,
     /// Attempts in flight at once: at first, and at most.

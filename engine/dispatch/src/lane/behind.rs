@@ -40,6 +40,7 @@ impl Lane {
     pub fn demote(&mut self, why: Why, routed: Offset, effects: &mut Effects) {
         let high = self.high();
         let next = self.forget(routed, effects);
+        let newest = self.rules.since;
         match &mut self.place {
             Place::Level => {
                 self.place = Place::Behind(Behind {
@@ -49,7 +50,8 @@ impl Lane {
                     why,
                     is_reading: false,
                     is_current: false,
-                    new_version: None,
+                    // It may have come while the router still went by the one before.
+                    new_version: (newest > next).then_some(newest),
                     written: None,
                 });
             }
@@ -64,6 +66,7 @@ impl Lane {
                 self.place = Place::Behind(behind);
             }
         }
+        self.rise(effects);
         self.write_row(effects);
     }
 

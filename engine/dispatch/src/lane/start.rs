@@ -31,12 +31,15 @@ impl Lane {
         if !self.window.has_place(self.in_flight) {
             return None;
         }
-        let order = if std::mem::replace(&mut self.is_retry_turn, false) {
-            self.retry(now).or_else(|| self.advance(now, routed, effects))
-        } else {
-            let order = self.advance(now, routed, effects);
-            if order.is_some() { order } else { self.retry(now) }
-        };
+        let is_retry_turn = std::mem::replace(&mut self.is_retry_turn, false);
+        let mut order = if is_retry_turn { self.retry(now) } else { None };
+        if order.is_none() {
+            order = self.advance(now, routed, effects);
+        }
+        if order.is_none() {
+            // Also when they had their turn: entries may just have become retries that are due.
+            order = self.retry(now);
+        }
         let started = match &order {
             Some(Order::Attempt { delivery, .. } | Order::Fetch(delivery)) => *delivery,
             _ => return None,

@@ -7,6 +7,7 @@ use registry::{Chain, Endpoint};
 pub(super) fn rules_of(endpoint: &Endpoint, entries_max: usize) -> Rules {
     let terms = &endpoint.terms;
     Rules {
+        since: endpoint.since,
         ordering: match terms.ordering {
             registry::Ordering::None => Ordering::None,
             registry::Ordering::Key => Ordering::Key,
