@@ -1,0 +1,142 @@
+//! What must hold, told from the log's rows and from what was sent and heard, never from inside.
+
+pub mod breakers;
+pub mod ledger;
+pub mod order;
+pub mod schedule;
+
+use crate::client::Client;
+use breakers::Breakers;
+use event::{DeliveryId, Offset, Outcome, Time};
+use ledger::Ledger;
+use log::{Group, MemLog};
+use order::Order;
+use pipeline::{Attempt, ToShard};
+use schedule::Schedule;
+use std::fmt;
+
+/// A promise that was broken: which one, and the words for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    pub promise: &'static str,
+    pub words: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.promise, self.words)
+    }
+}
+
+pub(crate) fn broken<T>(promise: &'static str, words: impl Into<String>) -> Result<T, Violation> {
+    Err(Violation { promise, words: words.into() })
+}
+
+#[derive(Default)]
+pub(crate) struct Checks {
+    pub ledger: Ledger,
+    pub order: Order,
+    pub schedule: Schedule,
+    pub breakers: Breakers,
+    pub counts: Counts,
+}
+
+/// What a run came across, to see that runs come across much.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub attempts: u64,
+    pub delivered: u64,
+    pub repeats: u64,
+    pub trouble: u64,
+    pub dead: u64,
+    pub gaps: u64,
+    pub demotions: u64,
+    pub joins: u64,
+    pub crashes: u64,
+    pub changes: u64,
+}
+
+impl Checks {
+    pub fn committed(
+        &mut self,
+        group: &Group,
+        now: Time,
+        client: &Client,
+    ) -> Result<(), Violation> {
+        self.count(group);
+        self.ledger.apply(group, now, client)
+    }
+
+    fn count(&mut self, group: &Group) {
+        let counts = &mut self.counts;
+        for change in &group.lanes {
+            match change {
+                log::Change::Put(id, _) if !self.ledger.lanes.contains_key(id) => {
+                    counts.demotions += 1;
+                }
+                log::Change::Remove(_) => counts.joins += 1,
+                log::Change::Put(..) => {}
+            }
+        }
+        let puts =
+            |c: &log::Change<log::RetryKey, log::RetryRow>| matches!(c, log::Change::Put(..));
+        counts.trouble += group.retries.iter().filter(|c| puts(c)).count() as u64;
+        counts.dead += group.dead.len() as u64;
+        counts.gaps += group.gaps.len() as u64;
+        counts.changes += u64::from(!group.registry.is_empty());
+    }
+
+    pub fn attempted(&mut self, attempt: &Attempt, now: Time) -> Result<(), Violation> {
+        self.counts.attempts += 1;
+        self.ledger.attempted(attempt)?;
+        self.schedule.attempted(attempt, now, &self.ledger)?;
+        self.breakers.attempted(attempt, now)
+    }
+
+    /// A far side has taken a delivery and said so.
+    pub fn received(&mut self, _delivery: DeliveryId) {
+        self.counts.delivered += 1;
+    }
+
+    pub fn shard_takes(&mut self, message: &ToShard, now: Time) -> Result<(), Violation> {
+        match message {
+            ToShard::Outcome { delivery, attempt } => {
+                self.breakers.ended(*delivery, attempt, now);
+                let is_success = matches!(attempt.outcome, Outcome::Delivered { .. });
+                if is_success {
+                    self.ledger.succeeded(*delivery)?;
+                    self.order.succeeded(*delivery, &self.ledger)?;
+                }
+                self.schedule.ended(*delivery, attempt, now, &self.ledger);
+            }
+            ToShard::Resume(id) => self.breakers.reset(*id),
+            ToShard::Redriven { key, .. } => self.schedule.redriven(key.delivery),
+            ToShard::Committed(batch) => self.breakers.versions(&batch.history),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub fn hot_bytes(&self, bytes: usize, bound: usize) -> Result<(), Violation> {
+        // One event may always be in memory, however large.
+        if bytes > bound.max(2_048) {
+            return broken("bounded memory", format!("{bytes} hot bytes of {bound}"));
+        }
+        Ok(())
+    }
+
+    pub fn crashed(
+        &mut self,
+        log: &MemLog,
+        may_lose: bool,
+        lost_commits: u64,
+        client: &mut Client,
+    ) -> Result<(), Violation> {
+        self.counts.crashes += 1;
+        let lost_from = self.ledger.crashed(log, may_lose, lost_commits, client)?;
+        self.schedule.crashed(&self.ledger);
+        self.breakers = Breakers::default();
+        self.order.crashed(lost_from.unwrap_or(Offset::MAX));
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! Every owed event has one keeper, at every commit.
+
+mod book;
+mod keepers;
+mod versions;
+
+use crate::check::{Violation, broken};
+use crate::client::Client;
+use event::{DeliveryId, EndpointId, Event, EventId, LaneId, Offset, Time};
+use log::{AttemptState, DeadRow, GapRow, Group, LaneRow, Log, MemLog, RetryKey, RetryRow};
+use pipeline::Attempt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use versions::Versions;
+
+/// An endpoint and an offset: what is owed.
+pub type Pair = (EndpointId, Offset);
+
+/// The rows of the log as groups have left them, and what is owed by them.
+#[derive(Default)]
+pub struct Ledger {
+    pub events: BTreeMap<Offset, Known>,
+    pub versions: Versions,
+    pub attempts: BTreeMap<Pair, BTreeMap<u32, Ended>>,
+    pub retries: BTreeMap<DeliveryId, (RetryKey, RetryRow)>,
+    pub dead: BTreeMap<DeliveryId, DeadRow>,
+    pub lanes: BTreeMap<LaneId, LaneRow>,
+    pub gaps: Vec<GapRow>,
+    pub least: Offset,
+    pub floor: Offset,
+    pub head: Offset,
+    /// Owed, and still kept by the road or a lane or not seen to have ended.
+    open: BTreeSet<Pair>,
+    /// Deliveries that a person has purged, and those that were ever dead.
+    purged: BTreeSet<DeliveryId>,
+    pub ever_dead: BTreeSet<DeliveryId>,
+    /// Attempted by a version that only a lane that was behind may go by.
+    unproven: BTreeMap<Pair, EventId>,
+    /// When a lane row of the endpoint was last on disk, as the number of a commit.
+    behind_at: BTreeMap<EndpointId, u64>,
+    commits: u64,
+    /// Successes that this process has heard of.
+    successes: BTreeSet<DeliveryId>,
+    numbers: BTreeMap<u64, BTreeSet<EventId>>,
+}
+
+pub struct Known {
+    pub event: Arc<Event>,
+    /// The number of the commit that brought it.
+    pub commit: u64,
+}
+
+/// The newest attempt row of an output.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    pub state: AttemptState,
+    pub outputs: u32,
+    pub number: u32,
+    commit: u64,
+}
+
+impl Ledger {
+    /// Takes in what a commit has written, and looks at all that is owed.
+    pub fn apply(&mut self, group: &Group, _now: Time, client: &Client) -> Result<(), Violation> {
+        self.commits += 1;
+        self.check_offsets(group)?;
+        self.note_registry(group);
+        self.note_events(group)?;
+        let touched = self.note_rows(group, client)?;
+        for pair in touched {
+            self.check_rows(pair)?;
+            self.open.insert(pair);
+        }
+        self.prove(group)?;
+        self.check_open()
+    }
+
+    /// An acknowledged event is in the log, under the id that was told.
+    pub fn acked(&self, number: u64, id: EventId, client: &Client) -> Result<(), Violation> {
+        let known = self.events.get(&id.offset()).map(|known| known.event.id);
+        if known != Some(id) {
+            return broken("no loss", format!("event {number} was acked as {id} but is not kept"));
+        }
+        let ids = &self.numbers[&number];
+        if client.sent[&number].is_keyed && ids.len() > 1 {
+            let words = format!("event {number} has a key and is kept as {ids:?}");
+            return broken("duplicate keys", words);
+        }
+        Ok(())
+    }
+
+    /// Reads everything anew from what the crash has left. Answers the first offset that an
+    /// unsynced tail took with it.
+    pub fn crashed(
+        &mut self,
+        log: &MemLog,
+        may_lose: bool,
+        lost_commits: u64,
+        client: &mut Client,
+    ) -> Result<Option<Offset>, Violation> {
+        let head = log.head();
+        let lost = self.events.split_off(&head);
+        for known in lost.values() {
+            let number = crate::guests::number_of(&known.event);
+            if let Some(ids) = self.numbers.get_mut(&number) {
+                ids.remove(&known.event.id);
+            }
+            let acked = client.acked.get_mut(&number);
+            let was_acked = acked.is_some_and(|acked| acked.remove(&known.event.id));
+            if was_acked && !may_lose {
+                let words = format!("event {number} was acked as {} and is gone", known.event.id);
+                return broken("acked is durable", words);
+            }
+        }
+        self.read_back(log, lost_commits);
+        self.check_all()?;
+        Ok(lost.keys().next().copied())
+    }
+
+    pub fn attempted(&mut self, attempt: &Attempt) -> Result<(), Violation> {
+        let DeliveryId { lane, offset, k } = attempt.delivery;
+        let pair = (lane.endpoint, offset);
+        let Some(known) = self.events.get(&offset) else {
+            return broken("no invention", format!("{:?} is not an event", attempt.delivery));
+        };
+        if attempt.event.id != known.event.id {
+            let words = format!("{:?} went out as {}", attempt.delivery, attempt.event.id);
+            return broken("one webhook-id", words);
+        }
+        let fits = self.versions.that_say(lane.endpoint, &known.event, k, &attempt.event.body);
+        if fits.is_empty() {
+            let body = String::from_utf8_lossy(&attempt.event.body).into_owned();
+            let words = format!("{:?} carries `{body}`: no version says so", attempt.delivery);
+            return broken("version rule", words);
+        }
+        let own = self.versions.at(lane.endpoint, offset).map(|v| v.since);
+        if !fits.iter().any(|since| Some(*since) == own) && !self.was_behind(pair) {
+            // A lane that fell behind may say so in the very commit that holds this outcome.
+            self.unproven.insert(pair, known.event.id);
+        }
+        Ok(())
+    }
+
+    /// One success of each delivery, save what a crash made the engine forget.
+    pub fn succeeded(&mut self, delivery: DeliveryId) -> Result<(), Violation> {
+        let pair = (delivery.lane.endpoint, delivery.offset);
+        let row = self.attempts.get(&pair).and_then(|rows| rows.get(&delivery.k));
+        let was_recorded = row.is_some_and(|row| row.state == AttemptState::Delivered);
+        if was_recorded || !self.successes.insert(delivery) {
+            return broken("no repeats", format!("{delivery:?} was delivered twice"));
+        }
+        Ok(())
+    }
+
+    /// A lane of the endpoint was seen to be behind since the event was committed.
+    fn was_behind(&self, pair: Pair) -> bool {
+        let since = self.events.get(&pair.1).map_or(0, |known| known.commit);
+        self.behind_at.get(&pair.0).is_some_and(|at| *at >= since)
+    }
+
+    /// What nobody has to free is done: nothing is in trouble, every lane has read all.
+    pub fn is_at_rest(&self, head: Offset) -> bool {
+        self.retries.is_empty()
+            && self.least >= head
+            && self.lanes.values().all(|row| row.cursor >= head)
+    }
+
+    /// What is in the way of rest, in words.
+    pub fn unrest(&self, head: Offset) -> String {
+        let lanes: Vec<_> = self.lanes.iter().filter(|(_, row)| row.cursor < head).collect();
+        let retries: Vec<_> = self.retries.values().map(|(key, _)| key).take(9).collect();
+        format!("not at rest: W={:?} of {head:?}, lanes {lanes:?}, trouble {retries:?}", self.least)
+    }
+
+    /// Endpoints that wait for a person.
+    pub fn paused(&self) -> Vec<EndpointId> {
+        let paused = self.lanes.iter().filter(|(_, row)| row.why.is_pause());
+        paused.map(|(id, _)| id.endpoint).collect()
+    }
+}

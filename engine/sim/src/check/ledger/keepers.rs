@@ -1,0 +1,129 @@
+use super::versions::wants;
+use super::*;
+use crate::guests::{Fate, fate};
+
+impl Ledger {
+    pub(super) fn check_all(&mut self) -> Result<(), Violation> {
+        let pairs: Vec<_> = self.open.iter().copied().collect();
+        for pair in pairs {
+            self.check_rows(pair)?;
+        }
+        self.check_open()
+    }
+
+    /// Looks at all that has not been seen to end.
+    pub(super) fn check_open(&mut self) -> Result<(), Violation> {
+        let mut ended = Vec::new();
+        for pair in &self.open {
+            if self.has_ended(*pair)? {
+                ended.push(*pair);
+            }
+        }
+        ended.iter().for_each(|pair| {
+            self.open.remove(pair);
+        });
+        Ok(())
+    }
+
+    /// True when road and lane are done with it; then every output has a keeper of its own.
+    fn has_ended(&self, pair: Pair) -> Result<bool, Violation> {
+        let (endpoint, offset) = pair;
+        if !self.versions.exists(endpoint) {
+            return Ok(true);
+        }
+        let begun = self.attempts.get(&pair);
+        match self.lanes.get(&LaneId::main(endpoint)) {
+            Some(row) if offset >= row.cursor => {
+                if begun.is_some() && offset >= row.high {
+                    let words = format!("{pair:?} has begun, its lane says nothing had: {row:?}");
+                    return broken("one keeper", words);
+                }
+                return Ok(false);
+            }
+            None if offset >= self.least => return Ok(false),
+            _ => {}
+        }
+        match begun {
+            None => self.may_have_dropped(pair),
+            Some(rows) => self.has_all_outputs(pair, rows),
+        }
+    }
+
+    /// Nothing was written of it: it had to be dropped, or a gap has to say that it is lost.
+    fn may_have_dropped(&self, pair: Pair) -> Result<bool, Violation> {
+        let (endpoint, offset) = pair;
+        let event = &self.events[&offset].event;
+        let drops = |version: &Arc<registry::Endpoint>| {
+            !wants(version, event) || fate(version.chain.as_deref(), event) == Fate::Dropped
+        };
+        let own = self.versions.at(endpoint, offset);
+        if own.is_none_or(drops) || self.has_gap(pair) {
+            return Ok(true);
+        }
+        let later = self.versions.from(endpoint, offset);
+        if self.was_behind(pair) && later.into_iter().any(drops) {
+            return Ok(true);
+        }
+        let number = crate::guests::number_of(event);
+        let words = format!(
+            "event {number} at {offset:?} has no keeper at {endpoint:?}: W={:?} lane={:?}",
+            self.least,
+            self.lanes.get(&LaneId::main(endpoint))
+        );
+        broken("no loss", words)
+    }
+
+    fn has_all_outputs(&self, pair: Pair, rows: &BTreeMap<u32, Ended>) -> Result<bool, Violation> {
+        let outputs = rows.values().map(|row| row.outputs).max().unwrap_or(0);
+        for k in 0..outputs {
+            if !rows.contains_key(&k) && !self.has_gap(pair) {
+                let words = format!("output {k} of {outputs} of {pair:?} has no keeper: {rows:?}");
+                return broken("no loss", words);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What the rows of one pair say of each output agrees.
+    pub(super) fn check_rows(&self, pair: Pair) -> Result<(), Violation> {
+        let (endpoint, offset) = pair;
+        if !self.versions.exists(endpoint) {
+            return Ok(());
+        }
+        let lane = LaneId::main(endpoint);
+        let first = DeliveryId { lane, offset, k: 0 };
+        let last = DeliveryId { lane, offset, k: u32::MAX };
+        let rows = self.attempts.get(&pair);
+        let retries = self.retries.range(first..=last).map(|(d, _)| *d);
+        for delivery in retries.chain(self.dead.range(first..=last).map(|(d, _)| *d)) {
+            let has_row = rows.is_some_and(|rows| rows.contains_key(&delivery.k));
+            if !has_row && offset >= self.floor {
+                let words = format!("{delivery:?} is in trouble or dead without an attempt row");
+                return broken("one keeper", words);
+            }
+        }
+        for (k, row) in rows.into_iter().flatten() {
+            let delivery = DeliveryId { lane, offset, k: *k };
+            let has_retry = self.retries.contains_key(&delivery);
+            let has_dead = self.dead.contains_key(&delivery);
+            let is_sound = match row.state {
+                AttemptState::Delivered => !has_retry && !has_dead,
+                _ if self.purged.contains(&delivery) => !has_retry && !has_dead,
+                _ => has_retry != has_dead || self.is_replaced(pair, row),
+            };
+            if !is_sound {
+                let words = format!("{delivery:?} {row:?}: retry row {has_retry}, dead {has_dead}");
+                return broken("one keeper", words);
+            }
+        }
+        Ok(())
+    }
+
+    /// A postponed input that its chain has dropped since leaves nothing but its first row.
+    fn is_replaced(&self, pair: Pair, row: &Ended) -> bool {
+        let is_input = row.number == 0 && row.outputs == 1 && row.state == AttemptState::Trouble;
+        let event = &self.events[&pair.1].event;
+        let mut versions = self.versions.from(pair.0, pair.1).into_iter();
+        is_input && versions.any(|v| fate(v.chain.as_deref(), event) == Fate::Dropped)
+    }
+}

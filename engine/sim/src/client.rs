@@ -1,0 +1,127 @@
+use bytes::Bytes;
+use event::{
+    Arrival, DeliveryId, Duplicate, EndpointId, Envelope, EventId, Headers, OnConflict, StreamId,
+    TenantId, Time,
+};
+use registry::{
+    Concurrency, Declared, DeclaredEndpoint, DeclaredFilter, FilterLimits, ModuleDigest, OnError,
+    Ordering, Terms,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The sender and the operator: what they asked for, and what they were told.
+#[derive(Default)]
+pub struct Client {
+    pub next_number: u64,
+    next_ticket: u64,
+    pub waiting: BTreeMap<u64, Wish>,
+    /// By event number; more than one id only for events without a key of the sender's.
+    pub acked: BTreeMap<u64, BTreeSet<EventId>>,
+    pub sent: BTreeMap<u64, Sent>,
+    pub purges: BTreeSet<DeliveryId>,
+    pub redrives: BTreeSet<DeliveryId>,
+    pub endpoints: BTreeMap<String, DeclaredEndpoint>,
+    pub filters: BTreeMap<String, DeclaredFilter>,
+    pub versions: u64,
+}
+
+/// What was asked of the engine and is not answered yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Publish(u64),
+    Change,
+    Redrive(DeliveryId),
+    Purge(DeliveryId),
+    Resume(EndpointId),
+}
+
+/// An event as it was sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub event_type: String,
+    pub key: Option<String>,
+    pub is_keyed: bool,
+}
+
+impl Client {
+    pub fn ticket(&mut self, wish: Wish) -> u64 {
+        self.next_ticket += 1;
+        self.waiting.insert(self.next_ticket, wish);
+        self.next_ticket
+    }
+
+    /// The event of a number, as it is sent each time.
+    pub fn arrival(&self, number: u64, time: Time) -> Arrival {
+        let sent = &self.sent[&number];
+        let mut headers = Headers::new();
+        headers.push("content-type", b"text/plain");
+        Arrival {
+            envelope: Envelope {
+                tenant: tenant(),
+                stream: StreamId(0),
+                source: "sim".into(),
+                event_type: sent.event_type.as_str().into(),
+                key: sent.key.as_deref().map(Into::into),
+                time,
+                headers,
+            },
+            body: Bytes::from(format!("{number}:{}", "x".repeat(number as usize % 40))),
+            duplicate: sent.is_keyed.then(|| Duplicate {
+                key: number.to_be_bytes().into(),
+                digest: u128::from(number).to_be_bytes(),
+                on_conflict: OnConflict::Refuse,
+            }),
+        }
+    }
+
+    pub fn compose(&mut self, event_type: &str, key: Option<&str>, is_keyed: bool) -> u64 {
+        self.next_number += 1;
+        let sent =
+            Sent { event_type: event_type.to_owned(), key: key.map(str::to_owned), is_keyed };
+        self.sent.insert(self.next_number, sent);
+        self.next_number
+    }
+
+    pub fn declared(&self) -> Declared {
+        Declared {
+            tenants: vec![tenant()],
+            sources: Vec::new(),
+            filters: self.filters.values().cloned().collect(),
+            endpoints: self.endpoints.values().cloned().collect(),
+        }
+    }
+
+    /// A filter that does `what`, in a version of its own.
+    pub fn set_filter(&mut self, name: &str, what: &str) {
+        self.versions += 1;
+        let filter = DeclaredFilter {
+            tenant: tenant(),
+            name: name.to_owned(),
+            module: ModuleDigest([7; 32]),
+            config: format!("\"{what} v{}\"", self.versions),
+            limits: FilterLimits::default(),
+            on_error: OnError::Stop,
+            isolate: false,
+        };
+        self.filters.insert(name.to_owned(), filter);
+    }
+}
+
+pub fn tenant() -> TenantId {
+    TenantId::new("t")
+}
+
+/// An endpoint that takes everything, one pause of a second between three attempts.
+pub fn endpoint(name: &str) -> DeclaredEndpoint {
+    let mut endpoint = DeclaredEndpoint::new(tenant(), name, &format!("http://{name}"));
+    endpoint.terms = Terms {
+        ordering: Ordering::None,
+        schedule: vec![Duration::from_secs(1); 3],
+        jitter: 0.2,
+        timeout: Duration::from_secs(3),
+        concurrency: Concurrency { start: 4, max: 8 },
+        disable_after: Duration::from_secs(3600),
+    };
+    endpoint
+}

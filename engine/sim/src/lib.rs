@@ -1,0 +1,22 @@
+//! Owns: the whole engine on one thread, seeded: faults, a sender's own memory, checkers.
+//! Imports: event, registry, dispatch, log, pipeline.
+//! Never: a thread, a clock, a socket, a disk; anything that ships.
+
+mod check;
+mod client;
+mod dice;
+mod guests;
+mod network;
+mod plan;
+mod random;
+mod tap;
+mod trace;
+mod world;
+
+pub use check::Violation;
+pub use client::Wish;
+pub use guests::Fate;
+pub use network::Mode;
+pub use plan::Plan;
+pub use random::{Verdict, run, run_plan};
+pub use world::{Crash, Door, World};

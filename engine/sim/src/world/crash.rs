@@ -1,0 +1,92 @@
+use super::{Engine, Seat, World};
+use crate::trace::START_MS;
+use event::Time;
+use log::{MemLog, Survivors};
+use pipeline::shard::ShardLimits;
+use pipeline::writer::{Desk, StartError, Started};
+use pipeline::{Reader, Shard, ShardStart, Writer};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How a process ends before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// kill -9: what was written stays.
+    Kill,
+    /// The power goes: of what was not synced only so many groups had reached the disk.
+    PowerCut(usize),
+}
+
+impl World {
+    /// Ends the process, and starts the next one with so many shards.
+    pub fn crash(&mut self, crash: Crash, shards: u32) {
+        self.hear_commits();
+        self.trace.note(self.now, 40, u64::from(shards), || {
+            format!("CRASH {crash:?}, {} groups not synced", self.log.unsynced())
+        });
+        self.engine = None;
+        self.client.waiting.clear();
+        self.cut_after = None;
+        self.was_cut = false;
+        let lost = match crash {
+            Crash::Kill => 0,
+            Crash::PowerCut(kept) => self.log.unsynced().saturating_sub(kept) as u64,
+        };
+        self.log.crash(match crash {
+            Crash::Kill => Survivors::All,
+            Crash::PowerCut(kept) => Survivors::Unsynced(kept),
+        });
+        let may_lose = matches!(crash, Crash::PowerCut(_))
+            && self.plan.durability == pipeline::writer::Durability::Os;
+        let log: &MemLog = &self.log;
+        let found = self.checks.crashed(log, may_lose, lost, &mut self.client);
+        self.violate(found);
+        self.now = self.now + Duration::from_millis(250);
+        self.start(shards);
+    }
+
+    pub(super) fn start(&mut self, shards: u32) {
+        assert!(self.now >= Time::from_millis(START_MS), "time only goes on");
+        let options = self.plan.writer_options(shards);
+        let declared = self.client.declared();
+        let started = Writer::start(self.tap.clone(), options, &declared, self.now);
+        let Started { writer, shards } = match started {
+            Ok(started) => started,
+            Err(StartError::Log(failure)) => panic!("the log does not open: {failure}"),
+            Err(StartError::Registry(error)) => panic!("the registry does not open: {error}"),
+        };
+        let limits = ShardLimits {
+            ring_slots: self.plan.ring_slots,
+            lane_entries_max: self.plan.entries_max,
+        };
+        let read = log::ReadLimit { events: self.plan.read_events, bytes: 1 << 20 };
+        let seat = |start| Seat {
+            shard: Shard::start(ShardStart { limits, ..start }, self.now),
+            inbox: VecDeque::new(),
+            missed: None,
+        };
+        self.engine = Some(Engine {
+            writer,
+            desk: Desk::default(),
+            arrivals: VecDeque::new(),
+            reports: VecDeque::new(),
+            shards: shards.into_iter().map(seat).collect(),
+            reader: Reader::limited(read),
+            questions: Vec::new(),
+            flights: Vec::new(),
+        });
+    }
+
+    /// The process ended in the middle of what the last step had said.
+    pub(super) fn end_if_cut(&mut self) {
+        if !self.was_cut {
+            return;
+        }
+        let crash = match self.plan.has_power_cuts && self.dice.permille(500) {
+            true => Crash::PowerCut(self.dice.between(0, 3) as usize),
+            false => Crash::Kill,
+        };
+        let shards = self.dice.between(1, 3) as u32;
+        self.crash(crash, shards);
+    }
+}
