@@ -54,6 +54,7 @@ impl World {
             Ok(started) => started,
             Err(StartError::Log(failure)) => panic!("the log does not open: {failure}"),
             Err(StartError::Registry(error)) => panic!("the registry does not open: {error}"),
+            Err(StartError::Declared(bad)) => panic!("what is declared is refused: {bad}"),
         };
         let limits = ShardLimits {
             ring_slots: self.plan.ring_slots,
