@@ -207,6 +207,16 @@ impl Lane {
         self.failing_since = self.failing_since.or(oldest);
     }
 
+    /// All effects so far are about to be reported. True when the lane is to hear of it by
+    /// `reported` once they are on disk.
+    pub fn report(&mut self) -> bool {
+        self.trouble.report_buried()
+    }
+
+    pub fn reported(&mut self) {
+        self.trouble.buried_for_good(self.id);
+    }
+
     /// An attempt row that a restart found: this output, of so many, has ended, or another row
     /// keeps it.
     pub fn remember(&mut self, offset: Offset, k: u32, outputs: u32) {

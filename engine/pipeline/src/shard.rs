@@ -59,6 +59,8 @@ pub struct Shard {
     dirty: BTreeSet<EndpointId>,
     /// Lanes whose row may have changed since the last report.
     moved: BTreeSet<EndpointId>,
+    /// Lanes that are to hear when the report under way is on disk.
+    burying: BTreeSet<EndpointId>,
     alarms: BTreeSet<(Time, EndpointId)>,
     /// Chains are being asked about these retries.
     asked_again: BTreeMap<DeliveryId, Arc<Event>>,
@@ -143,6 +145,9 @@ impl Shard {
         for id in std::mem::take(&mut self.moved) {
             if let Some(lane) = self.lanes.get_mut(&id) {
                 lane.write_row(&mut self.effects);
+                if lane.report() {
+                    self.burying.insert(id);
+                }
             }
         }
         self.release();

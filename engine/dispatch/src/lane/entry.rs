@@ -79,6 +79,12 @@ impl Outputs {
         self.next = self.next.max(k + 1);
     }
 
+    /// The outputs that are being attempted.
+    pub fn in_flight(&self) -> impl Iterator<Item = &Event> {
+        let open = (0..self.count()).filter(|k| self.open & bit(*k) != 0);
+        open.map(|k| &*self.events[k as usize])
+    }
+
     pub fn all_ended(&self) -> bool {
         (0..self.count()).all(|k| self.ended & bit(k) != 0)
     }

@@ -233,6 +233,7 @@ impl Lane {
             None => {
                 let dead = dead_row(&row, reason.into(), now);
                 effects.dead.push(Change::Put(delivery, dead));
+                self.trouble.bury(delivery.offset, delivery.k, &row);
             }
         }
     }
@@ -254,6 +255,7 @@ impl Lane {
     ) {
         effects.attempts.push(never_sent(delivery, row, AttemptState::Dead));
         effects.dead.push(Change::Put(delivery, dead_row(row, reason.into(), now)));
+        self.trouble.bury(delivery.offset, delivery.k, row);
     }
 
     fn note_failure(&mut self, now: Time, routed: Offset, effects: &mut Effects) {

@@ -3,6 +3,7 @@ use super::*;
 use event::{
     AttemptRow, AttemptState, DeadRow, Due, Parcel, Stage as ParcelStage, Verdict, hash_of,
 };
+use std::collections::BTreeSet;
 
 /// What the entry whose turn it is has to say.
 enum Turn {
@@ -58,7 +59,22 @@ impl Lane {
         if self.rules.ordering == Ordering::Fifo && self.in_flight > 0 {
             return None;
         }
-        self.trouble.take_due(now).map(|(delivery, _)| Order::Fetch(delivery))
+        let busy = match self.rules.ordering {
+            Ordering::Key if !self.trouble.is_empty() => self.keys_in_flight(),
+            _ => BTreeSet::new(),
+        };
+        self.trouble.take_due(now, &busy).map(|(delivery, _)| Order::Fetch(delivery))
+    }
+
+    /// The keys of entries that are in flight: what is in trouble under one of them came later.
+    fn keys_in_flight(&self) -> BTreeSet<u64> {
+        let mut keys = BTreeSet::new();
+        for entry in self.entries.iter().take(self.taken + 1) {
+            if let Stage::Running(outputs) = &entry.stage {
+                keys.extend(outputs.in_flight().filter_map(key_hash));
+            }
+        }
+        keys
     }
 
     /// Lets verdicts take effect in offset order until one has something to send.
@@ -230,10 +246,7 @@ impl Lane {
 
     fn has_key_in_flight(&self, key: Option<u64>) -> bool {
         self.entries.iter().take(self.taken + 1).any(|entry| match &entry.stage {
-            Stage::Running(outputs) => {
-                let mut open = (0..outputs.count()).filter(|k| outputs.open & bit(*k) != 0);
-                open.any(|k| key_hash(&outputs.events[k as usize]) == key)
-            }
+            Stage::Running(outputs) => outputs.in_flight().any(|event| key_hash(event) == key),
             _ => false,
         })
     }

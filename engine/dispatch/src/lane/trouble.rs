@@ -14,6 +14,11 @@ pub(super) struct Trouble {
     queues: BTreeMap<u64, BTreeSet<(Offset, u32)>>,
     /// Parked rows that are first of their key.
     unparked: BTreeSet<RetryKey>,
+    /// Given up on, with the queue that each holds up until its dead row is on disk: a crash in
+    /// between brings it back, and nothing may have overtaken it.
+    buried: Vec<(u64, (Offset, u32))>,
+    /// Those whose dead rows are on their way.
+    reported: Vec<(u64, (Offset, u32))>,
     ordering: Ordering,
 }
 
@@ -24,12 +29,18 @@ impl Trouble {
             in_flight: BTreeMap::new(),
             queues: BTreeMap::new(),
             unparked: BTreeSet::new(),
+            buried: Vec::new(),
+            reported: Vec::new(),
             ordering,
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.in_flight.is_empty()
+        self.waiting.is_empty() && self.in_flight.is_empty() && !self.has_graves()
+    }
+
+    fn has_graves(&self) -> bool {
+        !self.buried.is_empty() || !self.reported.is_empty()
     }
 
     pub fn len(&self) -> usize {
@@ -60,16 +71,18 @@ impl Trouble {
         self.unpark(&key, &row);
     }
 
-    /// Takes the next delivery that may be attempted now.
-    pub fn take_due(&mut self, now: Time) -> Option<(DeliveryId, RetryRow)> {
-        let key = self.first_unparked().or_else(|| self.first_due(now))?;
+    /// Takes the next delivery that may be attempted now. `busy`: keys whose entries are in
+    /// flight.
+    pub fn take_due(&mut self, now: Time, busy: &BTreeSet<u64>) -> Option<(DeliveryId, RetryRow)> {
+        let key = self.first_unparked(busy).or_else(|| self.first_due(now, busy))?;
+        self.unparked.remove(&key);
         let row = self.waiting.remove(&key).expect("it was found here");
         self.in_flight.insert((key.delivery.offset, key.delivery.k), (key, row));
         Some((key.delivery, row))
     }
 
     pub fn has_due(&self, now: Time) -> bool {
-        !self.unparked.is_empty() || self.first_due(now).is_some()
+        !self.unparked.is_empty() || self.first_due(now, &BTreeSet::new()).is_some()
     }
 
     pub fn next_due(&self) -> Option<Time> {
@@ -103,9 +116,42 @@ impl Trouble {
         }
     }
 
+    /// A delivery was given up on: what is queued behind it waits until that is on disk.
+    pub fn bury(&mut self, offset: Offset, k: u32, row: &RetryRow) {
+        if let Some(name) = self.queue_of(row) {
+            self.queues.entry(name).or_default().insert((offset, k));
+            self.buried.push((name, (offset, k)));
+        }
+    }
+
+    /// A report that holds all dead rows so far is on its way. True when there are some.
+    pub fn report_buried(&mut self) -> bool {
+        self.reported.append(&mut self.buried);
+        !self.reported.is_empty()
+    }
+
+    /// That report is on disk.
+    pub fn buried_for_good(&mut self, lane: LaneId) {
+        for (name, place) in std::mem::take(&mut self.reported) {
+            if let Some(queue) = self.queues.get_mut(&name) {
+                queue.remove(&place);
+                if queue.is_empty() {
+                    self.queues.remove(&name);
+                }
+            }
+            self.release_queue(lane, name);
+        }
+    }
+
     /// Lets the next of a key go, once what was landed has been added again or is gone.
     pub fn release(&mut self, lane: LaneId, landed: &RetryRow) {
-        let queue = self.queue_of(landed).and_then(|name| self.queues.get(&name));
+        if let Some(name) = self.queue_of(landed) {
+            self.release_queue(lane, name);
+        }
+    }
+
+    fn release_queue(&mut self, lane: LaneId, name: u64) {
+        let queue = self.queues.get(&name);
         let Some((offset, k)) = queue.and_then(|queue| queue.first().copied()) else { return };
         let key = RetryKey { due: Due::Parked, delivery: DeliveryId { lane, offset, k } };
         if let Some(row) = self.waiting.get(&key).copied() {
@@ -121,6 +167,8 @@ impl Trouble {
         self.ordering = ordering;
         self.unparked.clear();
         self.queues.clear();
+        self.buried.clear();
+        self.reported.clear();
         let in_flight: Vec<_> = self.in_flight.values().copied().collect();
         in_flight.iter().for_each(|(key, row)| self.queue(key, row));
         let rows: Vec<_> = self.waiting.iter().map(|(key, row)| (*key, *row)).collect();
@@ -159,21 +207,28 @@ impl Trouble {
         }
     }
 
-    /// A row may have come before one that was first; that one waits again.
-    fn first_unparked(&mut self) -> Option<RetryKey> {
-        while let Some(key) = self.unparked.pop_first() {
-            let row = self.waiting.get(&key);
-            let is_free = row.is_some_and(|row| self.queue_of(row).is_none());
-            if is_free || self.is_first(&key) {
-                return Some(key);
-            }
-        }
-        None
+    fn first_unparked(&mut self, busy: &BTreeSet<u64>) -> Option<RetryKey> {
+        // A row may have come before one that was first; that one waits again.
+        let is_free = |key: &RetryKey| match self.waiting.get(key) {
+            Some(row) => self.queue_of(row).is_none() || self.is_first(key),
+            None => false,
+        };
+        let stale: Vec<_> = self.unparked.iter().filter(|key| !is_free(key)).copied().collect();
+        stale.iter().for_each(|key| {
+            self.unparked.remove(key);
+        });
+        self.unparked.iter().find(|key| !self.is_busy(key, busy)).copied()
     }
 
-    fn first_due(&self, now: Time) -> Option<RetryKey> {
+    fn first_due(&self, now: Time, busy: &BTreeSet<u64>) -> Option<RetryKey> {
         let is_due = |key: &&RetryKey| matches!(key.due, Due::At(time) if time <= now);
-        self.waiting.keys().take_while(is_due).find(|key| self.is_first(key)).copied()
+        let mut due = self.waiting.keys().take_while(is_due);
+        due.find(|key| self.is_first(key) && !self.is_busy(key, busy)).copied()
+    }
+
+    fn is_busy(&self, key: &RetryKey, busy: &BTreeSet<u64>) -> bool {
+        let queue = self.waiting.get(key).and_then(|row| self.queue_of(row));
+        queue.is_some_and(|name| busy.contains(&name))
     }
 
     fn is_first(&self, key: &RetryKey) -> bool {

@@ -35,6 +35,12 @@ impl Shard {
     fn take_reported(&mut self) {
         self.is_reporting = false;
         self.unwritten.reported();
+        for id in std::mem::take(&mut self.burying) {
+            if let Some(lane) = self.lanes.get_mut(&id) {
+                lane.reported();
+                self.dirty.insert(id);
+            }
+        }
         if std::mem::take(&mut self.is_held) {
             self.dirty.extend(self.lanes.keys());
         }

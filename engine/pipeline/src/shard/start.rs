@@ -64,6 +64,7 @@ impl Shard {
             questions: Questions::default(),
             dirty: BTreeSet::new(),
             moved: BTreeSet::new(),
+            burying: BTreeSet::new(),
             alarms: BTreeSet::new(),
             asked_again: BTreeMap::new(),
             is_reporting: false,
