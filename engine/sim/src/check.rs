@@ -64,6 +64,13 @@ impl Checks {
         client: &Client,
     ) -> Result<(), Violation> {
         self.count(group);
+        for change in &group.dead {
+            let log::Change::Remove(delivery) = change else { continue };
+            self.schedule.redriven(*delivery);
+        }
+        if group.registry.iter().any(|change| matches!(change, log::Change::Put(..))) {
+            self.order.changed();
+        }
         self.ledger.apply(group, now, client)
     }
 
@@ -110,7 +117,6 @@ impl Checks {
                 self.schedule.ended(*delivery, attempt, now, &self.ledger);
             }
             ToShard::Resume(id) => self.breakers.reset(*id),
-            ToShard::Redriven { key, .. } => self.schedule.redriven(key.delivery),
             ToShard::Committed(batch) => self.breakers.versions(&batch.history),
             _ => {}
         }
@@ -136,7 +142,7 @@ impl Checks {
         let lost_from = self.ledger.crashed(log, may_lose, lost_commits, client)?;
         self.schedule.crashed(&self.ledger);
         self.breakers = Breakers::default();
-        self.order.crashed(lost_from.unwrap_or(Offset::MAX));
+        self.order.crashed(lost_from.unwrap_or(Offset::MAX), &self.ledger);
         Ok(())
     }
 }

@@ -36,6 +36,8 @@ pub struct Ledger {
     pub ever_dead: BTreeSet<DeliveryId>,
     /// Attempted by a version that only a lane that was behind may go by.
     unproven: BTreeMap<Pair, EventId>,
+    /// Its chain asked to see it again, at least once.
+    postponed: BTreeSet<Pair>,
     /// When a lane row of the endpoint was last on disk, as the number of a commit.
     behind_at: BTreeMap<EndpointId, u64>,
     commits: u64,
@@ -127,14 +129,17 @@ impl Ledger {
             let words = format!("{:?} went out as {}", attempt.delivery, attempt.event.id);
             return broken("one webhook-id", words);
         }
-        let fits = self.versions.that_say(lane.endpoint, &known.event, k, &attempt.event.body);
+        let output = (k, &*attempt.event.body);
+        let was_postponed = self.postponed.contains(&pair);
+        let fits = self.versions.that_say(lane.endpoint, &known.event, output, was_postponed);
         if fits.is_empty() {
             let body = String::from_utf8_lossy(&attempt.event.body).into_owned();
             let words = format!("{:?} carries `{body}`: no version says so", attempt.delivery);
             return broken("version rule", words);
         }
         let own = self.versions.at(lane.endpoint, offset).map(|v| v.since);
-        if !fits.iter().any(|since| Some(*since) == own) && !self.was_behind(pair) {
+        let is_own = fits.iter().any(|since| Some(*since) == own);
+        if !is_own && !self.was_behind(pair) && !was_postponed {
             // A lane that fell behind may say so in the very commit that holds this outcome.
             self.unproven.insert(pair, known.event.id);
         }

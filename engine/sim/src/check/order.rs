@@ -33,9 +33,18 @@ impl Order {
     }
 
     /// Offsets from here on may be given to other events.
-    pub fn crashed(&mut self, lost_from: Offset) {
+    ///
+    /// A version that came meanwhile may want what the one before had passed over, and the lane
+    /// goes by it where it had not begun: then order begins anew.
+    pub fn crashed(&mut self, lost_from: Offset, ledger: &Ledger) {
         self.seen.retain(|delivery| delivery.offset < lost_from);
-        self.furthest.retain(|_, (offset, _)| *offset < lost_from);
+        self.furthest.retain(|(id, _), (offset, _)| {
+            *offset < lost_from && ledger.versions.all(*id).count() < 2
+        });
+    }
+
+    pub fn changed(&mut self) {
+        self.furthest.clear();
     }
 }
 

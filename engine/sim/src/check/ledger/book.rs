@@ -113,6 +113,9 @@ impl Ledger {
             match change {
                 Change::Put(key, row) => {
                     touched.insert(pair_of(&key.delivery));
+                    if row.stage == log::Stage::Input {
+                        self.postponed.insert(pair_of(&key.delivery));
+                    }
                     self.retries.insert(key.delivery, (*key, *row));
                 }
                 Change::Remove(key) => {
@@ -178,6 +181,7 @@ impl Ledger {
             d.offset < head && !is_back
         });
         self.ever_dead.retain(|d| d.offset < head);
+        self.postponed.retain(|pair| pair.1 < head);
         self.open.clear();
         let offsets: Vec<_> = self.events.keys().copied().collect();
         offsets.into_iter().for_each(|offset| self.owe(offset));

@@ -76,12 +76,26 @@ impl Ledger {
     fn has_all_outputs(&self, pair: Pair, rows: &BTreeMap<u32, Ended>) -> Result<bool, Violation> {
         let outputs = rows.values().map(|row| row.outputs).max().unwrap_or(0);
         for k in 0..outputs {
-            if !rows.contains_key(&k) && !self.has_gap(pair) {
+            let is_kept = rows.contains_key(&k) || self.has_gap(pair);
+            if !is_kept && !self.is_unwanted_since(pair, k) {
                 let words = format!("output {k} of {outputs} of {pair:?} has no keeper: {rows:?}");
                 return broken("no loss", words);
             }
         }
         Ok(true)
+    }
+
+    /// The version that began it was replaced in place, and the one in its stead has no such
+    /// output: after a crash nothing is left that could make it.
+    fn is_unwanted_since(&self, pair: Pair, k: u32) -> bool {
+        let event = &self.events[&pair.1].event;
+        let lacks = |version: &Arc<registry::Endpoint>| {
+            let fate = fate(version.chain.as_deref(), event);
+            let has_it = matches!(fate, Fate::Outputs(bodies) if bodies.len() > k as usize);
+            !wants(version, event) || !has_it
+        };
+        let mut versions = self.versions.from(pair.0, pair.1).into_iter();
+        self.versions.has_replaced(pair.0) && self.was_behind(pair) && versions.any(lacks)
     }
 
     /// What the rows of one pair say of each output agrees.

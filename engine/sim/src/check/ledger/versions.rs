@@ -101,15 +101,28 @@ impl Versions {
         own.into_iter().chain(later).collect()
     }
 
+    /// Some version of it was replaced by another from the same offset on.
+    pub fn has_replaced(&self, id: EndpointId) -> bool {
+        self.replaced.get(&id).is_some_and(|replaced| !replaced.is_empty())
+    }
+
     pub fn all(&self, id: EndpointId) -> impl Iterator<Item = &Arc<Endpoint>> {
         let replaced = self.replaced.get(&id).into_iter().flatten();
         self.endpoints.get(&id).into_iter().flat_map(|v| v.values()).flatten().chain(replaced)
     }
 
     /// The versions, of those that may rule the event, by which output k reads like this.
-    pub fn that_say(&self, id: EndpointId, event: &Event, k: u32, body: &[u8]) -> Vec<Offset> {
+    /// What was postponed waits for whatever its endpoint has become.
+    pub fn that_say(
+        &self,
+        id: EndpointId,
+        event: &Event,
+        output: (u32, &[u8]),
+        was_postponed: bool,
+    ) -> Vec<Offset> {
+        let (k, body) = output;
         let says = |version: &&Arc<Endpoint>| {
-            wants(version, event)
+            (was_postponed || wants(version, event))
                 && match fate(version.chain.as_deref(), event) {
                     Fate::Outputs(bodies) => bodies.get(k as usize).is_some_and(|b| b == body),
                     _ => false,
