@@ -170,8 +170,12 @@ impl Pumps {
     /// the next start.
     pub fn shut_down(mut self, clock: &dyn Clock, grace: Duration) -> bool {
         self.publisher.close();
-        self.inboxes.iter().for_each(|inbox| drop(inbox.push(crate::ToShard::Drain)));
         let deadline = clock.now() + grace;
+        for inbox in &self.inboxes {
+            while inbox.push(crate::ToShard::Drain).is_err() && clock.now() < deadline {
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+        }
         let is_drained = || self.drained.iter().all(|drained| drained.load(Ordering::Acquire));
         while !is_drained() && clock.now() < deadline && !self.writer_has_ended() {
             std::thread::park_timeout(Duration::from_millis(5));
