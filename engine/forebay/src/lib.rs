@@ -14,11 +14,13 @@ mod modules;
 mod plan;
 mod server;
 
+pub use config::Config;
 pub use engine::{Engine, Published};
 pub use event::{
     Arrival, Duplicate, Envelope, Event, EventId, Headers, OnConflict, TenantId, Time,
 };
 pub use failure::{ChangeError, OpenError, PublishError};
+pub use pipeline::writer::Durability;
 pub use plan::{Plan, Recipe};
 pub use registry::{Declared, DeclaredEndpoint, ModuleDigest};
 

@@ -1,0 +1,236 @@
+use crate::exit::TABLE;
+use crate::given::{BodyArguments, SchemeArguments, SecretArguments, TargetArguments};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Takes events in, keeps them, runs WebAssembly filters over them and delivers the results
+#[derive(Parser)]
+#[command(name = "forebay", version, after_help = TABLE, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    Serve(ServeArguments),
+    Check(CheckArguments),
+    Config(ConfigArguments),
+    Send(SendArguments),
+    Trigger(TriggerArguments),
+    Sign(SignArguments),
+    Verify(VerifyArguments),
+    /// Print the completions of a shell
+    #[command(after_help = "Example:\n  forebay completions bash > \
+                            ~/.local/share/bash-completion/completions/forebay")]
+    Completions {
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Run the engine
+#[derive(Args)]
+#[command(after_help = SERVE_HELP)]
+pub struct ServeArguments {
+    #[command(flatten)]
+    pub file: FileArguments,
+    /// Where events and state are kept; made at the first start
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+    /// Where to listen, such as 127.0.0.1:8080
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// For development: endpoints may be on this machine
+    #[arg(long)]
+    pub dev: bool,
+}
+
+const SERVE_HELP: &str = "\
+SIGHUP reads the configuration again, whole or not at all. SIGTERM and SIGINT drain; a second \
+one hurries.
+
+Examples:
+  forebay serve
+  forebay serve --config forebay.toml --data /var/lib/forebay
+  forebay serve --dev --listen 127.0.0.1:0";
+
+#[derive(Args)]
+pub struct FileArguments {
+    /// The configuration; without it `forebay.toml` here, if there is one
+    #[arg(long, value_name = "FILE", env = "FOREBAY_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Check a configuration, with all that it refers to
+#[derive(Args)]
+#[command(after_help = "Examples:\n  forebay check\n  forebay check /etc/forebay/forebay.toml\n  \
+                        forebay check --json forebay.toml")]
+pub struct CheckArguments {
+    /// Without it `forebay.toml` here
+    pub file: Option<PathBuf>,
+    /// Endpoints may be on this machine, as with `serve --dev`
+    #[arg(long)]
+    pub dev: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Look at the configuration in force
+#[derive(Args)]
+pub struct ConfigArguments {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    Show(ShowArguments),
+}
+
+/// Print every value in force, as TOML; secrets are left out
+#[derive(Args)]
+#[command(after_help = "Examples:\n  forebay config show --origin\n  \
+                        FOREBAY_LOG__DURABILITY=os forebay config show --origin --json")]
+pub struct ShowArguments {
+    #[command(flatten)]
+    pub file: FileArguments,
+    /// Say where each value came from
+    #[arg(long)]
+    pub origin: bool,
+    /// Endpoints may be on this machine, as with `serve --dev`
+    #[arg(long)]
+    pub dev: bool,
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Publish an event to a server
+#[derive(Args)]
+#[command(after_help = SEND_HELP)]
+pub struct SendArguments {
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// The admin key, or one that may publish
+    #[arg(long, value_name = "KEY", env = "FOREBAY_KEY", hide_env_values = true)]
+    pub key: Option<String>,
+    /// A file that holds the key
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    pub key_file: Option<PathBuf>,
+    /// The event's type, such as order.paid
+    #[arg(long = "type", value_name = "TYPE")]
+    pub event_type: String,
+    /// Its body: the text itself, @FILE, or - for stdin
+    #[arg(long, value_name = "BODY")]
+    pub data: String,
+    /// Your own id for it: sending it again changes nothing
+    #[arg(long)]
+    pub id: Option<String>,
+    /// What order and keyed state go by, such as a customer's number
+    #[arg(long, value_name = "KEY")]
+    pub event_key: Option<String>,
+    /// Of a body that is not JSON
+    #[arg(long, value_name = "MIME", default_value = "application/octet-stream")]
+    pub content_type: String,
+    /// Print the server's answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+const SEND_HELP: &str = "\
+A body that is not JSON is sent as a CloudEvent in binary form.
+
+Examples:
+  forebay send --type order.paid --data '{\"total\": 100}'
+  forebay send --type order.paid --data @order.json --id order-7 --event-key customer-3
+  gzip -c notes.txt | forebay send --type notes --data - --content-type application/gzip";
+
+/// Send a signed sample of a provider's webhook to a source
+#[derive(Args)]
+#[command(after_help = TRIGGER_HELP)]
+pub struct TriggerArguments {
+    /// A sample, such as github.push; --list shows all
+    #[arg(required_unless_present = "list")]
+    pub name: Option<String>,
+    /// List the samples
+    #[arg(long)]
+    pub list: bool,
+    #[command(flatten)]
+    pub target: TargetArguments,
+    #[command(flatten)]
+    pub file: FileArguments,
+    /// The source to send to, of the configuration; without it the first of the provider's scheme
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// Where the source listens; without it as configured, else /in/<provider>
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
+    #[command(flatten)]
+    pub secret: SecretArguments,
+    #[arg(long)]
+    pub json: bool,
+}
+
+const TRIGGER_HELP: &str = "\
+Path and secret are those of the configured source, unless they are given.
+
+Examples:
+  forebay trigger --list
+  forebay trigger github.push
+  forebay trigger stripe.charge.succeeded --url https://in.example.com --secret-env STRIPE_SECRET";
+
+/// Sign a body as a provider would, and print the headers
+#[derive(Args)]
+#[command(after_help = SIGN_HELP)]
+pub struct SignArguments {
+    #[command(flatten)]
+    pub scheme: SchemeArguments,
+    #[command(flatten)]
+    pub secret: SecretArguments,
+    #[command(flatten)]
+    pub body: BodyArguments,
+    /// The webhook's id, for schemes that sign one
+    #[arg(long, default_value = "msg_1")]
+    pub id: String,
+    /// List the schemes
+    #[arg(long, exclusive = true)]
+    pub list: bool,
+    /// Print a new secret, and sign nothing
+    #[arg(long, exclusive = true)]
+    pub new_secret: bool,
+    /// Print the headers as a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const SIGN_HELP: &str = "\
+Examples:
+  forebay sign --scheme github --secret-env SECRET --body @push.json
+  forebay sign --scheme standard-webhooks --secret-file secret --body - < event.json
+  forebay sign --scheme hmac --header X-Sig --algorithm sha512 --secret-env S --body hello
+  forebay sign --new-secret";
+
+/// Verify a signature; exits 0 when it is right, 1 when not
+#[derive(Args)]
+#[command(after_help = VERIFY_HELP)]
+pub struct VerifyArguments {
+    #[command(flatten)]
+    pub scheme: SchemeArguments,
+    #[command(flatten)]
+    pub secret: SecretArguments,
+    #[command(flatten)]
+    pub body: BodyArguments,
+    /// A header of the request, `Name: value`; give all that matter
+    #[arg(short = 'H', long = "request-header", value_name = "HEADER")]
+    pub headers: Vec<String>,
+    /// Print the finding as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+const VERIFY_HELP: &str = "\
+Examples:
+  forebay verify --scheme github --secret-env SECRET --body @push.json \\
+    -H 'X-Hub-Signature-256: sha256=…'
+  forebay sign --scheme stripe --secret-env S --body @b.json > headers
+  forebay verify --scheme stripe --secret-env S --body @b.json -H \"$(cat headers)\"";

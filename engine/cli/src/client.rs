@@ -1,0 +1,109 @@
+use crate::exit::{Exit, Failure};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use url::Url;
+
+/// One POST.
+pub struct Call {
+    pub url: Url,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+/// For a call as a whole.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Where a command goes: an http or https URL.
+pub fn parse_url(text: &str) -> Result<Url, Failure> {
+    let url = Url::parse(text).map_err(|error| Failure::usage(format!("--url {text}: {error}")))?;
+    match url.scheme() {
+        "http" | "https" if url.has_host() => Ok(url),
+        _ => Err(Failure::usage(format!("--url {text}: it must begin with http:// or https://"))),
+    }
+}
+
+impl Call {
+    /// Makes the call and waits for the whole answer. A redirect is an answer like any other.
+    pub fn post(self) -> Result<Answer, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, error))?;
+        let server = format!("{}://{}", self.url.scheme(), self.url.authority());
+        let unreachable = |why: &dyn std::fmt::Display| {
+            Failure::new(Exit::Unreachable, format!("cannot reach {server}: {why}"))
+        };
+        let made = runtime.block_on(async { tokio::time::timeout(TIMEOUT, self.make()).await });
+        match made {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(unreachable(&format_args!("{error:#}"))),
+            Err(_) => Err(unreachable(&"no answer within 30 seconds")),
+        }
+    }
+
+    async fn make(self) -> anyhow::Result<Answer> {
+        let host = self.url.host_str().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = self.url.port_or_known_default().unwrap_or(80);
+        let stream = TcpStream::connect((host.as_str(), port)).await?;
+        if self.url.scheme() == "http" {
+            return exchange(stream, self.request()?).await;
+        }
+        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from(host)?;
+        let stream = TlsConnector::from(Arc::new(tls)).connect(name, stream).await?;
+        exchange(stream, self.request()?).await
+    }
+
+    fn request(self) -> anyhow::Result<Request<Full<Bytes>>> {
+        let target = match self.url.query() {
+            Some(query) => format!("{}?{query}", self.url.path()),
+            None => self.url.path().to_owned(),
+        };
+        let authority = match self.url.port() {
+            Some(port) => format!("{}:{port}", self.url.host_str().unwrap_or_default()),
+            None => self.url.host_str().unwrap_or_default().to_owned(),
+        };
+        let mut request = Request::builder().method(Method::POST).uri(target);
+        request = request.header(HOST, authority);
+        request = request.header(USER_AGENT, concat!("forebay/", env!("CARGO_PKG_VERSION")));
+        for (name, value) in &self.headers {
+            let name = HeaderName::try_from(name.as_str())?;
+            request = request.header(name, HeaderValue::try_from(value.as_str())?);
+        }
+        Ok(request.body(Full::new(self.body.into()))?)
+    }
+}
+
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> anyhow::Result<Answer>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    // It ends with the one exchange, or with the runtime.
+    tokio::spawn(connection);
+    let response = sender.send_request(request).await?;
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let body = body.map_err(|error| anyhow::anyhow!("the answer's body: {error}"))?.to_bytes();
+    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+}

@@ -1,0 +1,162 @@
+use crate::arguments::ServeArguments;
+use crate::exit::{Exit, Failure};
+use crate::given::inputs;
+use crate::subscriber;
+use forebay::config::{Config, Flags, Inputs};
+use forebay::{Engine, OpenError, Plan};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+pub fn run(arguments: &ServeArguments) -> Result<Exit, Failure> {
+    let flags = Flags {
+        data: arguments.data.clone(),
+        listen: arguments.listen.clone(),
+        dev: arguments.dev,
+    };
+    let file = arguments.file.config.as_deref();
+    let config = Config::load(&inputs(file, flags.clone()))?;
+    subscriber::install(&config.observe)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, error))?;
+    runtime.block_on(serve(config, arguments.file.config.clone(), flags))
+}
+
+/// Asks to stop, from a supervisor or a terminal.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+async fn serve(config: Config, file: Option<PathBuf>, flags: Flags) -> Result<Exit, Failure> {
+    // Before the engine: a signal that comes while it recovers is kept, not lost.
+    let failed = |error| Failure::new(Exit::Failed, error);
+    let mut stop = Stop::listen().map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    if config.dev {
+        tracing::warn!("--dev: endpoints may be on this machine; never use this in production");
+    }
+    let inputs = move || inputs(file.as_deref(), flags.clone());
+    let engine = Engine::open(plan(&config, inputs.clone())).map_err(refused)?;
+    announce(&config, &engine);
+    let mut current = config;
+    loop {
+        tokio::select! {
+            () = stop.asked() => return Ok(drain(engine, stop, current.server.drain).await),
+            _ = hangup.recv() => {
+                if let Some(new) = reload(&engine, &current, &inputs()).await {
+                    current = new;
+                }
+            }
+            failure = engine.failed() => {
+                tracing::error!(%failure, "the log has failed: nothing more can be accepted");
+                return Ok(Exit::Engine(failure.exit_code()));
+            }
+        }
+    }
+}
+
+/// With the way to read it again, for who asks by the API.
+fn plan(config: &Config, inputs: impl Fn() -> Inputs + Send + Sync + 'static) -> Plan {
+    let again = move || Config::load(&inputs()).map(|new| new.plan()).map_err(|e| e.to_string());
+    Plan { recipe: Some(Arc::new(again)), ..config.plan() }
+}
+
+fn refused(error: OpenError) -> Failure {
+    Failure::new(Exit::Engine(error.exit_code()), error)
+}
+
+fn announce(config: &Config, engine: &Engine) {
+    let data = config.data.display();
+    let counts = (config.sources.len(), config.filters.len(), config.endpoints.len());
+    let (sources, filters, endpoints) = counts;
+    match engine.addr() {
+        Some(addr) => tracing::info!(
+            %addr, %data, sources, filters, endpoints,
+            durability = durability(config), version = env!("CARGO_PKG_VERSION"), "listening"
+        ),
+        None => tracing::info!(%data, "running without a listener"),
+    }
+}
+
+fn durability(config: &Config) -> &'static str {
+    match config.plan().durability {
+        forebay::Durability::Fsync => "fsync",
+        forebay::Durability::Os => "os",
+    }
+}
+
+/// All or nothing: a configuration that is wrong in one place changes nothing.
+async fn reload(engine: &Engine, current: &Config, inputs: &Inputs) -> Option<Config> {
+    let new = match Config::load(inputs) {
+        Ok(new) => new,
+        Err(error) => {
+            let problems = error.to_string();
+            tracing::error!(%problems, "the configuration is wrong: the old one stays in force");
+            return None;
+        }
+    };
+    let changed = match engine.apply(&new.plan()).await {
+        Ok(changed) => changed,
+        Err(error) => {
+            tracing::error!(%error, "the configuration was not taken: the old one stays in force");
+            return None;
+        }
+    };
+    let waiting = waiting(current, &new);
+    tracing::info!(changed, "the configuration was read again");
+    if !waiting.is_empty() {
+        let keys = waiting.join(", ");
+        tracing::warn!(%keys, "these count from the next start");
+    }
+    Some(new)
+}
+
+/// Sources, filters and endpoints change while the engine runs, all else when it starts.
+fn waiting(old: &Config, new: &Config) -> Vec<String> {
+    let fixed = |config: &Config| {
+        let settings = config.settings().iter().filter(|setting| !setting.header.contains("[["));
+        let is_resource = |header: &str| {
+            ["[source.", "[filter.", "[endpoint."].iter().any(|start| header.starts_with(start))
+        };
+        let settings = settings.filter(|setting| !is_resource(&setting.header));
+        let named = |setting: &forebay::config::Setting| {
+            let section = setting.header.trim_matches(['[', ']']);
+            let dot = if section.is_empty() { "" } else { "." };
+            (format!("{section}{dot}{}", setting.key), setting.value.clone())
+        };
+        settings.map(named).collect::<Vec<_>>()
+    };
+    let (old, new) = (fixed(old), fixed(new));
+    new.into_iter().filter(|pair| !old.contains(pair)).map(|(key, _)| key).collect()
+}
+
+/// Finishes what is in flight within the grace, or until a second signal hurries.
+async fn drain(engine: Engine, mut stop: Stop, grace: Duration) -> Exit {
+    tracing::info!(seconds = grace.as_secs(), "stopping: what is in flight may finish");
+    tokio::select! {
+        all_ended = engine.shutdown(grace) => match all_ended {
+            true => tracing::info!("stopped"),
+            false => tracing::warn!("stopped in time; the rest is tried again after the start"),
+        },
+        () = stop.asked() => {
+            tracing::warn!("stopped in a hurry; what was in flight is tried again after the start");
+        }
+    }
+    Exit::Ok
+}
+
+impl Stop {
+    fn listen() -> std::io::Result<Stop> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Stop { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

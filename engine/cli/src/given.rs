@@ -1,0 +1,192 @@
+//! Arguments that several commands share, and what they come to.
+
+use crate::exit::{Exit, Failure};
+use clap::Args;
+use event::Time;
+use forebay::config::{Config, Flags, HmacSettings, Inputs, SourceSettings};
+use signature::{Scheme, Secret};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+#[derive(Args)]
+pub struct TargetArguments {
+    /// The server
+    #[arg(long, value_name = "URL", env = "FOREBAY_URL")]
+    pub url: Option<String>,
+}
+
+/// At least one, unless the scheme is open; the first is the one to sign with.
+#[derive(Args)]
+pub struct SecretArguments {
+    /// The environment variable that holds the secret
+    #[arg(long, value_name = "NAME")]
+    pub secret_env: Vec<String>,
+    /// The file that holds the secret
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Vec<PathBuf>,
+    /// The secret itself, for all on this machine to see
+    #[arg(long, value_name = "TEXT")]
+    pub secret: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct BodyArguments {
+    /// The text itself, @FILE, or - for stdin
+    #[arg(long, value_name = "BODY", default_value = "-")]
+    pub body: String,
+    /// The time of signing or of arrival, in seconds since 1970; without it now
+    #[arg(long, value_name = "SECONDS")]
+    pub at: Option<u64>,
+    /// The address that the sender calls, for schemes that sign it
+    #[arg(long, default_value = "")]
+    pub url: String,
+    #[arg(long, default_value = "POST")]
+    pub method: String,
+}
+
+#[derive(Args)]
+pub struct SchemeArguments {
+    /// A provider, standard-webhooks or hmac; `forebay sign --list` shows all
+    #[arg(long, required_unless_present_any = ["list", "new_secret"])]
+    pub scheme: Option<String>,
+    /// For hmac: the header of the signature [x-signature]
+    #[arg(long, value_name = "NAME")]
+    pub header: Option<String>,
+    /// For hmac: what stands before the signature, such as sha256=
+    #[arg(long)]
+    pub prefix: Option<String>,
+    /// For hmac: sha256, sha512 or sha1
+    #[arg(long)]
+    pub algorithm: Option<String>,
+    /// For hmac: of the signature, hex or base64
+    #[arg(long)]
+    pub encoding: Option<String>,
+    /// For hmac: of the secret, text, whsec, hex or base64
+    #[arg(long)]
+    pub secret_encoding: Option<String>,
+    /// For hmac: what is signed, such as '{timestamp}.{body}'
+    #[arg(long, value_name = "TEMPLATE")]
+    pub signed: Option<String>,
+    /// For hmac
+    #[arg(long, value_name = "NAME")]
+    pub id_header: Option<String>,
+    /// For hmac
+    #[arg(long, value_name = "NAME")]
+    pub timestamp_header: Option<String>,
+    /// For hmac: the timestamp's form, seconds, millis or rfc3339
+    #[arg(long, value_name = "FORM")]
+    pub timestamp: Option<String>,
+}
+
+impl SchemeArguments {
+    pub fn scheme(&self) -> Result<Scheme, Failure> {
+        let name = self.scheme.as_deref().unwrap_or_default();
+        let settings = SourceSettings { hmac: Some(self.hmac()), ..SourceSettings::default() };
+        if name != "hmac" && self.hmac() != HmacSettings::default() {
+            return Err(Failure::usage("--header and its like are for --scheme hmac alone"));
+        }
+        match settings.scheme(name) {
+            Some(scheme) => scheme.map_err(Failure::usage),
+            None => Err(Failure::usage(format!(
+                "unknown scheme {name:?}; `forebay sign --list` shows those that are known"
+            ))),
+        }
+    }
+
+    fn hmac(&self) -> HmacSettings {
+        HmacSettings {
+            header: self.header.clone(),
+            prefix: self.prefix.clone(),
+            algorithm: self.algorithm.clone(),
+            encoding: self.encoding.clone(),
+            secret_encoding: self.secret_encoding.clone(),
+            signed: self.signed.clone(),
+            id_header: self.id_header.clone(),
+            timestamp_header: self.timestamp_header.clone(),
+            timestamp: self.timestamp.clone(),
+            ..HmacSettings::default()
+        }
+    }
+}
+
+impl SecretArguments {
+    pub fn is_given(&self) -> bool {
+        !(self.secret.is_empty() && self.secret_env.is_empty() && self.secret_file.is_empty())
+    }
+
+    /// In the form that the scheme wants.
+    pub fn secrets(&self, scheme: &Scheme) -> Result<Vec<Secret>, Failure> {
+        let mut texts = self.secret.clone();
+        for name in &self.secret_env {
+            let found = std::env::var(name);
+            texts.push(found.map_err(|_| Failure::usage(format!("{name} is not set")))?);
+        }
+        for path in &self.secret_file {
+            texts.push(line_of(path)?);
+        }
+        if texts.is_empty() && !scheme.is_open() {
+            return Err(Failure::usage("give a secret: --secret-env, --secret-file or --secret"));
+        }
+        let parse = |text: &String| Secret::parse(text, scheme.secret).map_err(Failure::usage);
+        texts.iter().map(parse).collect()
+    }
+}
+
+impl BodyArguments {
+    pub fn at(&self) -> Time {
+        self.at.map_or_else(now, Time::from_secs)
+    }
+}
+
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Time::ZERO + since
+}
+
+/// The text itself, `@FILE`, or `-` for stdin.
+pub fn body(argument: &str) -> Result<Vec<u8>, Failure> {
+    let read = |path: &str| match path {
+        "-" => {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+        }
+        _ => std::fs::read(path),
+    };
+    let path = if argument == "-" { Some("-") } else { argument.strip_prefix('@') };
+    match path {
+        Some(path) => read(path).map_err(|error| Failure::usage(format!("{path}: {error}"))),
+        None => Ok(argument.as_bytes().to_vec()),
+    }
+}
+
+/// A file's text without the line break at its end.
+pub fn line_of(path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+/// What a configuration is read from: this file, or `forebay.toml` here, or no file.
+pub fn inputs(file: Option<&Path>, flags: Flags) -> Inputs {
+    let here = || Some(PathBuf::from("forebay.toml")).filter(|path| path.exists());
+    Inputs { file: file.map(Path::to_owned).or_else(here), flags, ..Inputs::of_process() }
+}
+
+pub fn load(file: Option<&Path>, dev: bool) -> Result<Config, Failure> {
+    let config = Config::load(&inputs(file, Flags { dev, ..Flags::default() }))?;
+    crate::subscriber::check(&config.observe)?;
+    Ok(config)
+}
+
+/// Writes to stdout. A reader that went away is no failure of ours.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Failed, format!("stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,39 @@
+use crate::run::Folder;
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let folder = Folder::new();
+    let commands = ["serve", "check", "config show", "send", "trigger", "sign", "verify"];
+    for command in commands {
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.push("--help");
+        let ended = folder.run(&arguments);
+        assert_eq!(ended.code, 0, "{command}");
+        assert!(ended.out.contains("Example"), "{command}: {}", ended.out);
+        assert!(ended.out.contains(&format!("  forebay {command}")), "{command}");
+    }
+    let help = folder.run(&["--help"]).out;
+    for part in ["0 ok", "2 usage or configuration", "6 unreachable"] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+}
+
+#[test]
+fn what_is_no_command_is_usage() {
+    let folder = Folder::new();
+    for arguments in [&[][..], &["srve"], &["send"], &["serve", "--nope"], &["completions", "x"]] {
+        let ended = folder.run(arguments);
+        assert_eq!(ended.code, 2, "{arguments:?}: {}", ended.err);
+        assert_eq!(ended.out, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn completions_are_scripts() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ended = folder.run(&["completions", shell]);
+        assert_eq!(ended.code, 0);
+        assert!(ended.out.contains("trigger"), "{shell}");
+    }
+}

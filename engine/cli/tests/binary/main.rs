@@ -1,0 +1,10 @@
+//! The real binary: what it prints and how it ends.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests meet the machine")]
+
+mod check;
+mod config;
+mod help;
+mod run;
+mod serve;
+mod sign;
