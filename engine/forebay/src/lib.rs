@@ -20,7 +20,6 @@ pub use event::{
     Arrival, Duplicate, Envelope, Event, EventId, Headers, OnConflict, TenantId, Time,
 };
 pub use failure::{ChangeError, OpenError, PublishError};
-pub use pipeline::writer::Durability;
 pub use plan::{Plan, Recipe};
 pub use registry::{Declared, DeclaredEndpoint, ModuleDigest};
 

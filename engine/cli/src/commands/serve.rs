@@ -38,7 +38,7 @@ async fn serve(config: Config, file: Option<PathBuf>, flags: Flags) -> Result<Ex
         tracing::warn!("--dev: endpoints may be on this machine; never use this in production");
     }
     let inputs = move || inputs(file.as_deref(), flags.clone());
-    let engine = Engine::open(plan(&config, inputs.clone())).map_err(refused)?;
+    let engine = Engine::open(plan(&config, inputs.clone())?).map_err(refused)?;
     announce(&config, &engine);
     let mut current = config;
     loop {
@@ -58,9 +58,16 @@ async fn serve(config: Config, file: Option<PathBuf>, flags: Flags) -> Result<Ex
 }
 
 /// With the way to read it again, for who asks by the API.
-fn plan(config: &Config, inputs: impl Fn() -> Inputs + Send + Sync + 'static) -> Plan {
-    let again = move || Config::load(&inputs()).map(|new| new.plan()).map_err(|e| e.to_string());
-    Plan { recipe: Some(Arc::new(again)), ..config.plan() }
+fn plan(
+    config: &Config,
+    inputs: impl Fn() -> Inputs + Send + Sync + 'static,
+) -> Result<Plan, Failure> {
+    let again = move || {
+        let config = Config::load(&inputs()).map_err(|error| error.to_string())?;
+        config.plan().map_err(|error| error.to_string())
+    };
+    let plan = config.plan().map_err(Failure::usage)?;
+    Ok(Plan { recipe: Some(Arc::new(again)), ..plan })
 }
 
 fn refused(error: OpenError) -> Failure {
@@ -74,16 +81,9 @@ fn announce(config: &Config, engine: &Engine) {
     match engine.addr() {
         Some(addr) => tracing::info!(
             %addr, %data, sources, filters, endpoints,
-            durability = durability(config), version = env!("CARGO_PKG_VERSION"), "listening"
+            durability = ?config.log.durability, version = env!("CARGO_PKG_VERSION"), "listening"
         ),
         None => tracing::info!(%data, "running without a listener"),
-    }
-}
-
-fn durability(config: &Config) -> &'static str {
-    match config.plan().durability {
-        forebay::Durability::Fsync => "fsync",
-        forebay::Durability::Os => "os",
     }
 }
 
@@ -97,7 +97,14 @@ async fn reload(engine: &Engine, current: &Config, inputs: &Inputs) -> Option<Co
             return None;
         }
     };
-    let changed = match engine.apply(&new.plan()).await {
+    let plan = match new.plan() {
+        Ok(plan) => plan,
+        Err(error) => {
+            tracing::error!(%error, "the configuration is wrong: the old one stays in force");
+            return None;
+        }
+    };
+    let changed = match engine.apply(&plan).await {
         Ok(changed) => changed,
         Err(error) => {
             tracing::error!(%error, "the configuration was not taken: the old one stays in force");

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Config {
-<<<<<<< HEAD
     /// All that a start needs.
     pub fn plan(&self) -> Result<Plan, BadSource> {
         let to_usize = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -18,34 +17,15 @@ impl Config {
             durability: self.log.durability,
             group_bytes_max: to_usize(self.log.group_bytes_max),
             group_events_max: to_usize(self.log.group_events_max),
-=======
-    /// What the engine starts from.
-    ///
-    /// Panics: never for a configuration that was loaded; one that was changed by hand must still
-    /// have secrets that its sources' schemes can use.
-    pub fn plan(&self) -> Plan {
-        let ways_in = self.ways_in().expect("what was loaded has been checked");
-        Plan {
-            listen: Some(self.server.listen),
-            durability: self.log.durability,
-            group_bytes_max: size(self.log.group_bytes_max),
-            group_events_max: size(self.log.group_events_max),
->>>>>>> fe9f291 (cli: The binary serves, checks, sends, signs and verifies)
             retention: self.log.retention.clone(),
             duplicate_window: self.ingest.duplicate_window,
             duplicates_max: self.ingest.duplicates_max,
             declared: self.declared(),
             modules: self.module_bytes(),
             module_limits: self.module_limits(),
-<<<<<<< HEAD
             sources: self.ways_in()?,
             ingest: ingest::Limits {
                 body_bytes_max: to_usize(self.ingest.body_bytes_max),
-=======
-            sources: ways_in,
-            ingest: ingest::Limits {
-                body_bytes_max: size(self.ingest.body_bytes_max),
->>>>>>> fe9f291 (cli: The binary serves, checks, sends, signs and verifies)
                 header_timeout: self.ingest.header_timeout,
                 body_timeout: self.ingest.body_timeout,
                 ..ingest::Limits::default()
@@ -54,11 +34,7 @@ impl Config {
             family: self.delivery.family,
             admin_key: self.server.admin_key.clone(),
             ..Plan::new(&self.data)
-<<<<<<< HEAD
         })
-=======
-        }
->>>>>>> fe9f291 (cli: The binary serves, checks, sends, signs and verifies)
     }
 
     /// The resources, as the registry takes them.
@@ -97,7 +73,7 @@ impl Config {
     pub fn module_limits(&self) -> ModuleLimits {
         let own = self.filters.iter().map(|filter| filter.limits.memory_bytes);
         ModuleLimits {
-            module_bytes: size(self.guests.module_bytes_max),
+            module_bytes: usize::try_from(self.guests.module_bytes_max).unwrap_or(usize::MAX),
             memory_bytes: own.fold(self.guests.limits.memory_bytes, u64::max),
             ..ModuleLimits::default()
         }
@@ -117,8 +93,4 @@ impl Config {
         }
         filters
     }
-}
-
-fn size(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
