@@ -101,7 +101,8 @@ impl Shard {
 
     /// When the next step is due if nothing is heard before.
     pub fn wake_at(&self) -> Time {
-        if !self.dirty.is_empty() || self.may_catch_up() {
+        let has_rows = !self.is_reporting && !self.effects.has_no_rows();
+        if has_rows || !self.dirty.is_empty() || self.may_catch_up() {
             // It has just started, and nobody has told it anything yet.
             return Time::ZERO;
         }

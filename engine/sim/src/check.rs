@@ -105,7 +105,12 @@ impl Checks {
         self.counts.delivered += 1;
     }
 
-    pub fn shard_takes(&mut self, message: &ToShard, now: Time) -> Result<(), Violation> {
+    pub fn shard_takes(
+        &mut self,
+        shard: usize,
+        message: &ToShard,
+        now: Time,
+    ) -> Result<(), Violation> {
         match message {
             ToShard::Outcome { delivery, attempt } => {
                 self.breakers.ended(*delivery, attempt, now);
@@ -117,7 +122,7 @@ impl Checks {
                 self.schedule.ended(*delivery, attempt, now, &self.ledger);
             }
             ToShard::Resume(id) => self.breakers.reset(*id),
-            ToShard::Committed(batch) => self.breakers.versions(&batch.history),
+            ToShard::Committed(batch) => self.breakers.versions(shard, &batch.history),
             _ => {}
         }
         Ok(())

@@ -60,7 +60,7 @@ struct Budget {
 
 /// Steps of one run; a run that needs more goes in circles.
 const STEPS_MAX: u64 = 400_000;
-const DRAIN_MAX: Duration = Duration::from_secs(1_200);
+const DRAIN_MAX: Duration = Duration::from_secs(5_000);
 
 fn drive(world: &mut World) -> Result<(), Violation> {
     let plan = world.plan.clone();

@@ -118,6 +118,12 @@ impl Lane {
                 self.entries[at].stage = Stage::Judged(Verdict::Stop { reason });
                 return Turn::Stop;
             }
+            Stage::Judged(verdict @ Verdict::Retry { .. })
+                if self.has_key_in_flight(key_hash(&self.entries[at].event)) =>
+            {
+                self.entries[at].stage = Stage::Judged(verdict);
+                return Turn::Wait;
+            }
             Stage::Judged(verdict) => {
                 let outputs = self.take_effect(at, verdict, now, effects);
                 if outputs.events.is_empty() || outputs.all_ended() {
@@ -208,14 +214,12 @@ impl Lane {
                 return Turn::Past;
             };
             let key_hash = key_hash(&event);
-            if self.rules.ordering == Ordering::Key && key_hash.is_some() {
-                if self.trouble.blocks(key_hash) {
-                    self.park(at, k, &event, now, effects);
-                    continue;
-                }
-                if self.has_key_in_flight(key_hash) {
-                    return Turn::Wait;
-                }
+            if self.has_key_in_flight(key_hash) {
+                return Turn::Wait;
+            }
+            if self.trouble.blocks(key_hash) {
+                self.park(at, k, &event, now, effects);
+                continue;
             }
             return Turn::Start { k, event };
         }
@@ -244,7 +248,12 @@ impl Lane {
         self.trouble.add(key, row);
     }
 
+    /// In key order: an entry of the key is being attempted. Nothing of the key may go on before
+    /// that has ended, not even into trouble, where a crash would let it overtake.
     fn has_key_in_flight(&self, key: Option<u64>) -> bool {
+        if self.rules.ordering != Ordering::Key || key.is_none() {
+            return false;
+        }
         self.entries.iter().take(self.taken + 1).any(|entry| match &entry.stage {
             Stage::Running(outputs) => outputs.in_flight().any(|event| key_hash(event) == key),
             _ => false,

@@ -139,11 +139,10 @@ impl Shard {
             return;
         }
         let before = std::mem::replace(&mut self.history, history);
-        // A change may take the place of one that is in force already, from the same offset on.
+        // What rules the next offset may have changed too: the change before it may have been
+        // missed, or this one takes the place of another from the same offset on.
         let next = self.ring.next();
-        if self.history.latest().since() <= next {
-            self.snapshot = self.history.latest().clone();
-        }
+        self.snapshot = self.history.at(next);
         self.next_change = self.history.next_change(next);
         self.drop_deleted();
         self.hand_out_versions(before.latest());

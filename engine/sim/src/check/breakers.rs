@@ -18,7 +18,8 @@ pub struct Breakers {
     models: BTreeMap<EndpointId, Model>,
     /// As they were before the step under way: a step may send before it hears.
     before: BTreeMap<EndpointId, Model>,
-    newest: BTreeMap<EndpointId, Arc<Endpoint>>,
+    /// By shard, for each learns of a version in its own time.
+    newest: BTreeMap<(usize, EndpointId), Arc<Endpoint>>,
 }
 
 #[derive(Clone, Default)]
@@ -101,10 +102,10 @@ impl Breakers {
     }
 
     /// A new version of an endpoint may end a pause, and with it what the breaker knew.
-    pub fn versions(&mut self, history: &History) {
+    pub fn versions(&mut self, shard: usize, history: &History) {
         let latest = history.latest();
         for endpoint in latest.endpoints() {
-            let old = self.newest.insert(endpoint.id, endpoint.clone());
+            let old = self.newest.insert((shard, endpoint.id), endpoint.clone());
             if old.is_none_or(|old| !Arc::ptr_eq(&old, endpoint)) {
                 self.reset(endpoint.id);
             }

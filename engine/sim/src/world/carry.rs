@@ -117,7 +117,7 @@ impl World {
         self.checks.breakers.before_step();
         for message in &inbox {
             self.trace.note(now, 20 + i as u64, 0, || format!("shard {i} takes {}", name(message)));
-            let found = self.checks.shard_takes(message, now);
+            let found = self.checks.shard_takes(i, message, now);
             self.violate(found);
         }
         let mut out = Vec::new();

@@ -57,7 +57,9 @@ impl Ledger {
             !wants(version, event) || fate(version.chain.as_deref(), event) == Fate::Dropped
         };
         let own = self.versions.at(endpoint, offset);
-        if own.is_none_or(drops) || self.has_gap(pair) {
+        // Attempt rows below the floor are not read back after a crash.
+        let is_below_floor = offset < self.floor && self.rows_of(pair).next().is_some();
+        if own.is_none_or(drops) || self.has_gap(pair) || is_below_floor {
             return Ok(true);
         }
         let later = self.versions.from(endpoint, offset);
@@ -105,11 +107,8 @@ impl Ledger {
             return Ok(());
         }
         let lane = LaneId::main(endpoint);
-        let first = DeliveryId { lane, offset, k: 0 };
-        let last = DeliveryId { lane, offset, k: u32::MAX };
         let rows = self.attempts.get(&pair);
-        let retries = self.retries.range(first..=last).map(|(d, _)| *d);
-        for delivery in retries.chain(self.dead.range(first..=last).map(|(d, _)| *d)) {
+        for delivery in self.rows_of(pair) {
             let has_row = rows.is_some_and(|rows| rows.contains_key(&delivery.k));
             if !has_row && offset >= self.floor {
                 let words = format!("{delivery:?} is in trouble or dead without an attempt row");
@@ -131,6 +130,15 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// The deliveries of a pair that retry and dead rows keep.
+    fn rows_of(&self, pair: Pair) -> impl Iterator<Item = DeliveryId> {
+        let lane = LaneId::main(pair.0);
+        let first = DeliveryId { lane, offset: pair.1, k: 0 };
+        let last = DeliveryId { lane, offset: pair.1, k: u32::MAX };
+        let retries = self.retries.range(first..=last).map(|(d, _)| *d);
+        retries.chain(self.dead.range(first..=last).map(|(d, _)| *d))
     }
 
     /// A postponed input that its chain has dropped since leaves nothing but its first row.
