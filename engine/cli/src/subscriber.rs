@@ -24,8 +24,11 @@ pub fn check(observe: &Observe) -> Result<(), Failure> {
     filter(observe).map(drop)
 }
 
+/// The store's own lines are about files of its own; whoever wants them names them.
+const QUIET: &str = "fjall=warn,lsm_tree=warn";
+
 fn filter(observe: &Observe) -> Result<EnvFilter, Failure> {
-    EnvFilter::try_new(&observe.log).map_err(|error| {
+    EnvFilter::try_new(format!("{QUIET},{}", observe.log)).map_err(|error| {
         let text = &observe.log;
         Failure::usage(format!(
             "`log` under [observe] is {text:?}: {error}\n  = help: write a level such as \
