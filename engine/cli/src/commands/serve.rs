@@ -43,6 +43,7 @@ async fn serve(config: Config, file: Option<PathBuf>, flags: Flags) -> Result<Ex
     let mut current = config;
     loop {
         tokio::select! {
+            biased;
             () = stop.asked() => return Ok(drain(engine, stop, current.server.drain).await),
             _ = hangup.recv() => {
                 if let Some(new) = reload(&engine, &current, &inputs()).await {
@@ -143,6 +144,7 @@ fn waiting(old: &Config, new: &Config) -> Vec<String> {
 async fn drain(engine: Engine, mut stop: Stop, grace: Duration) -> Exit {
     tracing::info!(seconds = grace.as_secs(), "stopping: what is in flight may finish");
     tokio::select! {
+        biased;
         all_ended = engine.shutdown(grace) => match all_ended {
             true => tracing::info!("stopped"),
             false => tracing::warn!("stopped in time; the rest is tried again after the start"),
@@ -162,6 +164,7 @@ impl Stop {
 
     async fn asked(&mut self) {
         tokio::select! {
+            biased;
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }

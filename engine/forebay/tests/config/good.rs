@@ -164,7 +164,8 @@ fn what_is_shown_is_toml_without_secrets() {
 #[test]
 fn a_module_is_read_verified_and_named_by_its_digest() {
     let folder = written(
-        "[[filter]]\nname = \"mine\"\nmodule = \"mine.wasm\"\nconfig = { branch = \"main\", n = 1 }",
+        "[[filter]]\nname = \"mine\"\nmodule = \"mine.wasm\"\n\
+         config = { branch = \"main\", n = 1 }",
     );
     let file = folder.path().join("forebay.toml");
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../filters/redact/redact.wasm");
