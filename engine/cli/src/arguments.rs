@@ -1,3 +1,4 @@
+use crate::demo::Sabotage;
 use crate::exit::TABLE;
 use crate::given::{BodyArguments, SchemeArguments, SecretArguments, TargetArguments};
 use clap::{Args, Parser, Subcommand};
@@ -13,6 +14,7 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 pub enum Command {
+    Demo(DemoArguments),
     Serve(ServeArguments),
     Check(CheckArguments),
     Config(ConfigArguments),
@@ -27,6 +29,39 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
 }
+
+/// Show the main job on this machine: verify, store, filter and deliver webhooks, and check it all
+///
+/// Starts an engine on loopback in a temporary directory, sends it webhooks as GitHub, Stripe,
+/// Shopify, Slack and Standard Webhooks sign them, and receives what comes out. Exits 0 if every
+/// event arrived where it should, once, whole and signed, else 1.
+#[derive(Args)]
+#[command(after_help = DEMO_HELP)]
+pub struct DemoArguments {
+    /// Events to send: the payloads in turn, each time as a new delivery [default: 2000, or each
+    /// payload of a corpus once]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(30..))]
+    pub events: Option<u32>,
+    /// Send these payloads too, byte for byte: a folder <provider>/<event type>/*.json, or the
+    /// npm package @octokit/webhooks-examples
+    #[arg(long, value_name = "PATH")]
+    pub corpus: Option<PathBuf>,
+    /// Stay up afterwards, until Ctrl-C, and leave the directory in place
+    #[arg(long)]
+    pub keep: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Break something on purpose, to show that it is noticed
+    #[arg(long, hide = true, value_enum)]
+    pub sabotage: Option<Sabotage>,
+}
+
+const DEMO_HELP: &str = "\
+Examples:
+  forebay demo
+  forebay demo --events 20000 --json
+  forebay demo --corpus node_modules/@octokit/webhooks-examples";
 
 /// Run the engine
 #[derive(Args)]

@@ -7,6 +7,7 @@
 mod arguments;
 mod client;
 mod commands;
+mod demo;
 mod exit;
 mod given;
 mod samples;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
+        Command::Demo(options) => demo::run(&options),
         Command::Serve(options) => commands::serve::run(&options),
         Command::Check(options) => commands::check::run(&options),
         Command::Config(options) => commands::config::run(&options),

@@ -7,7 +7,7 @@ use crate::server::{Listening, WayIn};
 use crate::{ChangeError, OpenError, Plan, PublishError};
 use control::{Health, Metrics, Phase};
 use delivery::{Client, ClientOptions, Guard};
-use event::{Arrival, EventId, LaneId, Offset, TenantId};
+use event::{Arrival, EndpointId, EventId, LaneId, Offset, TenantId};
 use filter::{FilterEngine, Runner};
 use log::{Failure, Log};
 use pipeline::Writer;
@@ -130,6 +130,13 @@ impl Engine {
             Ok(failure) => failure.clone().expect("it was waited for"),
             Err(_) => std::future::pending().await,
         }
+    }
+
+    /// The endpoints that are configured now, by the names that they have in their tenants.
+    pub fn endpoints(&self) -> Vec<(EndpointId, Arc<str>)> {
+        let history = self.changes.publisher.history();
+        let endpoints = history.latest().endpoints().into_iter();
+        endpoints.map(|endpoint| (endpoint.id, endpoint.name.clone())).collect()
     }
 
     /// The log itself, to read what became of events.

@@ -20,6 +20,7 @@ pub use event::{
     Arrival, Duplicate, Envelope, Event, EventId, Headers, OnConflict, TenantId, Time,
 };
 pub use failure::{ChangeError, OpenError, PublishError};
+pub use log::Log;
 pub use plan::{Plan, Recipe};
 pub use registry::{Declared, DeclaredEndpoint, ModuleDigest};
 
