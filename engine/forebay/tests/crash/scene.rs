@@ -1,0 +1,206 @@
+//! Six endpoints, of which one alone is well, and what becomes of it all in the end.
+
+use crate::letter::Traits;
+use crate::receiver::{Receiver, Seen};
+use crate::senders::{Senders, Sent};
+use event::{DeliveryId, Event, Offset, StreamId, TenantId};
+use forebay::{DeclaredEndpoint, Engine, Plan, digest_of};
+use log::Log;
+use registry::{
+    Concurrency, DeclaredFilter, FilterLimits, History, OnError, Row, RowKey, Secret, Secrets,
+};
+use signature::{IdFrom, Scheme, TypeFrom};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const WASM: &str = "/../../filters/pushes-to-main/pushes-to-main.wasm";
+
+/// An endpoint, by the trouble it makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    Healthy,
+    /// Answers 503 through every second life.
+    Failing,
+    /// Falls behind, until the last life.
+    Slow,
+    /// Behind a filter.
+    Pushes,
+    /// Behind a condition.
+    Chosen,
+    /// Refuses some events, until the last life.
+    Picky,
+}
+
+impl Place {
+    pub const ALL: [Place; 6] =
+        [Place::Healthy, Place::Failing, Place::Slow, Place::Pushes, Place::Chosen, Place::Picky];
+
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+
+    pub fn named(name: &str) -> Place {
+        Place::ALL.into_iter().find(|place| place.name() == name).unwrap()
+    }
+
+    pub fn wants(self, traits: Traits) -> bool {
+        match self {
+            Place::Pushes => traits.is_push && traits.is_main,
+            Place::Chosen => traits.is_chosen,
+            _ => true,
+        }
+    }
+
+    fn endpoint(self, receiver: SocketAddr) -> DeclaredEndpoint {
+        let url = format!("http://{receiver}/{}", self.name());
+        let mut endpoint = DeclaredEndpoint::new(TenantId::new("default"), &self.name(), &url);
+        endpoint.secrets = Secrets::new(vec![Secret::new(SECRET)]);
+        endpoint.terms.schedule = match self {
+            Place::Picky => vec![Duration::from_millis(50); 2],
+            _ => vec![Duration::from_millis(100); 30],
+        };
+        match self {
+            Place::Slow => endpoint.terms.concurrency = Concurrency { start: 2, max: 4 },
+            Place::Pushes => {
+                endpoint.types = vec!["push".into()];
+                endpoint.filters = vec!["pushes-to-main".into()];
+            }
+            Place::Chosen => endpoint.condition = Some("data.chosen = true".into()),
+            _ => {}
+        }
+        endpoint
+    }
+}
+
+pub fn plan(data: &Path, receiver: SocketAddr) -> Plan {
+    let mut plan = Plan::new(data);
+    plan.listen = Some((Ipv4Addr::LOCALHOST, 0).into());
+    plan.guard.allow_loopback = true;
+    plan.disk_floor_bytes = 1 << 20;
+    plan.ballast_bytes = 0;
+    plan.sources = vec![source()];
+    let wasm: Arc<[u8]> =
+        std::fs::read(format!("{}{WASM}", env!("CARGO_MANIFEST_DIR"))).unwrap().into();
+    let module = digest_of(&wasm);
+    plan.modules.insert(module, wasm);
+    plan.declared.filters = vec![DeclaredFilter {
+        tenant: TenantId::new("default"),
+        name: "pushes-to-main".into(),
+        module,
+        config: "{}".into(),
+        limits: FilterLimits::default(),
+        on_error: OnError::Reject,
+        isolate: false,
+    }];
+    plan.declared.endpoints = Place::ALL.map(|place| place.endpoint(receiver)).into();
+    plan
+}
+
+fn source() -> ingest::Source {
+    let scheme = Scheme::preset("none").unwrap();
+    ingest::Source {
+        name: "load".into(),
+        tenant: TenantId::new("default"),
+        stream: StreamId::default(),
+        path: "/in/load".into(),
+        secrets: Vec::new(),
+        public_url: String::new(),
+        event_type: Some(TypeFrom::Header { name: "x-type".into(), member: None }),
+        dedupe: Some(IdFrom::Header(vec!["x-delivery".into()])),
+        key: None,
+        headers: Vec::new(),
+        respond: ingest::Respond::of(&scheme.answer),
+        content: ingest::Content::Any,
+        body_bytes_max: 1 << 20,
+        scheme,
+    }
+}
+
+pub struct Scene {
+    pub data: TempDir,
+    pub receiver: Receiver,
+    pub senders: Senders,
+}
+
+/// All that was sent, all that came, and all that was given up.
+pub struct Ended {
+    pub sent: Vec<Sent>,
+    pub seen: Vec<Seen>,
+    pub dead: Vec<(Place, Arc<Event>)>,
+    /// From the last start to the end of all work.
+    pub drained_in: Duration,
+}
+
+impl Scene {
+    pub fn start() -> Scene {
+        let receiver = Receiver::start();
+        Scene { data: tempfile::tempdir().unwrap(), receiver, senders: Senders::start() }
+    }
+
+    /// A last life, in which nothing fails any more: everything that was begun must end.
+    pub fn end(self, life: u32) -> Ended {
+        self.receiver.turn_well(life);
+        let start = Instant::now();
+        let plan = plan(self.data.path(), self.receiver.addr());
+        let engine = Engine::open(plan.clone()).unwrap();
+        let sent = self.senders.finish(life, engine.addr().unwrap());
+        wait_until_drained(&**engine.log(), || self.receiver.count());
+        let drained_in = start.elapsed();
+        let dead = dead_letters(&**engine.log(), &plan);
+        assert!(runtime::tasks::run(engine.shutdown(Duration::from_secs(20))).unwrap());
+        Ended { sent, seen: self.receiver.stop(), dead, drained_in }
+    }
+}
+
+/// Until the log says that nothing is owed any more. Without any progress this is a hang.
+fn wait_until_drained(log: &dyn Log, received: impl Fn() -> usize) {
+    let mut progress = (Offset::ZERO, 0);
+    let mut since = Instant::now();
+    loop {
+        let least = log.watermarks().unwrap().unwrap_or_default().least();
+        let (lanes, retries) = (log.lanes().unwrap(), log.retries(None, 10).unwrap());
+        if least == log.head() && lanes.is_empty() && retries.is_empty() {
+            return;
+        }
+        if progress != (least, received()) {
+            (progress, since) = ((least, received()), Instant::now());
+        }
+        let is_moving = since.elapsed() < Duration::from_secs(30);
+        assert!(is_moving, "nothing moves:\n{}", still_owed(log));
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// For whoever has to find out why.
+fn still_owed(log: &dyn Log) -> String {
+    let (head, watermarks) = (log.head(), log.watermarks().unwrap());
+    let mut text = format!("head {head}, {watermarks:?}, lanes {:?}\n", log.lanes().unwrap());
+    for (key, row) in log.retries(None, 10).unwrap() {
+        let at = key.delivery.offset;
+        let rows = log.attempts(at..at.next()).unwrap();
+        let rows = rows.into_iter().filter(|row| row.delivery == key.delivery);
+        text.push_str(&format!("{key:?} {row:?}\n"));
+        rows.for_each(|row| text.push_str(&format!("    {row:?}\n")));
+    }
+    text
+}
+
+fn dead_letters(log: &dyn Log, plan: &Plan) -> Vec<(Place, Arc<Event>)> {
+    let rows = log.registry().unwrap().into_iter().map(|(key, value)| Row {
+        key: RowKey { kind: key.kind, id: key.id, since: key.since },
+        value,
+    });
+    let history = History::from_rows(rows, &plan.declared).unwrap();
+    let dead = log.dead(None, usize::MAX).unwrap();
+    let parcel = |id: DeliveryId| log.parcel(id).unwrap().expect("a dead letter has its bytes");
+    dead.into_iter()
+        .map(|(id, _)| {
+            let endpoint = history.latest().endpoint(id.lane.endpoint).unwrap();
+            (Place::named(&endpoint.name), parcel(id).event)
+        })
+        .collect()
+}
