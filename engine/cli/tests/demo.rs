@@ -76,7 +76,7 @@ fn the_page_says_what_became_of_everything() {
         "github",
         "audit-log",
         "Connection refused",
-        "the marker on which this filter breaks",
+        "which this filter breaks",
         "[redacted]",
     ] {
         assert!(page.contains(words), "{words:?} is missing in\n{page}");

@@ -214,7 +214,7 @@ mod tests {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demo/payloads");
         let files = crate::demo::corpus::read(root.as_ref()).unwrap();
         let mut found: Vec<_> =
-            files.iter().map(|file| (file.event_type.clone(), file.body)).collect();
+            files.iter().map(|file| (file.event_type.clone(), file.body.clone())).collect();
         let mut bundled: Vec<_> =
             bundled().into_iter().map(|file| (file.event_type, file.body)).collect();
         found.sort();

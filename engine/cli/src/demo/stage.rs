@@ -117,9 +117,8 @@ impl Stage {
             "  sum=$(printf %s \"$body\" | openssl dgst -sha256 -hmac '{}' -r)",
             self.secrets.sources[0]
         );
-        eprintln!(
-            "  curl -si -H 'X-GitHub-Event: ping' -H \"X-Hub-Signature-256: sha256=${{sum%% *}}\" \\"
-        );
+        eprintln!("  curl -si -H 'X-GitHub-Event: ping' \\");
+        eprintln!("       -H \"X-Hub-Signature-256: sha256=${{sum%% *}}\" \\");
         eprintln!("       -d \"$body\" http://{}/in/github\n", self.addr);
         let Stage { engine, news, .. } = self;
         in_thread("news", move || async move {

@@ -113,7 +113,10 @@ impl Sender {
         if self.is_careful {
             self.say_again(&mut stream, life).await?;
         }
-        while !is_last {
+        if is_last {
+            return Ok(());
+        }
+        loop {
             let n = self.sent.len() as u64;
             let letter = Letter::new(self.n, n, &mut self.rng);
             self.sent.push(Sent { letter, broken: None, accepted: None });
@@ -122,7 +125,6 @@ impl Sender {
                 runtime::tasks::sleep(Duration::from_millis(1)).await;
             }
         }
-        Ok(())
     }
 
     /// The last letter once more: a repeat of what was answered is known as one, with its id.

@@ -6,12 +6,15 @@ use event::{DeliveryId, EndpointId, Offset};
 use registry::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// An endpoint and a key, or none for all that it gets.
+type Row = (EndpointId, Option<Box<str>>);
+
 /// First successes, in the order in which they were heard of.
 #[derive(Default)]
 pub struct Order {
     seen: BTreeSet<DeliveryId>,
     /// The furthest success of each key; fifo endpoints have one for all.
-    furthest: BTreeMap<(EndpointId, Option<Box<str>>), (Offset, u32)>,
+    furthest: BTreeMap<Row, (Offset, u32)>,
 }
 
 impl Order {

@@ -61,10 +61,8 @@ impl Versions {
             }
         }
         for (id, versions) in before {
-            for old in versions.into_values() {
-                if let Some(old) = old {
-                    self.keep_replaced(id, old);
-                }
+            for old in versions.into_values().flatten() {
+                self.keep_replaced(id, old);
             }
         }
     }
