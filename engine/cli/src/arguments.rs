@@ -22,6 +22,7 @@ pub enum Command {
     Trigger(TriggerArguments),
     Sign(SignArguments),
     Verify(VerifyArguments),
+    Doctor(DoctorArguments),
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  forebay completions bash > \
                             ~/.local/share/bash-completion/completions/forebay")]
@@ -269,3 +270,21 @@ Examples:
     -H 'X-Hub-Signature-256: sha256=…'
   forebay sign --scheme stripe --secret-env S --body @b.json > headers
   forebay verify --scheme stripe --secret-env S --body @b.json -H \"$(cat headers)\"";
+
+/// Recover what is intact in a data directory that does not open any more
+///
+/// Every intact event goes to the file as one CloudEvents JSON line, in the order of the log; the
+/// directory is left as it is. No engine may be running on it.
+#[derive(Args)]
+#[command(after_help = "Example:\n  forebay doctor --salvage events.ndjson --data ./forebay-data")]
+pub struct DoctorArguments {
+    /// Where the events go: a file that is not there yet
+    #[arg(long, value_name = "FILE")]
+    pub salvage: PathBuf,
+    /// The data directory
+    #[arg(long, value_name = "DIR", default_value = "./forebay-data")]
+    pub data: PathBuf,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,5 +1,6 @@
 pub mod check;
 pub mod config;
+pub mod doctor;
 pub mod send;
 pub mod serve;
 pub mod sign;

@@ -39,6 +39,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Trigger(options) => commands::trigger::run(&options),
         Command::Sign(options) => commands::sign::run(&options),
         Command::Verify(options) => commands::verify::run(&options),
+        Command::Doctor(options) => commands::doctor::run(&options),
         Command::Completions { shell } => commands::completions(shell),
     }
 }

@@ -20,13 +20,26 @@ pub use event::{
     Arrival, Duplicate, Envelope, Event, EventId, Headers, OnConflict, TenantId, Time,
 };
 pub use failure::{ChangeError, OpenError, PublishError};
+pub use log::Failure as LogFailure;
 pub use log::Log;
 pub use plan::{Plan, Recipe};
 pub use registry::{Declared, DeclaredEndpoint, ModuleDigest};
+pub use store::Salvaged;
 
 use sha2::{Digest, Sha256};
+use std::io;
+use std::path::Path;
 
 /// The name of a module: SHA-256 over its bytes.
 pub fn digest_of(wasm: &[u8]) -> ModuleDigest {
     ModuleDigest(Sha256::digest(wasm).into())
+}
+
+/// Hands every intact event that is left under a data directory to `sink`, in offset order, also
+/// when the log does not open any more. Writes nothing; no engine may have the directory.
+pub fn salvage(
+    data: &Path,
+    sink: &mut dyn FnMut(Event) -> io::Result<()>,
+) -> Result<Salvaged, LogFailure> {
+    store::salvage(data, sink)
 }

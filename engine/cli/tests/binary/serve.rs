@@ -221,3 +221,25 @@ fn how_a_start_fails_is_told_by_the_exit_code() {
     folder.run(&["serve", "--data", "other", "--listen", addr]).expect(2, "").says(addr);
     assert_eq!(serving.stop(), 0);
 }
+
+#[test]
+fn a_directory_that_does_not_open_gives_its_events_to_the_doctor() {
+    let folder = Folder::with("");
+    let serving = Serving::start(&folder);
+    let sent = send(&folder, &serving.url, &["--data", "{\"order\":7}"]);
+    assert_eq!(sent.code, 0, "{}", sent.err);
+    assert_eq!(serving.stop(), 0);
+    std::fs::remove_file(folder.path().join("forebay-data/HEAD")).unwrap();
+
+    let doctor = folder.run(&["doctor", "--salvage", "events.ndjson", "--json"]);
+    assert_eq!(doctor.code, 0, "{}", doctor.err);
+    let found: serde_json::Value = serde_json::from_str(&doctor.out).unwrap();
+    assert_eq!((&found["events"], &found["missing"]), (&1.into(), &0.into()));
+    let text = std::fs::read_to_string(folder.path().join("events.ndjson")).unwrap();
+    let event: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+    assert_eq!(event["type"], "order.paid");
+    assert_eq!(event["data_base64"], "eyJvcmRlciI6N30=");
+
+    let again = folder.run(&["doctor", "--salvage", "events.ndjson"]);
+    assert_eq!(again.code, 2, "what is there is not written over");
+}

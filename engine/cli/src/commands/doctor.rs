@@ -1,0 +1,68 @@
+use crate::arguments::DoctorArguments;
+use crate::exit::{Exit, Failure};
+use crate::given::print;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use forebay::{Event, Salvaged, salvage};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+
+pub fn run(options: &DoctorArguments) -> Result<Exit, Failure> {
+    if !options.data.join("log").is_dir() {
+        let data = options.data.display();
+        return Err(Failure::usage(format!("{data} is no data directory: it has no `log`")));
+    }
+    let shown = options.salvage.display();
+    let file = File::create_new(&options.salvage)
+        .map_err(|error| Failure::usage(format!("cannot make {shown}: {error}")))?;
+    let mut out = BufWriter::new(file);
+    let salvaged = salvage(&options.data, &mut |event| writeln!(out, "{}", line(&event)))
+        .map_err(|failure| Failure::new(Exit::Engine(failure.exit_code()), failure))?;
+    let written = out.flush().and_then(|()| out.get_ref().sync_all());
+    written.map_err(|error| Failure::new(Exit::Engine(5), format!("{shown}: {error}")))?;
+    tell(&salvaged, options)?;
+    Ok(Exit::Ok)
+}
+
+/// CloudEvents 1.0, with the body as it was.
+fn line(event: &Event) -> Value {
+    let envelope = &event.envelope;
+    let headers = envelope.headers.iter();
+    let headers = headers.map(|(name, value)| json!([name, String::from_utf8_lossy(value)]));
+    json!({
+        "specversion": "1.0",
+        "id": event.id.to_string(),
+        "source": &*envelope.source,
+        "type": &*envelope.event_type,
+        "tenant": envelope.tenant.as_str(),
+        "key": envelope.key.as_deref(),
+        "offset": event.offset().0,
+        "timens": envelope.time.nanos(),
+        "headers": headers.collect::<Vec<_>>(),
+        "data_base64": STANDARD.encode(&event.body),
+    })
+}
+
+fn tell(salvaged: &Salvaged, options: &DoctorArguments) -> Result<(), Failure> {
+    let missing: u64 = salvaged.missing.iter().map(|gap| gap.end.distance_from(gap.start)).sum();
+    if options.json {
+        let gaps = salvaged.missing.iter().map(|gap| json!([gap.start.0, gap.end.0]));
+        let summary = json!({
+            "events": salvaged.events,
+            "first": salvaged.first.map(|offset| offset.0),
+            "last": salvaged.last.map(|offset| offset.0),
+            "missing": missing,
+            "gaps": gaps.collect::<Vec<_>>(),
+            "files": salvaged.files,
+        });
+        return print(&format!("{summary}\n"));
+    }
+    let file = options.salvage.display();
+    let files = salvaged.files;
+    print(&format!("{} intact events from {files} files are in {file}\n", salvaged.events))?;
+    for gap in &salvaged.missing {
+        print(&format!("no intact record: offsets {} to {}\n", gap.start, gap.end.0 - 1))?;
+    }
+    Ok(())
+}
