@@ -3,6 +3,7 @@
 //! Never: a thread, async, a clock, randomness, I/O. Time and draws are arguments.
 
 mod breaker;
+pub mod bug;
 mod effects;
 pub mod lane;
 mod rules;

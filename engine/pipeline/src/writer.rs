@@ -10,6 +10,7 @@ pub use retention::{Retention, Unread};
 pub use start::{StartError, Started, WriterOptions};
 
 use crate::{Batch, Report, ToShard};
+use dispatch::bug::{self, Bug};
 use duplicates::{Duplicates, Known};
 use event::{Arrival, EventId, LaneId, LaneRow, Offset, Time, Watermarks};
 use log::{Failure, Group, Lease, Log, Sync};
@@ -274,7 +275,8 @@ impl Writer {
         // What lies below a new floor is deleted at once: no power cut may take the gaps that say
         // so and leave the deletion.
         let is_floor = group.floor.is_some();
-        let is_synced = is_floor || (is_urgent && self.options.durability == Durability::Fsync);
+        let is_acked = is_urgent && self.options.durability == Durability::Fsync;
+        let is_synced = is_floor || (is_acked && !bug::is(Bug::AckBeforeSync));
         let sync = if is_synced { Sync::Now } else { Sync::Later };
         match self.log.commit(self.lease, &group, sync) {
             Ok(()) => self.duplicates.group_committed(),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::bug::{self, Bug};
 
 /// A lane that feeds itself from the log.
 #[derive(Clone, Debug)]
@@ -67,6 +68,9 @@ impl Lane {
             }
         }
         self.rise(effects);
+        if bug::is(Bug::DemoteWithoutRow) {
+            return self.write_row(&mut Effects::default());
+        }
         self.write_row(effects);
     }
 
@@ -268,6 +272,7 @@ impl Lane {
     /// From `from` on, where the router's next batch starts, the road feeds the lane too.
     pub fn join(&mut self, from: Offset, effects: &mut Effects) {
         let Place::Behind(behind) = &self.place else { return };
+        let from = if bug::is(Bug::JoinLate) { from.next() } else { from };
         self.place = Place::Joining { behind: behind.clone(), from };
         self.rise(effects);
     }
@@ -287,7 +292,8 @@ impl Lane {
             }
             Place::Joining { behind, from } => {
                 let has_read_all = behind.next >= *from;
-                if has_read_all && front.is_none_or(|front| front >= *from) {
+                let has_ended = front.is_none_or(|front| front >= *from);
+                if has_read_all && (has_ended || bug::is(Bug::RowGoneEarly)) {
                     self.place = Place::Level;
                     effects.lanes.push(Change::Remove(self.id));
                 }

@@ -1,5 +1,6 @@
 use super::start::{dead_row, key_hash, never_sent};
 use super::*;
+use crate::bug::{self, Bug};
 use event::{
     AttemptRow, AttemptState, Attempted, Due, Outcome, Parcel, Stage as ParcelStage, Verdict,
 };
@@ -281,6 +282,9 @@ fn record(landed: &Landed, attempt: Attempted, state: AttemptState, effects: &mu
     let (delivery, outputs) = (landed.delivery, landed.row.outputs);
     effects.attempts.push(AttemptRow { delivery, outputs, attempt: Some(attempt), state });
     let Some(key) = landed.kept_as else { return };
+    if state == AttemptState::Delivered && bug::is(Bug::RetryRowStays) {
+        return;
+    }
     effects.retries.push(Change::Remove(key));
     if state == AttemptState::Delivered {
         effects.parcels.push(Change::Remove(landed.delivery));

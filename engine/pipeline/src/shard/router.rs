@@ -2,6 +2,7 @@ use super::*;
 use crate::shard::lanes::rules_of;
 use crate::{Batch, ReadRequest, Wish};
 use dispatch::Offer;
+use dispatch::bug::{self, Bug};
 use event::{GapRow, LaneId, Why};
 use registry::Endpoint;
 
@@ -141,7 +142,7 @@ impl Shard {
         let before = std::mem::replace(&mut self.history, history);
         // What rules the next offset may have changed too: the change before it may have been
         // missed, or this one takes the place of another from the same offset on.
-        let next = self.ring.next();
+        let next = self.ruled();
         self.snapshot = self.history.at(next);
         self.next_change = self.history.next_change(next);
         self.drop_deleted();
@@ -163,12 +164,18 @@ impl Shard {
 
     /// Brings the versions in that rule the next offset.
     pub(super) fn refresh_snapshot(&mut self) {
-        let next = self.ring.next();
+        let next = self.ruled();
         while self.next_change.is_some_and(|change| change <= next) {
             let change = self.next_change.expect("it was seen");
             self.snapshot = self.history.at(change);
             self.next_change = self.history.next_change(change);
         }
+    }
+
+    /// The offset whose versions rule what is routed next: its own.
+    fn ruled(&self) -> Offset {
+        let next = self.ring.next();
+        if bug::is(Bug::SinceOff) { Offset(next.0.saturating_sub(1)) } else { next }
     }
 
     /// How an endpoint is served follows its newest version at once, wherever the router is.

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 const FAILURES: u32 = 5;
 const FIRST: Duration = Duration::from_secs(5);
+/// A lane that had nothing to do for so long may forget what it knew.
+const FORGOTTEN: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// A model of each breaker, fed by the outcomes that the engine has heard of.
@@ -32,6 +34,7 @@ struct Model {
     /// In flight since before it opened: their failures say nothing new.
     stale: BTreeSet<DeliveryId>,
     in_flight: BTreeSet<DeliveryId>,
+    last: Option<Time>,
 }
 
 impl Model {
@@ -78,6 +81,10 @@ impl Breakers {
         let model = self.models.entry(delivery.lane.endpoint).or_default();
         model.in_flight.remove(&delivery);
         let is_stale = model.stale.remove(&delivery);
+        let is_old = model.last.replace(now).is_some_and(|last| now.since(last) >= FORGOTTEN);
+        if is_old && model.open_until.is_none() {
+            model.failures = 0;
+        }
         match &attempted.outcome {
             Outcome::Delivered { .. } => model.close(),
             _ if model.open_until.is_some() => {

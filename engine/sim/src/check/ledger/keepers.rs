@@ -143,7 +143,7 @@ impl Ledger {
 
     /// A postponed input that its chain has dropped since leaves nothing but its first row.
     fn is_replaced(&self, pair: Pair, row: &Ended) -> bool {
-        let is_input = row.number == 0 && row.outputs == 1 && row.state == AttemptState::Trouble;
+        let is_input = row.number == 0 && row.outputs == 1;
         let event = &self.events[&pair.1].event;
         let mut versions = self.versions.from(pair.0, pair.1).into_iter();
         is_input && versions.any(|v| fate(v.chain.as_deref(), event) == Fate::Dropped)
