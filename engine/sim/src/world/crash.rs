@@ -56,6 +56,8 @@ impl World {
             Err(StartError::Registry(error)) => panic!("the registry does not open: {error}"),
             Err(StartError::Declared(bad)) => panic!("what is declared is refused: {bad}"),
         };
+        // What is declared came into force with a group of its own, before the first step.
+        self.hear_commits();
         let limits = ShardLimits {
             ring_slots: self.plan.ring_slots,
             lane_entries_max: self.plan.entries_max,
