@@ -22,6 +22,7 @@ pub enum Command {
     Trigger(TriggerArguments),
     Sign(SignArguments),
     Verify(VerifyArguments),
+    Bench(crate::bench::BenchArguments),
     Doctor(DoctorArguments),
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  forebay completions bash > \

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "the binary meets the machine")]
 
 mod arguments;
+mod bench;
 mod client;
 mod commands;
 mod demo;
@@ -39,6 +40,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Trigger(options) => commands::trigger::run(&options),
         Command::Sign(options) => commands::sign::run(&options),
         Command::Verify(options) => commands::verify::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Doctor(options) => commands::doctor::run(&options),
         Command::Completions { shell } => commands::completions(shell),
     }

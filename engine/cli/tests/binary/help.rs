@@ -3,7 +3,7 @@ use crate::run::Folder;
 #[test]
 fn every_command_has_help_with_an_example() {
     let folder = Folder::new();
-    let commands = ["serve", "check", "config show", "send", "trigger", "sign", "verify"];
+    let commands = ["serve", "check", "config show", "send", "trigger", "sign", "verify", "bench"];
     for command in commands {
         let mut arguments: Vec<&str> = command.split(' ').collect();
         arguments.push("--help");

@@ -98,10 +98,22 @@ fn a_child_lives_until_it_is_stopped() {
         }
     };
     say(&format!("listening {}", engine.addr().unwrap()));
-    // Nothing is ever written there: it closes.
-    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
-    let stopped = runtime::tasks::run(engine.shutdown(PATIENCE)).unwrap();
-    say(&format!("stopped {stopped}"));
+    let (closed, closing) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // Nothing is ever written there: it closes.
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        closed.send(()).unwrap();
+    });
+    let stopped = runtime::tasks::run(async move {
+        tokio::select! {
+            failure = engine.failed() => {
+                eprintln!("{failure}");
+                std::process::exit(failure.exit_code().into());
+            }
+            _ = closing => engine.shutdown(PATIENCE).await,
+        }
+    });
+    say(&format!("stopped {}", stopped.unwrap()));
     std::process::exit(0);
 }
 

@@ -73,6 +73,9 @@ fn a_stop_under_load_loses_nothing_and_repeats_nothing() {
     assert_eq!(report.repeated, 0, "a stop waits for what is in flight and commits its outcomes");
 }
 
+/// Worth a line: a start that long is a stalled disk, or a fault.
+const SLOW_START: Duration = Duration::from_secs(5);
+
 /// One life of the engine: until so many answers, and a pause, have passed.
 fn live(
     scene: &Scene,
@@ -90,6 +93,9 @@ fn live(
     } else {
         let addr = child.listening();
         listening = Some(born.elapsed());
+        if born.elapsed() > SLOW_START {
+            tell(&format!("life {life} took {} ms to listen", born.elapsed().as_millis()));
+        }
         scene.senders.send_to(life, addr);
         for _ in 0..goal {
             scene.senders.wait_for_answer(life);

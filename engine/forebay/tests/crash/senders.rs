@@ -99,8 +99,11 @@ impl Sender {
             let target = *targets.wait_for(is_new).await.unwrap();
             let Target::Life { number, addr, is_last } = target else { unreachable!("waited for") };
             last = number;
-            // An engine that is ended breaks whatever its senders are doing.
-            let _ = self.live(number, addr, is_last).await;
+            // An engine that is ended breaks whatever its senders are doing; while it lives they
+            // come back.
+            while self.live(number, addr, is_last).await.is_err() && *targets.borrow() == target {
+                runtime::tasks::sleep(Duration::from_millis(10)).await;
+            }
             if is_last {
                 return self.sent;
             }
