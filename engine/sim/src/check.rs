@@ -46,7 +46,6 @@ pub(crate) struct Checks {
 pub struct Counts {
     pub attempts: u64,
     pub delivered: u64,
-    pub repeats: u64,
     pub trouble: u64,
     pub dead: u64,
     pub gaps: u64,

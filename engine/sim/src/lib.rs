@@ -9,12 +9,13 @@ mod guests;
 mod network;
 mod plan;
 mod random;
+pub mod scenario;
 mod tap;
 mod trace;
 mod world;
 
-pub use check::Violation;
-pub use client::Wish;
+pub use check::{Counts, Violation};
+pub use client::{Wish, endpoint};
 pub use guests::Fate;
 pub use network::Mode;
 pub use plan::Plan;

@@ -106,6 +106,10 @@ impl World {
         Time::from_millis(self.now.millis().saturating_add_signed(self.wall_ahead_ms))
     }
 
+    pub fn counts(&self) -> &crate::Counts {
+        &self.checks.counts
+    }
+
     pub fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
     }
@@ -176,7 +180,7 @@ impl World {
     }
 
     /// Every door behind which something can be done now.
-    pub(crate) fn open_doors(&mut self) -> Vec<Door> {
+    pub fn open_doors(&mut self) -> Vec<Door> {
         let now = self.now;
         let engine = self.engine();
         let mut doors = Vec::new();
@@ -212,7 +216,7 @@ impl World {
     }
 
     /// Takes one step at a door. `all` takes everything that waits there, in order.
-    pub(crate) fn step(&mut self, door: Door, all: bool) {
+    pub fn step(&mut self, door: Door, all: bool) {
         match door {
             Door::Writer => self.step_writer(all),
             Door::Shard(i) => self.step_shard(i, all),

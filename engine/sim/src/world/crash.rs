@@ -18,6 +18,11 @@ pub enum Crash {
 }
 
 impl World {
+    /// Of the next step's actions only so many come to pass; then the process is killed.
+    pub fn cut_next_step_after(&mut self, actions: usize) {
+        self.cut_after = Some(actions);
+    }
+
     /// Ends the process, and starts the next one with so many shards.
     pub fn crash(&mut self, crash: Crash, shards: u32) {
         self.hear_commits();
@@ -78,6 +83,7 @@ impl World {
             questions: Vec::new(),
             flights: Vec::new(),
         });
+        self.hear_commits();
     }
 
     /// The process ended in the middle of what the last step had said.
