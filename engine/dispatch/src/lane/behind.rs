@@ -264,8 +264,9 @@ impl Lane {
             && behind.new_version.is_none()
             && self.breaker.is_closed()
             && self.entries.len() < ENTRIES_LOW.min(self.rules.entries_max)
-            // A router that walks the log again after a restart may be behind the lane.
-            && routed >= behind.next
+            // A router that walks the log again after a restart may be behind the lane, or below
+            // the version that rules it: the two would begin one entry under two versions.
+            && routed >= behind.next.max(behind.since)
             && routed.distance_from(behind.next) <= ENTRIES_LOW as u64
     }
 

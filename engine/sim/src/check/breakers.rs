@@ -70,10 +70,13 @@ impl Breakers {
             let words = format!("{delivery:?} was sent while the breaker was open");
             return broken("breaker", words);
         }
-        model.in_flight.insert(delivery);
-        if model.open_until.is_some() {
+        if !model.allows(now) {
+            // It was sent before this very step heard of the failure that opened the breaker.
+            model.stale.insert(delivery);
+        } else if model.open_until.is_some() {
             model.probe = Some(delivery);
         }
+        model.in_flight.insert(delivery);
         Ok(())
     }
 

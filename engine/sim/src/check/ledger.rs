@@ -9,6 +9,7 @@ use crate::client::Client;
 use event::{DeliveryId, EndpointId, Event, EventId, LaneId, Offset, Time};
 use log::{AttemptState, DeadRow, GapRow, Group, LaneRow, Log, MemLog, RetryKey, RetryRow};
 use pipeline::Attempt;
+use registry::ChainId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use versions::Versions;
@@ -36,8 +37,10 @@ pub struct Ledger {
     pub ever_dead: BTreeSet<DeliveryId>,
     /// Attempted by a version that only a lane that was behind may go by.
     unproven: BTreeMap<Pair, EventId>,
-    /// Its chain asked to see it again, at least once.
+    /// Its chain asked to see it again, at least once, and a row says so.
     postponed: BTreeSet<Pair>,
+    /// The same as guests have said it to this process; the rows may be on their way.
+    waits_for: BTreeSet<(ChainId, Offset)>,
     /// When a lane row of the endpoint was last on disk, as the number of a commit.
     behind_at: BTreeMap<EndpointId, u64>,
     commits: u64,
@@ -130,7 +133,7 @@ impl Ledger {
             return broken("one webhook-id", words);
         }
         let output = (k, &*attempt.event.body);
-        let was_postponed = self.postponed.contains(&pair);
+        let was_postponed = self.was_postponed(pair);
         let fits = self.versions.that_say(lane.endpoint, &known.event, output, was_postponed);
         if fits.is_empty() {
             let body = String::from_utf8_lossy(&attempt.event.body).into_owned();
@@ -155,6 +158,17 @@ impl Ledger {
             return broken("no repeats", format!("{delivery:?} was delivered twice"));
         }
         Ok(())
+    }
+
+    /// Guests have asked to see an event again.
+    pub fn postponed(&mut self, chain: ChainId, offset: Offset) {
+        self.waits_for.insert((chain, offset));
+    }
+
+    fn was_postponed(&self, pair: Pair) -> bool {
+        let mut chains = self.versions.all(pair.0).filter_map(|version| version.chain_id());
+        let is_said = chains.any(|chain| self.waits_for.contains(&(chain, pair.1)));
+        is_said || self.postponed.contains(&pair)
     }
 
     /// A lane of the endpoint was seen to be behind since the event was committed.

@@ -2,7 +2,7 @@
 
 use super::{Flight, World};
 use crate::client::Wish;
-use event::{Attempted, Offset, Outcome};
+use event::{Attempted, Outcome};
 use pipeline::writer::Receipt;
 use pipeline::{Answer, Attempt, Batch, FromShard, FromWriter, Report, ToShard, ToWriter};
 use std::sync::Arc;
@@ -203,7 +203,11 @@ impl World {
         let (_, question) = engine.questions.remove(at);
         let mut verdicts = Vec::new();
         for event in &question.events {
-            verdicts.push(self.guests.judge(&question.chain, event, &mut self.dice));
+            let verdict = self.guests.judge(&question.chain, event, &mut self.dice);
+            if matches!(verdict, event::Verdict::Retry { .. }) {
+                self.checks.ledger.postponed(question.chain.id, event.offset());
+            }
+            verdicts.push(verdict);
         }
         self.trace.note(now, 35, question.id, || {
             let said: Vec<_> = verdicts.iter().map(verdict_name).collect();
@@ -259,7 +263,7 @@ fn describe(group: &log::Group) -> String {
     let w = group.watermarks.as_ref().map(|w| w.shards.clone());
     let rows: Vec<_> =
         group.attempts.iter().map(|r| (r.delivery, r.number(), r.state, r.outputs)).collect();
-    let keys: Vec<Offset> = group.registry.iter().map(registry_since).collect();
+    let keys: Vec<_> = group.registry.iter().map(registry_name).collect();
     format!(
         "commit {} events from {first:?} W={w:?} attempts={rows:?} retries={:?} lanes={:?} \
          dead={} gaps={:?} floor={:?} registry={keys:?}",
@@ -272,10 +276,9 @@ fn describe(group: &log::Group) -> String {
     )
 }
 
-fn registry_since(change: &log::Change<log::RegistryKey, Vec<u8>>) -> Offset {
-    match change {
-        log::Change::Put(key, _) | log::Change::Remove(key) => key.since,
-    }
+fn registry_name(change: &log::Change<log::RegistryKey, Vec<u8>>) -> String {
+    let (log::Change::Put(key, _) | log::Change::Remove(key)) = change;
+    format!("{}/{:?}@{}", key.kind, key.id, key.since.0)
 }
 
 fn retry_name(change: &log::Change<log::RetryKey, log::RetryRow>) -> String {

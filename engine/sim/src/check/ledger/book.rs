@@ -174,6 +174,7 @@ impl Ledger {
         self.lanes = log.lanes().expect("memory").into_iter().collect();
         self.gaps = log.gaps().expect("memory");
         self.unproven.clear();
+        self.waits_for.clear();
         self.successes.clear();
         let head = self.head;
         self.purged.retain(|d| {
