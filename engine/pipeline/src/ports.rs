@@ -105,6 +105,9 @@ pub enum ToShard {
     Committed(Arc<Batch>),
     /// The report that was under way is on disk.
     Reported,
+    /// Retention will take everything below at its next turn: lanes that are owed nothing there
+    /// move on, so that no gap is put on record for them.
+    Expiring(Offset),
     /// Retention has taken everything below.
     Floor(Offset),
     Answer(Answer),

@@ -97,6 +97,8 @@ pub struct Writer {
     rows_due: Option<Time>,
     sync_due: Option<Time>,
     next_upkeep: Time,
+    /// Shards were told that retention is to take what lies below.
+    expiring: Offset,
     is_refusing: bool,
 }
 

@@ -31,6 +31,11 @@ impl Behind {
             written: Some(row),
         }
     }
+
+    /// What it has still to read is owed to it just where the router says so.
+    fn is_ruled_as_routed(&self) -> bool {
+        self.since <= self.next && self.new_version.is_none()
+    }
 }
 
 impl Lane {
@@ -204,12 +209,23 @@ impl Lane {
     }
 
     /// Nothing that was routed since the lane had read all was for it: it need not look there.
-    pub fn keep_up(&mut self, routed: Offset) {
-        let Place::Behind(behind) = &mut self.place else { return };
-        let is_ruled_alike = behind.since <= behind.next && behind.new_version.is_none();
-        if behind.is_current && is_ruled_alike && !behind.why.is_pause() {
-            behind.next = behind.next.max(routed);
+    /// True when a lane that stood below `until` has moved on.
+    pub fn keep_up(&mut self, routed: Offset, until: Offset) -> bool {
+        let Place::Behind(behind) = &mut self.place else { return false };
+        let may_move = behind.is_current && behind.is_ruled_as_routed() && !behind.why.is_pause();
+        if !may_move || behind.next >= routed.min(until) {
+            return false;
         }
+        behind.next = routed;
+        true
+    }
+
+    /// The router said nothing of what it passed, but went by other versions than this lane: it
+    /// has to look for itself. True when it is to do so now.
+    pub fn must_look(&mut self, routed: Offset) -> bool {
+        let Place::Behind(behind) = &mut self.place else { return false };
+        let is_unlike = behind.next < routed && !behind.is_ruled_as_routed();
+        is_unlike && !behind.why.is_pause() && std::mem::take(&mut behind.is_current)
     }
 
     /// Which turn a read belongs to: what was read in an ended turn is thrown away.

@@ -9,6 +9,7 @@ impl Shard {
         match message {
             ToShard::Committed(batch) => self.take_batch(&batch, now),
             ToShard::Reported => self.take_reported(),
+            ToShard::Expiring(floor) => self.keep_up(floor),
             ToShard::Floor(floor) => self.lose_below(floor),
             ToShard::Answer(answer) => self.take_answer(answer, now),
             ToShard::Outcome { delivery, attempt } => self.take_outcome(delivery, attempt, now),

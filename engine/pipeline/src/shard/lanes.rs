@@ -163,9 +163,19 @@ impl Shard {
         let limit = now - IDLE_MAX;
         let routed = self.ring.next();
         self.lanes.retain(|_, lane| !lane.is_idle_since(limit, routed));
+        self.keep_up(Offset::MAX);
+    }
+
+    /// Lanes that stand below `until` only because nothing was for them move on.
+    pub(super) fn keep_up(&mut self, until: Offset) {
+        let routed = self.ring.next();
         for (id, lane) in self.lanes.iter_mut().filter(|(_, lane)| !lane.takes_pushes()) {
-            lane.keep_up(routed);
-            self.moved.insert(*id);
+            if lane.keep_up(routed, until) {
+                self.moved.insert(*id);
+            }
+            if lane.must_look(routed) {
+                self.dirty.insert(*id);
+            }
         }
     }
 }

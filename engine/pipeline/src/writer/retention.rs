@@ -36,7 +36,8 @@ impl Writer {
         self.log.reclaim(self.lease)
     }
 
-    /// Moves the floor past generations that are due to go. True when some may not.
+    /// Moves the floor past generations that are due to go, one turn after the shards were told.
+    /// True when some may not.
     fn retain<T>(
         &mut self,
         now: Time,
@@ -62,10 +63,19 @@ impl Writer {
             bytes -= generation.bytes;
             floor = floor.max(generation.end);
         }
-        if floor > self.log.floor() {
-            self.raise_floor(floor, now, out);
+        let announced = std::mem::replace(&mut self.expiring, floor).min(floor);
+        if announced > self.log.floor() {
+            self.raise_floor(announced, now, out);
+        }
+        if floor > announced {
+            self.tell_all(|| ToShard::Expiring(floor), out);
         }
         Ok(must_wait)
+    }
+
+    fn tell_all<T>(&self, message: impl Fn() -> ToShard, out: &mut Vec<FromWriter<T>>) {
+        let tell = |shard| FromWriter::Tell { shard, message: message() };
+        out.extend((0..self.watermarks.shards.len() as u32).map(tell));
     }
 
     /// Puts gaps on record in the batch that moves the floor.
@@ -86,7 +96,6 @@ impl Writer {
         self.history = Arc::new(history);
         let removals = spent.into_iter().map(|key| Change::Remove(key_of(key)));
         self.group.registry.extend(removals);
-        let message = |shard| FromWriter::Tell { shard, message: ToShard::Floor(floor) };
-        out.extend((0..self.watermarks.shards.len() as u32).map(message));
+        self.tell_all(|| ToShard::Floor(floor), out);
     }
 }

@@ -80,6 +80,7 @@ impl Writer {
             rows_due: None,
             sync_due: None,
             next_upkeep: now,
+            expiring: Offset::ZERO,
             is_refusing: false,
             log,
             lease,

@@ -63,6 +63,9 @@ impl World {
         };
         // What is declared came into force with a group of its own, before the first step.
         self.hear_commits();
+        for shard in 0..shards.len() {
+            self.checks.breakers.versions(shard, writer.history());
+        }
         let limits = ShardLimits {
             ring_slots: self.plan.ring_slots,
             lane_entries_max: self.plan.entries_max,
