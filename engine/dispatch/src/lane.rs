@@ -161,6 +161,11 @@ impl Lane {
         self.in_flight
     }
 
+    /// Entries that it holds in memory.
+    pub fn held(&self) -> usize {
+        self.entries.len()
+    }
+
     pub fn troubled(&self) -> usize {
         self.trouble.len()
     }

@@ -35,6 +35,7 @@ struct State {
     is_full: bool,
     is_broken: bool,
     damaged: Vec<Offset>,
+    damaged_parcels: Vec<DeliveryId>,
 }
 
 type DuplicateName = (TenantId, Arc<str>, Box<[u8]>);
@@ -98,6 +99,11 @@ impl MemLog {
     /// This record is no longer what was written.
     pub fn damage(&self, offset: Offset) {
         self.state().damaged.push(offset);
+    }
+
+    /// The bytes of this parcel are no longer what was written.
+    pub fn damage_parcel(&self, delivery: DeliveryId) {
+        self.state().damaged_parcels.push(delivery);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -272,7 +278,11 @@ impl Log for MemLog {
     }
 
     fn parcel(&self, delivery: DeliveryId) -> Result<Option<Parcel>, Failure> {
-        Ok(self.state().live.parcels.get(&delivery).cloned())
+        let state = self.state();
+        if state.damaged_parcels.contains(&delivery) {
+            return Err(Failure::Damaged { offset: delivery.offset });
+        }
+        Ok(state.live.parcels.get(&delivery).cloned())
     }
 
     fn dead(

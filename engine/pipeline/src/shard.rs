@@ -30,7 +30,7 @@ const TICK: Duration = Duration::from_millis(50);
 const UPKEEP: Duration = Duration::from_secs(5);
 /// An idle lane ceases to exist after this long.
 const IDLE_MAX: Duration = Duration::from_secs(60);
-/// Rows that may wait for the writer before nothing new is started.
+/// As a rule: see `ShardLimits`.
 const ROWS_WAITING_MAX: usize = 8192;
 
 pub struct Shard {

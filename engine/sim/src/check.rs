@@ -6,14 +6,18 @@ pub mod order;
 pub mod schedule;
 
 use crate::client::Client;
+use crate::plan::Plan;
 use breakers::Breakers;
 use event::{DeliveryId, Offset, Outcome, Time};
 use ledger::Ledger;
 use log::{Group, MemLog};
 use order::Order;
-use pipeline::{Attempt, ToShard};
+use pipeline::{Attempt, Shard, ToShard};
 use schedule::Schedule;
 use std::fmt;
+
+/// Below so many entries a lane asks for more.
+const LANE_LOW: usize = 256;
 
 /// A promise that was broken: which one, and the words for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +48,7 @@ pub(crate) struct Checks {
 /// What a run came across, to see that runs come across much.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    pub events: u64,
     pub attempts: u64,
     pub delivered: u64,
     pub trouble: u64,
@@ -51,8 +56,57 @@ pub struct Counts {
     pub gaps: u64,
     pub demotions: u64,
     pub joins: u64,
-    pub crashes: u64,
     pub changes: u64,
+    pub repeats: u64,
+    pub conflicts: u64,
+    pub refusals: u64,
+    pub crashes: u64,
+    pub power_cuts: u64,
+    pub stops: u64,
+    pub failed_syncs: u64,
+}
+
+impl Counts {
+    /// Name and number of each.
+    pub fn list(&self) -> [(&'static str, u64); 16] {
+        [
+            ("events", self.events),
+            ("attempts", self.attempts),
+            ("deliveries", self.delivered),
+            ("retry rows", self.trouble),
+            ("dead letters", self.dead),
+            ("gaps", self.gaps),
+            ("lanes that fell behind", self.demotions),
+            ("lanes that joined", self.joins),
+            ("changes of the registry", self.changes),
+            ("repeated keys", self.repeats),
+            ("keys with another body", self.conflicts),
+            ("events refused", self.refusals),
+            ("kills", self.crashes - self.power_cuts - self.stops),
+            ("power cuts", self.power_cuts),
+            ("clean stops", self.stops),
+            ("failed syncs", self.failed_syncs),
+        ]
+    }
+
+    pub fn add(&mut self, other: &Counts) {
+        self.events += other.events;
+        self.attempts += other.attempts;
+        self.delivered += other.delivered;
+        self.trouble += other.trouble;
+        self.dead += other.dead;
+        self.gaps += other.gaps;
+        self.demotions += other.demotions;
+        self.joins += other.joins;
+        self.changes += other.changes;
+        self.repeats += other.repeats;
+        self.conflicts += other.conflicts;
+        self.refusals += other.refusals;
+        self.crashes += other.crashes;
+        self.power_cuts += other.power_cuts;
+        self.stops += other.stops;
+        self.failed_syncs += other.failed_syncs;
+    }
 }
 
 impl Checks {
@@ -75,6 +129,7 @@ impl Checks {
 
     fn count(&mut self, group: &Group) {
         let counts = &mut self.counts;
+        counts.events += group.events.len() as u64;
         for change in &group.lanes {
             match change {
                 log::Change::Put(id, _) if !self.ledger.lanes.contains_key(id) => {
@@ -127,12 +182,26 @@ impl Checks {
         Ok(())
     }
 
-    pub fn hot_bytes(&self, bytes: usize, bound: usize) -> Result<(), Violation> {
+    /// What a shard holds in memory has its limits.
+    pub fn bounds(&self, shard: &Shard, bytes_max: usize, plan: &Plan) -> Result<(), Violation> {
+        let bytes = shard.hot_bytes();
         // One event may always be in memory, however large.
-        if bytes > bound.max(2_048) {
-            return broken("bounded memory", format!("{bytes} hot bytes of {bound}"));
+        if bytes > bytes_max.max(2_048) {
+            return broken("bounded memory", format!("{bytes} hot bytes of {bytes_max}"));
         }
-        Ok(())
+        let span = shard.routed().distance_from(shard.watermark());
+        if span > plan.ring_slots as u64 {
+            return broken("bounded memory", format!("{span} slots of {}", plan.ring_slots));
+        }
+        // A lane that is about to run dry may read once more.
+        let entries_max = plan.entries_max.max(LANE_LOW + plan.read_events);
+        match shard.lanes().find(|lane| lane.held() > entries_max) {
+            None => Ok(()),
+            Some(lane) => {
+                let words = format!("{:?} holds {} entries", lane.id(), lane.held());
+                broken("bounded memory", words)
+            }
+        }
     }
 
     pub fn crashed(

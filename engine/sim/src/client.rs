@@ -36,12 +36,15 @@ pub enum Wish {
     Resume(EndpointId),
 }
 
-/// An event as it was sent.
+/// An event as it is sent each time.
 #[derive(Clone, Debug)]
 pub struct Sent {
+    pub tenant: TenantId,
     pub event_type: String,
     pub key: Option<String>,
-    pub is_keyed: bool,
+    /// The number that is its duplicate key: its own, or that of another event whose key it takes.
+    pub name: Option<u64>,
+    pub on_conflict: OnConflict,
 }
 
 impl Client {
@@ -58,7 +61,7 @@ impl Client {
         headers.push("content-type", b"text/plain");
         Arrival {
             envelope: Envelope {
-                tenant: tenant(),
+                tenant: sent.tenant.clone(),
                 stream: StreamId(0),
                 source: "sim".into(),
                 event_type: sent.event_type.as_str().into(),
@@ -67,25 +70,42 @@ impl Client {
                 headers,
             },
             body: Bytes::from(format!("{number}:{}", "x".repeat(number as usize % 40))),
-            duplicate: sent.is_keyed.then(|| Duplicate {
-                key: number.to_be_bytes().into(),
+            duplicate: sent.name.map(|name| Duplicate {
+                key: name.to_be_bytes().into(),
                 digest: u128::from(number).to_be_bytes(),
-                on_conflict: OnConflict::Refuse,
+                on_conflict: sent.on_conflict,
             }),
         }
     }
 
     pub fn compose(&mut self, event_type: &str, key: Option<&str>, is_keyed: bool) -> u64 {
+        let number = self.next_number + 1;
+        self.compose_as(Sent {
+            tenant: tenant(),
+            event_type: event_type.to_owned(),
+            key: key.map(str::to_owned),
+            name: is_keyed.then_some(number),
+            on_conflict: OnConflict::Refuse,
+        })
+    }
+
+    pub fn compose_as(&mut self, sent: Sent) -> u64 {
         self.next_number += 1;
-        let sent =
-            Sent { event_type: event_type.to_owned(), key: key.map(str::to_owned), is_keyed };
         self.sent.insert(self.next_number, sent);
         self.next_number
     }
 
+    /// Every event that was sent under the duplicate key of this one.
+    pub fn namesakes(&self, number: u64) -> impl Iterator<Item = (u64, &Sent)> {
+        let sent = &self.sent[&number];
+        let is_alike = move |other: &Sent| other.name == sent.name && other.tenant == sent.tenant;
+        let all = self.sent.iter().filter(move |(_, other)| is_alike(other));
+        all.map(|(number, sent)| (*number, sent)).filter(move |_| sent.name.is_some())
+    }
+
     pub fn declared(&self) -> Declared {
         Declared {
-            tenants: vec![tenant()],
+            tenants: vec![tenant(), neighbour()],
             sources: Vec::new(),
             filters: self.filters.values().cloned().collect(),
             endpoints: self.endpoints.values().cloned().collect(),
@@ -96,7 +116,7 @@ impl Client {
     pub fn set_filter(&mut self, name: &str, what: &str) {
         self.versions += 1;
         let filter = DeclaredFilter {
-            tenant: tenant(),
+            tenant: owner_of(name),
             name: name.to_owned(),
             module: ModuleDigest([7; 32]),
             config: format!("\"{what} v{}\"", self.versions),
@@ -112,9 +132,19 @@ pub fn tenant() -> TenantId {
     TenantId::new("t")
 }
 
+/// Another tenant, whose events and endpoints the first must never meet.
+pub fn neighbour() -> TenantId {
+    TenantId::new("u")
+}
+
+/// Who owns an endpoint or filter: the neighbour has the fourth of each.
+pub fn owner_of(name: &str) -> TenantId {
+    if name.ends_with('3') { neighbour() } else { tenant() }
+}
+
 /// An endpoint that takes everything, one pause of a second between three attempts.
 pub fn endpoint(name: &str) -> DeclaredEndpoint {
-    let mut endpoint = DeclaredEndpoint::new(tenant(), name, &format!("http://{name}"));
+    let mut endpoint = DeclaredEndpoint::new(owner_of(name), name, &format!("http://{name}"));
     endpoint.terms = Terms {
         ordering: Ordering::None,
         schedule: vec![Duration::from_secs(1); 3],

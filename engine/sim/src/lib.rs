@@ -1,5 +1,5 @@
 //! Owns: the whole engine on one thread, seeded: faults, a sender's own memory, checkers.
-//! Imports: event, registry, dispatch, log, pipeline.
+//! Imports: event, registry, dispatch, log, pipeline; its binary alone: runtime.
 //! Never: a thread, a clock, a socket, a disk; anything that ships.
 
 mod check;

@@ -28,6 +28,15 @@ pub struct Plan {
     pub has_disk_faults: bool,
     pub has_wall_jumps: bool,
     pub has_damage: bool,
+    /// A commit may take up to so long; what it says is heard when it has ended.
+    pub commit_takes: Duration,
+    /// The wall clock gains so much on the other, in millionths.
+    pub wall_drift_ppm: i64,
+    /// Rows that may wait for the writer before nothing new is started.
+    pub rows_waiting_max: usize,
+    pub duplicate_window: Duration,
+    /// Processes that end in order.
+    pub stops: u64,
     /// In a thousand batches, how many are lost to a shard on the hot path.
     pub overflow_permille: u64,
     /// Redrive, purge and resume.
@@ -57,6 +66,11 @@ impl Plan {
             has_disk_faults: false,
             has_wall_jumps: false,
             has_damage: false,
+            commit_takes: Duration::ZERO,
+            wall_drift_ppm: 0,
+            rows_waiting_max: 8192,
+            duplicate_window: Duration::from_secs(24 * 3600),
+            stops: 0,
             overflow_permille: 0,
             has_commands: false,
             has_troubles: false,
@@ -81,6 +95,21 @@ impl Plan {
         plan.has_commands = dice.permille(400);
         if dice.permille(200) {
             plan.durability = Durability::Os;
+        }
+        if dice.permille(300) {
+            plan.commit_takes = Duration::from_millis(*dice.pick(&[1, 20, 500]));
+        }
+        if dice.permille(200) {
+            plan.wall_drift_ppm = dice.between(0, 200_000) as i64 - 100_000;
+        }
+        if dice.permille(200) {
+            plan.rows_waiting_max = dice.between(1, 20) as usize;
+        }
+        if dice.permille(300) {
+            plan.duplicate_window = dice.millis(1, 20_000);
+        }
+        if dice.permille(300) {
+            plan.stops = dice.between(1, 2);
         }
         if dice.permille(300) {
             plan.overflow_permille = *dice.pick(&[30, 200, 700]);
@@ -110,7 +139,7 @@ impl Plan {
             durability: self.durability,
             group_bytes_max: 1 << 20,
             group_events_max: 1000,
-            duplicate_window: Duration::from_secs(24 * 3600),
+            duplicate_window: self.duplicate_window,
             retention: Retention {
                 age: Duration::from_secs(30 * 24 * 3600),
                 bytes: self.retention_bytes,

@@ -16,7 +16,7 @@ use crate::trace::{START_MS, Trace};
 use event::{Attempted, DeliveryId, EndpointId, Time};
 use log::{Log, MemLog};
 use pipeline::writer::{Command, Desk};
-use pipeline::{Attempt, Question, Reader, Shard, ToShard, ToWriter, Writer};
+use pipeline::{Attempt, FromWriter, Question, Reader, Shard, ToShard, ToWriter, Writer};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,8 @@ pub(crate) struct Engine {
     /// With the time at which the guests will have answered.
     pub questions: Vec<(Time, Question)>,
     pub flights: Vec<Flight>,
+    /// The commit under way ends then, and says this.
+    commit: Option<(Time, Vec<FromWriter<u64>>)>,
 }
 
 pub(crate) struct Seat {
@@ -98,12 +100,15 @@ impl World {
             was_cut: false,
             plan,
         };
+        world.checks.ledger.duplicate_window = world.plan.duplicate_window;
         world.start(world.plan.shards);
         world
     }
 
     pub fn wall(&self) -> Time {
-        Time::from_millis(self.now.millis().saturating_add_signed(self.wall_ahead_ms))
+        let ran_ms = (self.now.millis() - START_MS) as i64;
+        let ahead_ms = self.wall_ahead_ms + ran_ms * self.plan.wall_drift_ppm / 1_000_000;
+        Time::from_millis(self.now.millis().saturating_add_signed(ahead_ms))
     }
 
     pub fn counts(&self) -> &crate::Counts {
@@ -160,7 +165,7 @@ impl World {
 
     pub fn resume(&mut self, name: &str) {
         let latest = self.engine().writer.history().latest().clone();
-        if let Some(endpoint) = latest.endpoint_named(&crate::client::tenant(), name) {
+        if let Some(endpoint) = latest.endpoint_named(&crate::client::owner_of(name), name) {
             self.resume_id(endpoint.id);
         }
     }
@@ -185,7 +190,11 @@ impl World {
         let engine = self.engine();
         let mut doors = Vec::new();
         let is_called = !engine.arrivals.is_empty() || !engine.reports.is_empty();
-        if is_called || engine.writer.wake_at() <= now {
+        let is_open = match &engine.commit {
+            Some((ends, _)) => *ends <= now,
+            None => is_called || engine.writer.wake_at() <= now,
+        };
+        if is_open {
             doors.push(Door::Writer);
         }
         for (i, seat) in engine.shards.iter().enumerate() {
@@ -212,7 +221,8 @@ impl World {
         let questions = engine.questions.iter().map(|(at, _)| *at);
         let flights = engine.flights.iter().map(|flight| flight.lands);
         let all = shards.chain(questions).chain(flights).min().unwrap_or(Time::NEVER);
-        all.min(engine.writer.wake_at())
+        let commit = engine.commit.as_ref().map(|(ends, _)| *ends);
+        all.min(commit.unwrap_or_else(|| engine.writer.wake_at()))
     }
 
     /// Takes one step at a door. `all` takes everything that waits there, in order.
@@ -247,6 +257,7 @@ impl World {
         let engine = self.engine();
         let is_busy = !engine.arrivals.is_empty()
             || !engine.reports.is_empty()
+            || engine.commit.is_some()
             || !engine.questions.is_empty()
             || !engine.flights.is_empty()
             || !engine.reader.is_idle()

@@ -68,7 +68,7 @@ pub const EXCLUSIVE: &[(&str, &[&str], &str)] = &[
     ("crossbeam", &["pipeline"], "the doors of pipeline are the only queues"),
     ("sqlparser", &["condition"], "condition alone parses expressions"),
     ("anyhow", &["cli", "examples"], "a room names its failures by a thiserror enum"),
-    ("clap", &["cli", "examples"], "only the binary has flags"),
+    ("clap", &["cli", "sim", "examples"], "only what people run from a terminal has flags"),
     ("tracing-subscriber", &["cli", "examples"], "the library installs no global"),
     (
         "tokio",

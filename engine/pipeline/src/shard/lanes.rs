@@ -53,7 +53,7 @@ impl Shard {
             for ask in lane.asks() {
                 self.ask(&mut lane, ask);
             }
-            self.is_held |= self.effects.attempts.len() > ROWS_WAITING_MAX;
+            self.is_held |= self.effects.attempts.len() > self.limits.rows_waiting_max;
             if self.is_draining || self.is_held {
                 break;
             }

@@ -26,6 +26,8 @@ pub struct ShardStart {
 pub struct ShardLimits {
     pub ring_slots: usize,
     pub lane_entries_max: usize,
+    /// Rows that may wait for the writer before nothing new is started.
+    pub rows_waiting_max: usize,
 }
 
 impl Default for ShardLimits {
@@ -33,6 +35,7 @@ impl Default for ShardLimits {
         ShardLimits {
             ring_slots: super::ring::SLOTS,
             lane_entries_max: dispatch::lane::ENTRIES_MAX,
+            rows_waiting_max: super::ROWS_WAITING_MAX,
         }
     }
 }

@@ -5,13 +5,14 @@ mod keepers;
 mod versions;
 
 use crate::check::{Violation, broken};
-use crate::client::Client;
-use event::{DeliveryId, EndpointId, Event, EventId, LaneId, Offset, Time};
+use crate::client::{Client, Sent};
+use event::{DeliveryId, EndpointId, Event, EventId, LaneId, Offset, OnConflict, Time};
 use log::{AttemptState, DeadRow, GapRow, Group, LaneRow, Log, MemLog, RetryKey, RetryRow};
 use pipeline::Attempt;
 use registry::ChainId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use versions::Versions;
 
 /// An endpoint and an offset: what is owed.
@@ -25,6 +26,8 @@ pub struct Ledger {
     pub attempts: BTreeMap<Pair, BTreeMap<u32, Ended>>,
     pub retries: BTreeMap<DeliveryId, (RetryKey, RetryRow)>,
     pub dead: BTreeMap<DeliveryId, DeadRow>,
+    /// Deliveries whose bytes are kept.
+    parcels: BTreeSet<DeliveryId>,
     pub lanes: BTreeMap<LaneId, LaneRow>,
     pub gaps: Vec<GapRow>,
     pub least: Offset,
@@ -47,6 +50,9 @@ pub struct Ledger {
     /// Successes that this process has heard of.
     successes: BTreeSet<DeliveryId>,
     numbers: BTreeMap<u64, BTreeSet<EventId>>,
+    /// For how long a key names one event.
+    pub duplicate_window: Duration,
+    pub furthest_wall: Time,
 }
 
 pub struct Known {
@@ -86,9 +92,36 @@ impl Ledger {
         if known != Some(id) {
             return broken("no loss", format!("event {number} was acked as {id} but is not kept"));
         }
+        let is_it = crate::guests::number_of(&self.events[&id.offset()].event) == number;
+        if !is_it {
+            return broken("no mix-up", format!("event {number} was acked as {id}, another's"));
+        }
         let ids = &self.numbers[&number];
-        if client.sent[&number].is_keyed && ids.len() > 1 {
-            let words = format!("event {number} has a key and is kept as {ids:?}");
+        let namesakes: Vec<_> = client.namesakes(number).collect();
+        if namesakes.iter().any(|(_, sent)| sent.on_conflict == OnConflict::Store) {
+            return Ok(());
+        }
+        // All that share the key and would rather be refused: one in each window.
+        let of = |(number, _): &(u64, &Sent)| self.numbers.get(number).into_iter().flatten();
+        let mut times: Vec<_> = namesakes.iter().flat_map(of).map(|id| id.millis()).collect();
+        times.sort_unstable();
+        // Which ends when any wall clock that the writer has seen says so.
+        let ended = (self.furthest_wall - self.duplicate_window).millis();
+        if times.iter().rev().skip(1).any(|first| *first >= ended) {
+            let words = format!("event {number} is kept as {ids:?}, its key at {times:?} ms");
+            return broken("duplicate keys", words);
+        }
+        Ok(())
+    }
+
+    /// An event was refused, for its key is another's.
+    pub fn refused(&self, number: u64, id: EventId, client: &Client) -> Result<(), Violation> {
+        let is_other = client.namesakes(number).any(|(other, _)| {
+            other != number && self.numbers.get(&other).is_some_and(|ids| ids.contains(&id))
+        });
+        let may_refuse = client.sent[&number].on_conflict == OnConflict::Refuse;
+        if !is_other || !may_refuse {
+            let words = format!("event {number} was refused for {id}, which has not its key");
             return broken("duplicate keys", words);
         }
         Ok(())
@@ -131,6 +164,10 @@ impl Ledger {
         if attempt.event.id != known.event.id {
             let words = format!("{:?} went out as {}", attempt.delivery, attempt.event.id);
             return broken("one webhook-id", words);
+        }
+        if attempt.endpoint.tenant != known.event.envelope.tenant {
+            let words = format!("{:?} went to another tenant", attempt.delivery);
+            return broken("isolation", words);
         }
         let output = (k, &*attempt.event.body);
         let was_postponed = self.was_postponed(pair);
@@ -182,6 +219,34 @@ impl Ledger {
         self.retries.is_empty()
             && self.least >= head
             && self.lanes.values().all(|row| row.cursor >= head)
+    }
+
+    /// Nothing is left of what is no longer kept: no bytes without a row, no row without an
+    /// endpoint.
+    pub fn leaks(&self) -> Result<(), Violation> {
+        let is_kept = |d: &&DeliveryId| self.retries.contains_key(d) || self.dead.contains_key(d);
+        if let Some(delivery) = self.parcels.iter().find(|d| !is_kept(d)) {
+            return broken("no leaks", format!("the bytes of {delivery:?} are kept for nobody"));
+        }
+        let is_gone = |lane: &&LaneId| !self.versions.exists(lane.endpoint);
+        if let Some(lane) = self.lanes.keys().find(is_gone) {
+            return broken("no leaks", format!("{lane:?} has a row and no endpoint"));
+        }
+        Ok(())
+    }
+
+    /// A process ended in order: every success that it heard of is on record.
+    pub fn stopped(&self) -> Result<(), Violation> {
+        let is_noted = |d: &&DeliveryId| {
+            let rows = self.attempts.get(&(d.lane.endpoint, d.offset));
+            let row = rows.and_then(|rows| rows.get(&d.k));
+            row.is_some_and(|row| row.state == AttemptState::Delivered)
+                || !self.versions.exists(d.lane.endpoint)
+        };
+        match self.successes.iter().find(|d| !is_noted(d)) {
+            None => Ok(()),
+            Some(d) => broken("a clean stop forgets nothing", format!("{d:?} is not on record")),
+        }
     }
 
     /// What is in the way of rest, in words.

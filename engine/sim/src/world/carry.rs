@@ -9,7 +9,12 @@ use std::sync::Arc;
 
 impl World {
     pub(super) fn step_writer(&mut self, all: bool) {
+        if let Some((_, said)) = self.engine().commit.take() {
+            return self.end_commit(said);
+        }
         let (now, wall) = (self.now, self.wall());
+        let ledger = &mut self.checks.ledger;
+        ledger.furthest_wall = ledger.furthest_wall.max(wall);
         let arrivals = take(&mut self.engine.as_mut().expect("runs").arrivals, all, &mut self.dice);
         let reports = take(&mut self.engine.as_mut().expect("runs").reports, all, &mut self.dice);
         let inbox: Vec<_> = if self.dice.permille(500) {
@@ -21,7 +26,16 @@ impl World {
         let mut out = Vec::new();
         engine.writer.step(now, wall, inbox, &mut engine.desk, &mut out);
         self.hear_commits();
-        for action in self.cut(out) {
+        let takes = self.plan.commit_takes;
+        if takes.is_zero() || out.is_empty() || !self.dice.permille(500) {
+            return self.end_commit(out);
+        }
+        let ends = now + self.dice.micros(0, takes.as_micros() as u64);
+        self.engine().commit = Some((ends, out));
+    }
+
+    fn end_commit(&mut self, said: Vec<FromWriter<u64>>) {
+        for action in self.cut(said) {
             self.carry_from_writer(action);
         }
         self.end_if_cut();
@@ -59,6 +73,7 @@ impl World {
             }
             FromWriter::Fatal(failure) => {
                 self.trace.note(self.now, 14, 0, || format!("fatal: {failure}"));
+                self.checks.counts.failed_syncs += 1;
                 self.was_cut = true;
             }
         }
@@ -76,11 +91,24 @@ impl World {
         let wish = self.client.waiting.remove(&ticket).expect("answered once");
         let Wish::Publish(number) = wish else { panic!("a receipt for {wish:?}") };
         self.trace.note(self.now, 11, number, || format!("event {number}: {receipt:?}"));
-        if let Receipt::Accepted { id, .. } = receipt {
-            self.client.acked.entry(number).or_default().insert(*id);
-            let found = self.checks.ledger.acked(number, *id, &self.client);
-            self.violate(found);
-        }
+        let counts = &mut self.checks.counts;
+        let found = match receipt {
+            Receipt::Accepted { id, is_duplicate, is_conflict } => {
+                counts.repeats += u64::from(*is_duplicate);
+                counts.conflicts += u64::from(*is_conflict);
+                self.client.acked.entry(number).or_default().insert(*id);
+                self.checks.ledger.acked(number, *id, &self.client)
+            }
+            Receipt::Conflict { id } => {
+                counts.conflicts += 1;
+                self.checks.ledger.refused(number, *id, &self.client)
+            }
+            Receipt::Full => {
+                counts.refusals += 1;
+                Ok(())
+            }
+        };
+        self.violate(found);
     }
 
     fn carry_batch(&mut self, batch: &Arc<Batch>) {
@@ -132,8 +160,8 @@ impl World {
 
     fn check_bounds(&mut self, i: usize) {
         let bound = self.plan.hot_bytes_max / self.engine().shards.len();
-        let bytes = self.engine().shards[i].shard.hot_bytes();
-        let found = self.checks.hot_bytes(bytes, bound);
+        let shard = &self.engine.as_ref().expect("runs").shards[i].shard;
+        let found = self.checks.bounds(shard, bound, &self.plan);
         self.violate(found);
     }
 

@@ -4,7 +4,7 @@ use event::Time;
 use log::{MemLog, Survivors};
 use pipeline::shard::ShardLimits;
 use pipeline::writer::{Desk, StartError, Started};
-use pipeline::{Reader, Shard, ShardStart, Writer};
+use pipeline::{Reader, Shard, ShardStart, ToShard, Writer};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ impl World {
         self.trace.note(self.now, 40, u64::from(shards), || {
             format!("CRASH {crash:?}, {} groups not synced", self.log.unsynced())
         });
+        self.checks.counts.power_cuts += u64::from(crash != Crash::Kill);
         self.engine = None;
         self.client.waiting.clear();
         self.cut_after = None;
@@ -50,6 +51,30 @@ impl World {
         self.start(shards);
     }
 
+    /// Ends the process in order, as far as `grace` goes, and starts the next one.
+    pub fn stop(&mut self, grace: Duration, shards: u32) {
+        self.trace.note(self.now, 41, u64::from(shards), || "STOP".into());
+        self.checks.counts.stops += 1;
+        let is_written = |w: &mut World| {
+            let engine = w.engine();
+            engine.arrivals.is_empty() && engine.commit.is_none()
+        };
+        self.run_until(grace, is_written);
+        for seat in &mut self.engine().shards {
+            seat.inbox.push_back(ToShard::Drain);
+        }
+        let has_drained =
+            self.run_until(grace, |w| w.engine().shards.iter().all(|seat| seat.shard.is_drained()));
+        let now = self.now;
+        let ended = self.engine().writer.finish(now);
+        self.hear_commits();
+        if has_drained && ended.is_ok() {
+            let found = self.checks.ledger.stopped();
+            self.violate(found);
+        }
+        self.crash(Crash::Kill, shards);
+    }
+
     pub(super) fn start(&mut self, shards: u32) {
         assert!(self.now >= Time::from_millis(START_MS), "time only goes on");
         let options = self.plan.writer_options(shards);
@@ -69,6 +94,7 @@ impl World {
         let limits = ShardLimits {
             ring_slots: self.plan.ring_slots,
             lane_entries_max: self.plan.entries_max,
+            rows_waiting_max: self.plan.rows_waiting_max,
         };
         let read = log::ReadLimit { events: self.plan.read_events, bytes: 1 << 20 };
         let seat = |start| Seat {
@@ -85,6 +111,7 @@ impl World {
             reader: Reader::limited(read),
             questions: Vec::new(),
             flights: Vec::new(),
+            commit: None,
         });
         self.hear_commits();
     }

@@ -126,6 +126,12 @@ impl Ledger {
                 }
             }
         }
+        for change in &group.parcels {
+            match change {
+                Change::Put(delivery, _) => self.parcels.insert(*delivery),
+                Change::Remove(delivery) => self.parcels.remove(delivery),
+            };
+        }
         for change in &group.dead {
             match change {
                 Change::Put(delivery, row) => {
@@ -171,6 +177,9 @@ impl Ledger {
         let retries = log.retries(None, usize::MAX).expect("memory");
         self.retries = retries.into_iter().map(|(k, row)| (k.delivery, (k, row))).collect();
         self.dead = log.dead(None, usize::MAX).expect("memory").into_iter().collect();
+        let has_parcel = |d: &&DeliveryId| !matches!(log.parcel(**d), Ok(None));
+        let rows = self.retries.keys().chain(self.dead.keys());
+        self.parcels = rows.filter(has_parcel).copied().collect();
         self.lanes = log.lanes().expect("memory").into_iter().collect();
         self.gaps = log.gaps().expect("memory");
         self.unproven.clear();

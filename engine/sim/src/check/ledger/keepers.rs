@@ -116,6 +116,9 @@ impl Ledger {
                 let words = format!("{delivery:?} is in trouble or dead without an attempt row");
                 return broken("one keeper", words);
             }
+            if !self.parcels.contains(&delivery) {
+                return broken("one keeper", format!("{delivery:?} is kept without its bytes"));
+            }
         }
         for (k, row) in rows.into_iter().flatten() {
             let delivery = DeliveryId { lane, offset, k: *k };

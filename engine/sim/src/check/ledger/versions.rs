@@ -134,8 +134,11 @@ fn is_alike(a: &Endpoint, b: &Endpoint) -> bool {
     a.chain_id() == b.chain_id() && a.types == b.types && a.terms == b.terms
 }
 
-/// Written apart from the registry's own index: exact, `stem.*`, or `*`.
+/// Written apart from the registry's own index: the same tenant, and exact, `stem.*`, or `*`.
 pub fn wants(endpoint: &Endpoint, event: &Event) -> bool {
+    if endpoint.tenant != event.envelope.tenant {
+        return false;
+    }
     let event_type = &*event.envelope.event_type;
     let fits = |pattern: String| match pattern.strip_suffix('*') {
         Some(stem) => event_type.starts_with(stem) && event_type.len() > stem.len(),
