@@ -1,3 +1,4 @@
+use crate::bug::{self, Bug};
 use event::Time;
 use std::time::Duration;
 
@@ -52,7 +53,9 @@ impl Breaker {
 
     /// An attempt that `allows` let through starts.
     pub fn attempt_started(&mut self) {
-        if let State::Open { .. } = self.state {
+        if let State::Open { .. } = self.state
+            && !bug::is(Bug::ProbeUncounted)
+        {
             self.state = State::HalfOpen;
         }
     }

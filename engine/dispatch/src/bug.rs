@@ -20,9 +20,43 @@ pub enum Bug {
     SinceOff,
     /// A guest's answer of an ended turn is taken for one of this turn.
     StaleAnswer,
+    /// Of lanes whose time has come at once, only the first is woken.
+    LostWakeUp,
+    /// Retention takes retry rows with the generation of their events.
+    RetryLostAtRotation,
+    /// A duplicate row comes one commit after its event.
+    DuplicateRowLate,
+    /// Retention takes what a lane had not read, and no row says so.
+    GapRowMissing,
+    /// A lane that joins reads on where the router feeds it already.
+    DoubleJoin,
+    /// A half-open breaker lets more than one probe through.
+    ProbeUncounted,
+    /// The bytes of a delivery go with its second failure.
+    ParcelDroppedEarly,
+    /// In strict order, what is in trouble is overtaken.
+    FifoOvertakes,
+    /// In key order, what is in trouble is overtaken.
+    KeyOvertakes,
+    /// A retry comes after half of its pause.
+    RetryEarly,
+    /// A retry row says that nothing was attempted.
+    AttemptsForgotten,
+    /// A lane's row names where it reads next, not the first that has not ended.
+    CursorAhead,
+    /// Retention does not ask what the road still keeps.
+    FloorTooHigh,
+    /// A restart does not look at what had begun.
+    NotRemembered,
+    /// A lane that reads the log takes what is another tenant's.
+    StrangersEvents,
+    /// A process that stops does not wait for its last report.
+    StopUnreported,
+    /// What was given up on is overtaken before that is on disk.
+    GraveForgotten,
 }
 
-pub const ALL: [Bug; 8] = [
+pub const ALL: [Bug; 25] = [
     Bug::AckBeforeSync,
     Bug::DemoteWithoutRow,
     Bug::WatermarkAhead,
@@ -31,6 +65,23 @@ pub const ALL: [Bug; 8] = [
     Bug::RetryRowStays,
     Bug::SinceOff,
     Bug::StaleAnswer,
+    Bug::LostWakeUp,
+    Bug::RetryLostAtRotation,
+    Bug::DuplicateRowLate,
+    Bug::GapRowMissing,
+    Bug::DoubleJoin,
+    Bug::ProbeUncounted,
+    Bug::ParcelDroppedEarly,
+    Bug::FifoOvertakes,
+    Bug::KeyOvertakes,
+    Bug::RetryEarly,
+    Bug::AttemptsForgotten,
+    Bug::CursorAhead,
+    Bug::FloorTooHigh,
+    Bug::NotRemembered,
+    Bug::StrangersEvents,
+    Bug::StopUnreported,
+    Bug::GraveForgotten,
 ];
 
 #[cfg(feature = "bugs")]

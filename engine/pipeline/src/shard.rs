@@ -97,7 +97,8 @@ impl Shard {
     /// Nothing is in flight and nothing is left to report.
     pub fn is_drained(&self) -> bool {
         let in_flight = self.lanes.values().any(|lane| lane.in_flight() > 0);
-        self.is_draining && !in_flight && !self.is_reporting && self.effects.has_no_rows()
+        let is_reported = !self.is_reporting && self.effects.has_no_rows();
+        self.is_draining && !in_flight && (is_reported || bug::is(Bug::StopUnreported))
     }
 
     /// When the next step is due if nothing is heard before.

@@ -273,6 +273,9 @@ impl Writer {
     ) -> Result<(), Failure> {
         self.rows_due = None;
         let mut group = std::mem::take(&mut self.group);
+        if bug::is(Bug::DuplicateRowLate) {
+            self.group.duplicates = std::mem::take(&mut group.duplicates);
+        }
         self.group_bytes = 0;
         // What lies below a new floor is deleted at once: no power cut may take the gaps that say
         // so and leave the deletion.

@@ -183,6 +183,7 @@ impl Lane {
         let until = match &self.place {
             Place::Level => return None,
             Place::Behind(_) => routed,
+            Place::Joining { .. } if bug::is(Bug::DoubleJoin) => routed,
             Place::Joining { from, .. } => *from,
         };
         let behind = self.behind_mut()?;
@@ -357,7 +358,7 @@ impl Lane {
 
     /// The first entry that has not ended.
     pub(super) fn cursor(&self, behind: &Behind) -> Offset {
-        let front = self.entries.front().map(Entry::offset);
+        let front = self.entries.front().filter(|_| !bug::is(Bug::CursorAhead)).map(Entry::offset);
         front.map_or(behind.next, |front| front.min(behind.next))
     }
 

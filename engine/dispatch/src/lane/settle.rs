@@ -230,7 +230,10 @@ impl Lane {
             effects.parcels.push(Change::Put(delivery, parcel));
         }
         match wait {
-            Some(wait) => self.put_retry(delivery, row, now + wait, effects),
+            Some(wait) => {
+                let wait = if bug::is(Bug::RetryEarly) { wait / 2 } else { wait };
+                self.put_retry(delivery, row, now + wait, effects);
+            }
             None => {
                 let dead = dead_row(&row, reason.into(), now);
                 effects.dead.push(Change::Put(delivery, dead));
@@ -241,6 +244,8 @@ impl Lane {
 
     fn put_retry(&mut self, delivery: DeliveryId, row: RetryRow, due: Time, effects: &mut Effects) {
         let key = RetryKey { due: Due::At(due), delivery };
+        let attempts = if bug::is(Bug::AttemptsForgotten) { 0 } else { row.attempts };
+        let row = RetryRow { attempts, ..row };
         effects.retries.push(Change::Put(key, row));
         self.trouble.add(key, row);
     }
@@ -286,7 +291,7 @@ fn record(landed: &Landed, attempt: Attempted, state: AttemptState, effects: &mu
         return;
     }
     effects.retries.push(Change::Remove(key));
-    if state == AttemptState::Delivered {
+    if state == AttemptState::Delivered || bug::is(Bug::ParcelDroppedEarly) {
         effects.parcels.push(Change::Remove(landed.delivery));
     }
 }

@@ -1,5 +1,6 @@
 use super::entry::{Outputs, bit};
 use super::*;
+use crate::bug::{self, Bug};
 use event::{
     AttemptRow, AttemptState, DeadRow, Due, Parcel, Stage as ParcelStage, Verdict, hash_of,
 };
@@ -145,7 +146,8 @@ impl Lane {
     }
 
     fn is_held_by_order(&self) -> bool {
-        let is_busy = self.in_flight > 0 || !self.trouble.is_empty();
+        let has_trouble = !self.trouble.is_empty() && !bug::is(Bug::FifoOvertakes);
+        let is_busy = self.in_flight > 0 || has_trouble;
         self.rules.ordering == Ordering::Fifo && is_busy
     }
 

@@ -1,4 +1,5 @@
 use crate::Ordering;
+use crate::bug::{self, Bug};
 use event::{DeliveryId, Due, LaneId, Offset, RetryKey, RetryRow, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +49,7 @@ impl Trouble {
     }
 
     pub fn blocks(&self, key_hash: Option<u64>) -> bool {
-        let is_keyed = self.ordering == Ordering::Key;
+        let is_keyed = self.ordering == Ordering::Key && !bug::is(Bug::KeyOvertakes);
         is_keyed && key_hash.is_some_and(|key| self.queues.contains_key(&key))
     }
 
@@ -118,7 +119,7 @@ impl Trouble {
 
     /// A delivery was given up on: what is queued behind it waits until that is on disk.
     pub fn bury(&mut self, offset: Offset, k: u32, row: &RetryRow) {
-        if let Some(name) = self.queue_of(row) {
+        if let Some(name) = self.queue_of(row).filter(|_| !bug::is(Bug::GraveForgotten)) {
             self.queues.entry(name).or_default().insert((offset, k));
             self.buried.push((name, (offset, k)));
         }
