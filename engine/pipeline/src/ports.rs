@@ -103,8 +103,11 @@ pub const READ_LIMIT: ReadLimit = ReadLimit { events: 512, bytes: 1 << 20 };
 #[derive(Debug)]
 pub enum ToShard {
     Committed(Arc<Batch>),
-    /// The report that was under way is on disk.
-    Reported,
+    /// The report that was under way is on disk, and with it this as the least watermark of all
+    /// shards: no restart walks the road below it again.
+    Reported {
+        least: Offset,
+    },
     /// Retention will take everything below at its next turn: lanes that are owed nothing there
     /// move on, so that no gap is put on record for them.
     Expiring(Offset),

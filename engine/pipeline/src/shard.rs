@@ -69,6 +69,8 @@ pub struct Shard {
     /// So many rows wait that lanes were held up.
     is_held: bool,
     reported: Offset,
+    /// Where a restart would walk the road again from, as far as this shard knows.
+    least: Offset,
     next_tick: Time,
     next_upkeep: Time,
     is_draining: bool,

@@ -181,7 +181,7 @@ impl Writer {
             }
         }
         if now >= self.next_upkeep
-            && let Err(failure) = self.upkeep(now, wall, out)
+            && let Err(failure) = self.upkeep(now, wall, pending, out)
         {
             return out.push(FromWriter::Fatal(failure));
         }
@@ -344,7 +344,8 @@ impl Writer {
         let tell = pending.tell.into_iter();
         out.extend(tell.map(|(shard, message)| FromWriter::Tell { shard, message }));
         let reporters = pending.reporters.into_iter();
-        let reported = |shard| FromWriter::Tell { shard, message: ToShard::Reported };
+        let least = self.watermarks.least();
+        let reported = |shard| FromWriter::Tell { shard, message: ToShard::Reported { least } };
         out.extend(reporters.map(reported));
     }
 

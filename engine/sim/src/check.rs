@@ -176,8 +176,21 @@ impl Checks {
                 self.schedule.ended(*delivery, attempt, now, &self.ledger);
             }
             ToShard::Resume(id) => self.breakers.reset(*id),
-            ToShard::Committed(batch) => self.breakers.versions(shard, &batch.history),
+            ToShard::Committed(batch) => {
+                self.breakers.versions(shard, &batch.history);
+                self.is_told_late_enough(batch.head, self.ledger.head)?;
+            }
+            ToShard::Floor(floor) => self.is_told_late_enough(*floor, self.ledger.floor)?,
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Shards hear of nothing that is not in the log.
+    fn is_told_late_enough(&self, told: Offset, written: Offset) -> Result<(), Violation> {
+        if told > written {
+            let words = format!("a shard hears of {told:?}, the log of {written:?}");
+            return broken("written, then told", words);
         }
         Ok(())
     }

@@ -19,6 +19,16 @@ fn delivered_rows(world: &World) -> usize {
     attempts(world).iter().filter(|row| row.3 == Delivered).count()
 }
 
+/// A second endpoint that never answers: it holds the watermark where the next event lies.
+fn hold_watermark(world: &mut World, types: &[&str]) {
+    let mut other = sim::endpoint("e1");
+    other.types = types.iter().map(|text| text.to_string()).collect();
+    other.terms.timeout = 60 * SECOND;
+    world.client.endpoints.insert("e1".into(), other);
+    change(world);
+    world.network.set("http://e1", Mode::Hangs);
+}
+
 #[test]
 fn a_full_lane_falls_behind_at_once_and_keeps_its_first_entry() {
     let plan = Plan { entries_max: 2, ..Plan::calm(1) };
@@ -36,12 +46,7 @@ fn a_full_lane_falls_behind_at_once_and_keeps_its_first_entry() {
 fn a_lane_ahead_of_the_router_after_a_restart_is_not_fed_again() {
     let plan = Plan { entries_max: 2, ..Plan::calm(1) };
     let mut world = world(plan, one_at_a_time);
-    let mut other = sim::endpoint("e1");
-    other.types = vec!["b.*".into()];
-    other.terms.timeout = 60 * SECOND;
-    world.client.endpoints.insert("e1".into(), other);
-    change(&mut world);
-    world.network.set("http://e1", Mode::Hangs);
+    hold_watermark(&mut world, &["b.*"]);
     let first = world.client.compose("b.x", None, false);
     world.send(first);
     publish(&mut world, 8, None);
@@ -65,12 +70,8 @@ fn a_joining_lane_begins_nothing_under_two_versions() {
         one_at_a_time(e);
         e.is_disabled = true;
     });
-    // e1 holds the watermark, so that after the crash the router has to walk from there.
-    let mut other = sim::endpoint("e1");
-    other.terms.timeout = 60 * SECOND;
-    world.client.endpoints.insert("e1".into(), other);
-    change(&mut world);
-    world.network.set("http://e1", Mode::Hangs);
+    // After the crash the router has to walk from where e1 holds the watermark.
+    hold_watermark(&mut world, &[]);
     publish(&mut world, 5, None);
     until(&mut world, |w| lane(w).is_some());
     // What is behind takes this version, though it lies above all that it has to do.
@@ -94,12 +95,8 @@ fn a_lane_under_a_later_version_looks_at_what_the_router_passes_over() {
         e.types = vec!["b.*".into()];
         e.is_disabled = true;
     });
-    // e1 holds the watermark, so that after the crash the router has to walk from there.
-    let mut other = sim::endpoint("e1");
-    other.terms.timeout = 60 * SECOND;
-    world.client.endpoints.insert("e1".into(), other);
-    change(&mut world);
-    world.network.set("http://e1", Mode::Hangs);
+    // After the crash the router has to walk from where e1 holds the watermark.
+    hold_watermark(&mut world, &[]);
     let first = world.client.compose("b.x", None, false);
     world.send(first);
     publish(&mut world, 4, None);
@@ -152,4 +149,39 @@ fn fifo_holds_everything_behind_the_one_in_trouble() {
     let mut wanted = vec![(0, Trouble)];
     wanted.extend((0..5).map(|offset| (offset, Delivered)));
     assert_eq!(order, wanted);
+}
+
+#[test]
+fn what_a_later_version_dropped_is_not_routed_again_after_a_crash() {
+    let mut world = filtered("pass 1");
+    reshape(&mut world, |e| e.is_disabled = true);
+    hold_watermark(&mut world, &[]);
+    publish(&mut world, 5, None);
+    until(&mut world, |w| lane(w).is_some());
+    world.client.set_filter("f0", "drop 1");
+    reshape(&mut world, |e| e.is_disabled = false);
+    pass(&mut world, SECOND);
+    assert_eq!(least(&world), 0, "e1 holds the watermark below all that was dropped");
+    world.crash(Crash::Kill, 1);
+    world.network.heal();
+    rest(&mut world);
+    let rows = world.log.attempts(Offset::ZERO..Offset::MAX).unwrap();
+    assert!(rows.iter().all(|row| row.delivery.lane.endpoint != FIRST), "{rows:?}");
+}
+
+#[test]
+fn a_version_that_stops_gives_way_to_one_that_has_come_already() {
+    let mut world = filtered("stop 2");
+    reshape(&mut world, |e| {
+        one_at_a_time(e);
+        e.terms.timeout = SECOND;
+    });
+    set(&mut world, Mode::Hangs);
+    publish(&mut world, 3, None);
+    world.client.set_filter("f0", "pass 1");
+    change(&mut world);
+    world.network.heal();
+    assert_eq!(attempts(&world), [], "the second is still ruled by the filter that stops");
+    rest(&mut world);
+    assert_eq!(delivered(&world), 3);
 }

@@ -79,6 +79,21 @@ impl Lane {
         self.write_row(effects);
     }
 
+    /// The chain of a version wants the lane to stop. Where a newer version has come already, that
+    /// one is asked instead, whatever the other had begun.
+    pub(super) fn stop(&mut self, ruled_by: Offset, routed: Offset, effects: &mut Effects) {
+        let newest = self.rules.since;
+        if newest <= ruled_by {
+            return self.demote(Why::FilterStopped, routed, effects);
+        }
+        let calm = self.calm();
+        self.demote(calm, routed, effects);
+        let behind = self.behind_mut().expect("it was demoted");
+        behind.new_version = None;
+        behind.since = behind.since.max(newest);
+        self.write_row(effects);
+    }
+
     /// Ends a pause.
     pub fn resume_work(&mut self, effects: &mut Effects) {
         self.calm_down();
@@ -275,15 +290,19 @@ impl Lane {
 
     /// Whether the lane is near enough to the road to be fed by it again. Lanes that probe, are
     /// paused, in fifo order, or about to take a new version stay behind.
-    pub fn may_join(&self, routed: Offset) -> bool {
+    ///
+    /// `least`: no restart routes again below it. One that does goes by the versions at the
+    /// offsets, so the row of a lane under a later version stays until then: what that version
+    /// dropped has left no other trace.
+    pub fn may_join(&self, routed: Offset, least: Offset) -> bool {
         let Place::Behind(behind) = &self.place else { return false };
         behind.why == Why::Slow
             && behind.new_version.is_none()
             && self.breaker.is_closed()
             && self.entries.len() < ENTRIES_LOW.min(self.rules.entries_max)
-            // A router that walks the log again after a restart may be behind the lane, or below
-            // the version that rules it: the two would begin one entry under two versions.
-            && routed >= behind.next.max(behind.since)
+            && least >= behind.since
+            // A router that walks the log again after a restart may be behind the lane.
+            && routed >= behind.next
             && routed.distance_from(behind.next) <= ENTRIES_LOW as u64
     }
 

@@ -118,6 +118,12 @@ impl Lane {
             Verdict::Drop => Vec::new(),
             Verdict::Pass => vec![event.clone()],
             Verdict::Emit(events) => events,
+            Verdict::Stop { .. } if self.rules.since > row.ruled_by => {
+                // The version that it waited for is broken, and a newer one has come.
+                let row = RetryRow { ruled_by: self.rules.since, ..row };
+                effects.retries.push(Change::Remove(key));
+                return self.put_retry(delivery, row, now, effects);
+            }
             Verdict::Stop { .. } => {
                 self.trouble.add(key, row);
                 return self.demote(Why::FilterStopped, routed, effects);

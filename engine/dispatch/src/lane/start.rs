@@ -85,7 +85,8 @@ impl Lane {
                 Turn::Past => self.taken += 1,
                 Turn::Wait => break None,
                 Turn::Stop => {
-                    self.demote(Why::FilterStopped, routed, effects);
+                    let ruled_by = self.entries[self.taken].ruled_by;
+                    self.stop(ruled_by, routed, effects);
                     break None;
                 }
                 Turn::Start { k, event } => {

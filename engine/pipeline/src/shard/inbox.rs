@@ -8,7 +8,7 @@ impl Shard {
     pub(super) fn take(&mut self, message: ToShard, now: Time, out: &mut Vec<FromShard>) {
         match message {
             ToShard::Committed(batch) => self.take_batch(&batch, now),
-            ToShard::Reported => self.take_reported(),
+            ToShard::Reported { least } => self.take_reported(least),
             ToShard::Expiring(floor) => self.keep_up(floor),
             ToShard::Floor(floor) => self.lose_below(floor),
             ToShard::Answer(answer) => self.take_answer(answer, now),
@@ -33,8 +33,9 @@ impl Shard {
         }
     }
 
-    fn take_reported(&mut self) {
+    fn take_reported(&mut self, least: Offset) {
         self.is_reporting = false;
+        self.least = least;
         self.unwritten.reported();
         for id in std::mem::take(&mut self.burying) {
             if let Some(lane) = self.lanes.get_mut(&id) {

@@ -60,7 +60,7 @@ impl Shard {
             let Some(order) = lane.next_order(now, routed, &mut self.effects) else { break };
             self.carry_out(&mut lane, order, now, out);
         }
-        if lane.may_join(routed) {
+        if lane.may_join(routed, self.least) {
             lane.join(routed, &mut self.effects);
         }
         if !self.is_draining

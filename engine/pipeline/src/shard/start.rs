@@ -73,6 +73,7 @@ impl Shard {
             is_reporting: false,
             is_held: false,
             reported: start.least,
+            least: start.least,
             next_tick: now,
             next_upkeep: now,
             is_draining: false,

@@ -27,10 +27,11 @@ impl Writer {
         &mut self,
         now: Time,
         wall: Time,
+        pending: &mut Pending<T>,
         out: &mut Vec<FromWriter<T>>,
     ) -> Result<(), Failure> {
         self.next_upkeep = now + UPKEEP;
-        let must_wait = self.retain(now, wall, out)?;
+        let must_wait = self.retain(now, wall, pending, out)?;
         self.is_refusing = must_wait || self.log.room()?.is_below_floor;
         self.log.expire_duplicates(self.lease, wall - self.duplicates.window())?;
         self.log.reclaim(self.lease)
@@ -42,6 +43,7 @@ impl Writer {
         &mut self,
         now: Time,
         wall: Time,
+        pending: &mut Pending<T>,
         out: &mut Vec<FromWriter<T>>,
     ) -> Result<bool, Failure> {
         let retention = self.options.retention.clone();
@@ -65,23 +67,30 @@ impl Writer {
         }
         let announced = std::mem::replace(&mut self.expiring, floor).min(floor);
         if announced > self.log.floor() {
-            self.raise_floor(announced, now, out);
+            self.raise_floor(announced, now, pending, out);
         }
         if floor > announced {
-            self.tell_all(|| ToShard::Expiring(floor), out);
+            let message = || ToShard::Expiring(floor);
+            out.extend(self.shards().map(|shard| FromWriter::Tell { shard, message: message() }));
         }
         Ok(must_wait)
     }
 
-    fn tell_all<T>(&self, message: impl Fn() -> ToShard, out: &mut Vec<FromWriter<T>>) {
-        let tell = |shard| FromWriter::Tell { shard, message: message() };
-        out.extend((0..self.watermarks.shards.len() as u32).map(tell));
+    fn shards(&self) -> std::ops::Range<u32> {
+        0..self.watermarks.shards.len() as u32
     }
 
-    /// Puts gaps on record in the batch that moves the floor.
-    fn raise_floor<T>(&mut self, floor: Offset, now: Time, out: &mut Vec<FromWriter<T>>) {
+    /// Puts gaps on record in the batch that moves the floor, which is committed in this very step.
+    /// Only then do lanes go on past it: what a crash brings back may not have been overtaken.
+    fn raise_floor<T>(
+        &mut self,
+        floor: Offset,
+        now: Time,
+        pending: &mut Pending<T>,
+        out: &mut Vec<FromWriter<T>>,
+    ) {
         self.group.floor = Some(floor);
-        self.rows_due.get_or_insert(now);
+        self.rows_due = Some(now);
         let behind: Vec<_> =
             self.lanes.iter().filter(|(_, row)| row.cursor < floor).map(|(id, _)| *id).collect();
         for lane in behind {
@@ -103,6 +112,6 @@ impl Writer {
             let old = rows.filter(|(key, _)| key.delivery.offset < floor);
             self.group.retries.extend(old.map(|(key, _)| Change::Remove(key)));
         }
-        self.tell_all(|| ToShard::Floor(floor), out);
+        pending.tell.extend(self.shards().map(|shard| (shard, ToShard::Floor(floor))));
     }
 }

@@ -35,11 +35,15 @@ struct Model {
     stale: BTreeSet<DeliveryId>,
     in_flight: BTreeSet<DeliveryId>,
     last: Option<Time>,
+    /// A new version may have ended a pause, and with it what the breaker knew, or not: until the
+    /// next success either may be.
+    is_unsure: bool,
 }
 
 impl Model {
     fn allows(&self, now: Time) -> bool {
-        self.open_until.is_none_or(|until| now >= until && self.probe.is_none())
+        let is_due = |until| now >= until && self.probe.is_none();
+        self.is_unsure || self.open_until.is_none_or(is_due)
     }
 
     fn open(&mut self, now: Time) {
@@ -111,13 +115,14 @@ impl Breakers {
         }
     }
 
-    /// A new version of an endpoint may end a pause, and with it what the breaker knew.
+    /// Each shard learns of new versions of endpoints by the batches that it takes.
     pub fn versions(&mut self, shard: usize, history: &History) {
         let latest = history.latest();
         for endpoint in latest.endpoints() {
             let old = self.newest.insert((shard, endpoint.id), endpoint.clone());
-            if old.is_none_or(|old| !Arc::ptr_eq(&old, endpoint)) {
-                self.reset(endpoint.id);
+            let is_new = old.is_none_or(|old| !Arc::ptr_eq(&old, endpoint));
+            if is_new && let Some(model) = self.models.get_mut(&endpoint.id) {
+                model.is_unsure |= model.failures > 0 || model.open_until.is_some();
             }
         }
     }
