@@ -12,7 +12,8 @@ use filter::{FilterEngine, Runner};
 use log::{Failure, Log};
 use pipeline::Writer;
 use pipeline::pump::{DeliverMaker, GuestMaker, PumpOptions, Pumps, Refused, Road};
-use pipeline::writer::{Receipt, Started, WriterOptions};
+use pipeline::shard::EVERY_LANE;
+use pipeline::writer::{Loss, Receipt, Started, WriterOptions};
 use registry::{Declared, DeclaredEndpoint};
 use runtime::{Clock, Entropy, OsClock, OsEntropy, OsNet, spawn_thread};
 use std::collections::BTreeMap;
@@ -202,6 +203,11 @@ fn open_store(plan: &Plan) -> Result<Store, OpenError> {
             "a torn tail, which nobody was promised, was cut off and set aside"
         );
     }
+    if !recovered.damaged.is_empty() {
+        let offsets = format!("{:?}", &recovered.damaged[..recovered.damaged.len().min(20)]);
+        let count = recovered.damaged.len();
+        tracing::error!(count, offsets, "events are damaged in their tables; the others go on");
+    }
     tracing::info!(
         head = %recovered.head, floor = %recovered.floor, clean = recovered.was_clean,
         "the log is open"
@@ -286,9 +292,19 @@ fn start_pumps(
     Pumps::start(Road { log, started }, options).map_err(OpenError::Threads)
 }
 
-fn tell_loss(lane: LaneId, from: Offset, until: Offset) {
-    tracing::error!(
-        endpoint = lane.endpoint.0, %from, %until,
-        "retention took events that this endpoint had not read; a gap is on record"
-    );
+fn tell_loss(loss: Loss, lane: LaneId, from: Offset, until: Offset) {
+    let endpoint = match lane {
+        EVERY_LANE => "every".to_owned(),
+        lane => format!("ep_{}", lane.endpoint.0),
+    };
+    match loss {
+        Loss::Retention => tracing::error!(
+            endpoint, %from, %until,
+            "retention took events that this endpoint had not read; a gap is on record"
+        ),
+        Loss::Damage => tracing::error!(
+            endpoint, %from, %until,
+            "events are damaged and cannot be delivered; a gap is on record, the others go on"
+        ),
+    }
 }

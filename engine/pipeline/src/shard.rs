@@ -9,6 +9,7 @@ mod router;
 mod start;
 mod unwritten;
 
+pub use router::EVERY_LANE;
 pub use start::{ShardLimits, ShardStart, shard_of};
 
 use crate::{Batch, FromShard, Report, ToShard};

@@ -12,7 +12,7 @@ pub use start::{StartError, Started, WriterOptions};
 use crate::{Batch, Report, ToShard};
 use dispatch::bug::{self, Bug};
 use duplicates::{Duplicates, Known};
-use event::{Arrival, EventId, LaneId, LaneRow, Offset, Time, Watermarks};
+use event::{Arrival, EventId, GapRow, LaneId, LaneRow, Offset, Time, Watermarks};
 use log::{Failure, Group, Lease, Log, Sync};
 use registry::History;
 use std::collections::BTreeMap;
@@ -53,6 +53,14 @@ pub enum Receipt {
     Full,
 }
 
+/// What took events before a lane had read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    Retention,
+    /// Their records are not what was written.
+    Damage,
+}
+
 #[derive(Debug)]
 pub enum FromWriter<T> {
     Receipt {
@@ -70,8 +78,9 @@ pub enum FromWriter<T> {
         shard: u32,
         message: ToShard,
     },
-    /// Retention has taken events that lanes had not read.
+    /// Events that a lane was owed, or may have been, are gone; a gap is on record.
     Lost {
+        loss: Loss,
         lane: LaneId,
         from: Offset,
         until: Offset,
@@ -169,6 +178,7 @@ impl Writer {
                     self.publish(ticket, arrival, wall, pending)
                 }
                 ToWriter::Report(report) => {
+                    out.extend(report.effects.gaps.iter().map(damage));
                     self.take_report(report, now, pending);
                     Ok(())
                 }
@@ -356,6 +366,11 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Shards put nothing else on record.
+fn damage<T>(gap: &GapRow) -> FromWriter<T> {
+    FromWriter::Lost { loss: Loss::Damage, lane: gap.lane, from: gap.from, until: gap.until }
 }
 
 fn answer<T>(receipts: Vec<(T, Receipt)>, out: &mut Vec<FromWriter<T>>) {

@@ -4,7 +4,7 @@ use super::screen::{GuestMaker, ScreenPump};
 use super::shard::{DeliverMaker, ShardPump};
 use super::writer::{ShardDoor, WriterPump};
 use crate::door::{Bell, Door};
-use crate::writer::Started;
+use crate::writer::{Loss, Started};
 use crate::{Shard, ShardStart};
 use arc_swap::ArcSwap;
 use event::{LaneId, Offset};
@@ -31,7 +31,7 @@ pub struct PumpOptions {
     pub guests: GuestMaker,
     pub deliver: DeliverMaker,
     /// Told when retention takes what a lane has not read.
-    pub on_loss: Box<dyn Fn(LaneId, Offset, Offset) + Send>,
+    pub on_loss: Box<dyn Fn(Loss, LaneId, Offset, Offset) + Send>,
     /// Told of each commit with events: how many, and how long its step took.
     pub on_commit: Box<dyn Fn(usize, Duration) + Send>,
     /// Told, on the writer's thread, when the log has failed: the process must end.

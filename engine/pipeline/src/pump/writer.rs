@@ -1,6 +1,6 @@
 use super::publisher::{Queued, Reply, Ticket};
 use crate::door::{Bell, Door};
-use crate::writer::Desk;
+use crate::writer::{Desk, Loss};
 use crate::{Batch, FromWriter, Report, ToShard, ToWriter, Writer};
 use arc_swap::ArcSwap;
 use event::{LaneId, Offset, Time};
@@ -25,7 +25,7 @@ pub(super) struct WriterPump {
     pub stop: Arc<AtomicBool>,
     /// The newest history that is durable, for all to see.
     pub history: Arc<ArcSwap<History>>,
-    pub on_loss: Box<dyn Fn(LaneId, Offset, Offset) + Send>,
+    pub on_loss: Box<dyn Fn(Loss, LaneId, Offset, Offset) + Send>,
     pub on_commit: Box<dyn Fn(usize, Duration) + Send>,
 }
 
@@ -159,7 +159,7 @@ impl WriterPump {
 fn carry_out(
     action: FromWriter<Ticket>,
     shards: &mut [ShardDoor],
-    on_loss: &dyn Fn(LaneId, Offset, Offset),
+    on_loss: &dyn Fn(Loss, LaneId, Offset, Offset),
 ) {
     match action {
         // A sender that hung up has no use for its answer.
@@ -167,7 +167,7 @@ fn carry_out(
         FromWriter::Done { ticket, outcome } => drop(ticket.send(Reply::Done(outcome))),
         FromWriter::Committed(batch) => shards.iter_mut().for_each(|shard| shard.commit(&batch)),
         FromWriter::Tell { shard, message } => shards[shard as usize].tell(message),
-        FromWriter::Lost { lane, from, until } => on_loss(lane, from, until),
+        FromWriter::Lost { loss, lane, from, until } => on_loss(loss, lane, from, until),
         FromWriter::Fatal(_) => unreachable!("the caller ends on it"),
     }
 }

@@ -1,6 +1,6 @@
 use super::commands::key_of;
 use super::*;
-use event::{Change, GapRow};
+use event::Change;
 
 const UPKEEP: Duration = Duration::from_secs(1);
 
@@ -96,7 +96,8 @@ impl Writer {
         for lane in behind {
             let row = self.lanes[&lane].clone();
             let gap = GapRow { lane, from: row.cursor, until: floor, at: now };
-            out.push(FromWriter::Lost { lane, from: gap.from, until: gap.until });
+            let (loss, from, until) = (Loss::Retention, gap.from, gap.until);
+            out.push(FromWriter::Lost { loss, lane, from, until });
             if !bug::is(Bug::GapRowMissing) {
                 self.group.gaps.push(gap);
             }

@@ -66,7 +66,7 @@ impl World {
             FromWriter::Tell { shard, message } => {
                 self.engine().shards[shard as usize].inbox.push_back(message);
             }
-            FromWriter::Lost { lane, from, until } => {
+            FromWriter::Lost { lane, from, until, .. } => {
                 self.trace.note(self.now, 13, from.0, || {
                     format!("lost for {lane:?}: {from:?}..{until:?}")
                 });
