@@ -2,6 +2,7 @@
 
 mod commands;
 mod duplicates;
+mod rebase;
 mod retention;
 mod start;
 

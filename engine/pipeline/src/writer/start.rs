@@ -1,8 +1,9 @@
 use super::commands::key_of;
+use super::rebase::rebase;
 use super::*;
 use crate::shard::{ShardLimits, ShardStart, shard_of};
 use event::Change;
-use event::{AttemptRow, RetryKey, RetryRow};
+use event::{AttemptRow, EndpointId, RetryKey, RetryRow};
 use registry::{Declared, Rejected, Row, RowError, RowKey};
 
 const RETRIES_PAGE: usize = 4096;
@@ -62,11 +63,14 @@ impl Writer {
         let least = log.watermarks()?.unwrap_or_default().least().max(log.floor());
         let watermarks = Watermarks { shards: vec![least; options.shards as usize] };
         let lanes = log.lanes()?;
-        let shards = shard_starts(&*log, &options, &history, least, &lanes)?;
+        let mut retries = all_retries(&*log)?;
+        let rebased = rebase(&mut retries, now, |id| longest_wait(&history, id));
+        let shards = shard_starts(&*log, &options, &history, least, &lanes, &retries)?;
         let registry = rows.into_iter().map(|row| Change::Put(key_of(row.key), row.value));
         let group = Group {
             watermarks: Some(watermarks.clone()),
             registry: registry.collect(),
+            retries: rebased,
             ..Group::default()
         };
         log.commit(lease, &group, Sync::Now)?;
@@ -113,8 +117,8 @@ fn shard_starts(
     history: &Arc<History>,
     least: Offset,
     lanes: &[(LaneId, LaneRow)],
+    retries: &[(RetryKey, RetryRow)],
 ) -> Result<Vec<ShardStart>, Failure> {
-    let retries = all_retries(log)?;
     let begun = all_begun(log, least, lanes)?;
     let shards = options.shards;
     let starts = (0..shards).map(|shard| {
@@ -138,6 +142,13 @@ fn shard_starts(
         }
     });
     Ok(starts.collect())
+}
+
+/// The longest that an endpoint's own schedule makes a delivery wait. Jitter at most doubles it.
+fn longest_wait(history: &History, id: EndpointId) -> Duration {
+    let endpoint = history.latest().endpoint(id);
+    let longest = endpoint.and_then(|endpoint| endpoint.terms.schedule.iter().max().copied());
+    longest.unwrap_or_default().saturating_mul(2)
 }
 
 fn all_retries(log: &dyn Log) -> Result<Vec<(RetryKey, RetryRow)>, Failure> {
