@@ -1,11 +1,29 @@
 //! The sender's own list is the truth: every letter that was answered is looked for.
 
 use crate::letter::Sum;
-use crate::scene::{Ended, Place};
+use crate::place::Place;
+use crate::receiver::Seen;
 use crate::senders::Sent;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, Instant};
+
+/// All that was sent, all that came, and all that was given up.
+pub struct Ended {
+    pub sent: Vec<Sent>,
+    pub seen: Vec<Seen>,
+    pub dead: Vec<Grave>,
+    /// From the last start to the end of all work.
+    pub drained_in: Duration,
+}
+
+/// A dead letter.
+pub struct Grave {
+    pub place: Place,
+    /// Of the event.
+    pub id: String,
+    pub sum: Sum,
+}
 
 /// How one life ended.
 pub struct Death {
@@ -31,7 +49,7 @@ pub struct Report {
     open: Vec<u128>,
     broken: Vec<u128>,
     owed: Vec<u128>,
-    repeats: Vec<u128>,
+    pub repeats: Vec<u128>,
     listening: Vec<u128>,
     first: Vec<u128>,
     drained_in: Duration,
@@ -46,11 +64,10 @@ pub fn judge(ended: &Ended, deaths: &[Death]) -> Report {
     let letters: BTreeMap<Sum, &Sent> = ended.sent.iter().map(|s| (s.letter.sum, s)).collect();
     let answers = all_answers(ended, &letters);
     let mut dead = BTreeSet::new();
-    for (place, event) in &ended.dead {
-        let letter = letters.get(&crate::letter::sum(&event.body));
-        let letter = letter.expect("a dead letter has the bytes of its event");
-        assert!(place.wants(letter.letter.traits), "{place:?} was never owed {}", event.id);
-        dead.insert((*place, event.id.to_string()));
+    for Grave { place, id, sum } in &ended.dead {
+        let letter = letters.get(sum).expect("a dead letter has the bytes of its event");
+        assert!(place.wants(letter.letter.traits), "{place:?} was never owed {id}");
+        dead.insert((*place, id.clone()));
     }
     let mut lost = Vec::new();
     for sent in &ended.sent {

@@ -13,6 +13,7 @@
 mod child;
 mod judge;
 mod letter;
+mod place;
 mod receiver;
 mod scene;
 mod senders;

@@ -1,7 +1,7 @@
 //! All six endpoints on loopback, through all lives of the engine.
 
 use crate::letter::{Sum, sum};
-use crate::scene::Place;
+use crate::place::Place;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
@@ -75,8 +75,9 @@ impl Receiver {
         self.shared.open.load(SeqCst)
     }
 
-    pub fn count(&self) -> usize {
-        self.shared.seen.lock().unwrap().len()
+    /// What was answered so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared.seen.lock().unwrap().clone()
     }
 
     /// Connections from now on are those of this life.
@@ -86,12 +87,13 @@ impl Receiver {
         stream.write_all(b"GET /turn HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
         stream.read_to_end(&mut Vec::new()).unwrap();
         self.shared.life.store(life, SeqCst);
+        self.shared.is_well.store(false, SeqCst);
     }
 
     /// As `turn`, and nothing fails or is slow any more.
     pub fn turn_well(&self, life: u32) {
-        self.shared.is_well.store(true, SeqCst);
         self.turn(life);
+        self.shared.is_well.store(true, SeqCst);
     }
 
     pub fn stop(self) -> Vec<Seen> {

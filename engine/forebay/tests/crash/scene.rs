@@ -1,9 +1,11 @@
 //! Six endpoints, of which one alone is well, and what becomes of it all in the end.
 
-use crate::letter::Traits;
-use crate::receiver::{Receiver, Seen};
-use crate::senders::{Senders, Sent};
-use event::{DeliveryId, Event, Offset, StreamId, TenantId};
+use crate::judge::{Ended, Grave};
+use crate::letter::sum;
+use crate::place::Place;
+use crate::receiver::Receiver;
+use crate::senders::Senders;
+use event::{DeliveryId, Offset, StreamId, TenantId};
 use forebay::{DeclaredEndpoint, Engine, Plan, digest_of};
 use log::Log;
 use registry::{
@@ -19,61 +21,24 @@ use tempfile::TempDir;
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const WASM: &str = "/../../filters/pushes-to-main/pushes-to-main.wasm";
 
-/// An endpoint, by the trouble it makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
-    Healthy,
-    /// Answers 503 through every second life.
-    Failing,
-    /// Falls behind, until the last life.
-    Slow,
-    /// Behind a filter.
-    Pushes,
-    /// Behind a condition.
-    Chosen,
-    /// Refuses some events, until the last life.
-    Picky,
-}
-
-impl Place {
-    pub const ALL: [Place; 6] =
-        [Place::Healthy, Place::Failing, Place::Slow, Place::Pushes, Place::Chosen, Place::Picky];
-
-    pub fn name(self) -> String {
-        format!("{self:?}").to_lowercase()
-    }
-
-    pub fn named(name: &str) -> Place {
-        Place::ALL.into_iter().find(|place| place.name() == name).unwrap()
-    }
-
-    pub fn wants(self, traits: Traits) -> bool {
-        match self {
-            Place::Pushes => traits.is_push && traits.is_main,
-            Place::Chosen => traits.is_chosen,
-            _ => true,
+fn endpoint(place: Place, receiver: SocketAddr) -> DeclaredEndpoint {
+    let url = format!("http://{receiver}/{}", place.name());
+    let mut endpoint = DeclaredEndpoint::new(TenantId::new("default"), &place.name(), &url);
+    endpoint.secrets = Secrets::new(vec![Secret::new(SECRET)]);
+    endpoint.terms.schedule = match place {
+        Place::Picky => vec![Duration::from_millis(50); 2],
+        _ => vec![Duration::from_millis(100); 30],
+    };
+    match place {
+        Place::Slow => endpoint.terms.concurrency = Concurrency { start: 2, max: 4 },
+        Place::Pushes => {
+            endpoint.types = vec!["push".into()];
+            endpoint.filters = vec!["pushes-to-main".into()];
         }
+        Place::Chosen => endpoint.condition = Some("data.chosen = true".into()),
+        _ => {}
     }
-
-    fn endpoint(self, receiver: SocketAddr) -> DeclaredEndpoint {
-        let url = format!("http://{receiver}/{}", self.name());
-        let mut endpoint = DeclaredEndpoint::new(TenantId::new("default"), &self.name(), &url);
-        endpoint.secrets = Secrets::new(vec![Secret::new(SECRET)]);
-        endpoint.terms.schedule = match self {
-            Place::Picky => vec![Duration::from_millis(50); 2],
-            _ => vec![Duration::from_millis(100); 30],
-        };
-        match self {
-            Place::Slow => endpoint.terms.concurrency = Concurrency { start: 2, max: 4 },
-            Place::Pushes => {
-                endpoint.types = vec!["push".into()];
-                endpoint.filters = vec!["pushes-to-main".into()];
-            }
-            Place::Chosen => endpoint.condition = Some("data.chosen = true".into()),
-            _ => {}
-        }
-        endpoint
-    }
+    endpoint
 }
 
 pub fn plan(data: &Path, receiver: SocketAddr) -> Plan {
@@ -96,7 +61,7 @@ pub fn plan(data: &Path, receiver: SocketAddr) -> Plan {
         on_error: OnError::Reject,
         isolate: false,
     }];
-    plan.declared.endpoints = Place::ALL.map(|place| place.endpoint(receiver)).into();
+    plan.declared.endpoints = Place::ALL.map(|place| endpoint(place, receiver)).into();
     plan
 }
 
@@ -126,15 +91,6 @@ pub struct Scene {
     pub senders: Senders,
 }
 
-/// All that was sent, all that came, and all that was given up.
-pub struct Ended {
-    pub sent: Vec<Sent>,
-    pub seen: Vec<Seen>,
-    pub dead: Vec<(Place, Arc<Event>)>,
-    /// From the last start to the end of all work.
-    pub drained_in: Duration,
-}
-
 impl Scene {
     pub fn start() -> Scene {
         let receiver = Receiver::start();
@@ -148,7 +104,7 @@ impl Scene {
         let plan = plan(self.data.path(), self.receiver.addr());
         let engine = Engine::open(plan.clone()).unwrap();
         let sent = self.senders.finish(life, engine.addr().unwrap());
-        wait_until_drained(&**engine.log(), || self.receiver.count());
+        wait_until_drained(&**engine.log(), || self.receiver.seen().len());
         let drained_in = start.elapsed();
         let dead = dead_letters(&**engine.log(), &plan);
         assert!(runtime::tasks::run(engine.shutdown(Duration::from_secs(20))).unwrap());
@@ -189,7 +145,7 @@ fn still_owed(log: &dyn Log) -> String {
     text
 }
 
-fn dead_letters(log: &dyn Log, plan: &Plan) -> Vec<(Place, Arc<Event>)> {
+fn dead_letters(log: &dyn Log, plan: &Plan) -> Vec<Grave> {
     let rows = log.registry().unwrap().into_iter().map(|(key, value)| Row {
         key: RowKey { kind: key.kind, id: key.id, since: key.since },
         value,
@@ -200,7 +156,9 @@ fn dead_letters(log: &dyn Log, plan: &Plan) -> Vec<(Place, Arc<Event>)> {
     dead.into_iter()
         .map(|(id, _)| {
             let endpoint = history.latest().endpoint(id.lane.endpoint).unwrap();
-            (Place::named(&endpoint.name), parcel(id).event)
+            let event = parcel(id).event;
+            let (place, id) = (Place::named(&endpoint.name), event.id.to_string());
+            Grave { place, id, sum: sum(&event.body) }
         })
         .collect()
 }

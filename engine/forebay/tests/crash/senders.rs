@@ -155,7 +155,7 @@ impl Sender {
                     self.answered.send(life).unwrap();
                     return Ok(answer);
                 }
-                503 => runtime::tasks::sleep(Duration::from_millis(20)).await,
+                503 | 507 => runtime::tasks::sleep(Duration::from_millis(20)).await,
                 other => panic!("answered {other}: {answer}"),
             }
         }
@@ -180,6 +180,11 @@ async fn exchange(stream: &mut TcpStream, request: &[u8]) -> io::Result<(u16, St
         let length: usize = length.map_or(0, |length| length.parse().unwrap());
         if body.len() >= length {
             let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+            let is_refused = [503, 507].contains(&status);
+            assert!(
+                !is_refused || head.contains("\r\nretry-after: "),
+                "when to come again: {head}"
+            );
             return Ok((status, body.to_owned()));
         }
     }
