@@ -81,6 +81,13 @@ impl Schedule {
         }
     }
 
+    /// By this clock, pauses end so much sooner.
+    pub fn clock_went_back(&mut self, by: Duration) {
+        for (_, earliest) in self.last.values_mut() {
+            *earliest = *earliest - by;
+        }
+    }
+
     /// What was not on disk is forgotten; what was still counts.
     pub fn crashed(&mut self, ledger: &Ledger) {
         self.in_flight.clear();

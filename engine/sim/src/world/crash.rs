@@ -48,7 +48,18 @@ impl World {
         let found = self.checks.crashed(log, may_lose, lost, &mut self.client);
         self.violate(found);
         self.now = self.now + Duration::from_millis(250);
+        self.set_clock();
         self.start(shards);
+    }
+
+    /// A process takes its clock from the wall when it starts, wherever that has got to.
+    fn set_clock(&mut self) {
+        let (old, wall) = (self.now, self.wall().max(Time::from_millis(START_MS)));
+        self.now = wall;
+        self.wall_ahead_ms = 0;
+        let drifted = self.wall().millis() as i64 - wall.millis() as i64;
+        self.wall_ahead_ms = -drifted;
+        self.checks.schedule.clock_went_back(old.since(wall));
     }
 
     /// Ends the process in order, as far as `grace` goes, and starts the next one.
