@@ -12,18 +12,20 @@ mod setup;
 mod sink;
 mod wire;
 
+pub use clock::Clock;
+pub use limit::{Limit, NAMES};
+pub use load::{Load, Loaded, Pace};
+pub use machine::{Sample, Still, load_average, thread_cpu};
+pub use report::Report;
+pub use sink::{Counted, Sink};
+
 use crate::exit::{Exit, Failure};
 use crate::given::print;
 use anyhow::{Context, bail};
-use clock::Clock;
 use forebay::Engine;
-use limit::Limit;
-use load::{Load, Loaded, Pace};
-use machine::{Sample, Still};
-use report::{Phase, Report};
+use report::Phase;
 use scrape::Commits;
 use setup::Setup;
-use sink::Sink;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -45,8 +47,8 @@ pub struct BenchArguments {
     #[arg(long, default_value_t = 1)]
     batch: usize,
     /// How long load is measured, after a second to warm up
-    #[arg(long, default_value_t = 10)]
-    seconds: u64,
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
     /// When a post is answered: "fsync" (survives a power cut) or "os" (survives the process)
     #[arg(long, default_value = "fsync", value_parser = ["fsync", "os"])]
     durability: String,
@@ -85,10 +87,11 @@ Examples:
 /// Deliveries that do not come for so long will not come.
 const PATIENCE: Duration = Duration::from_secs(15);
 const WARM_UP: Duration = Duration::from_secs(1);
+const FLOOR: Duration = Duration::from_millis(1500);
 /// So long what comes twice may still come.
 const SETTLE: Duration = Duration::from_millis(200);
 
-pub fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
+pub(crate) fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
     let report = measure(arguments).map_err(|error| Failure::usage(format!("{error:#}")))?;
     match arguments.json {
         true => print(&format!("{}\n", report.json()))?,
@@ -99,23 +102,28 @@ pub fn run(arguments: &BenchArguments) -> Result<Exit, Failure> {
     Ok(if broken.is_empty() { Exit::Ok } else { Exit::Failed })
 }
 
-fn measure(args: &BenchArguments) -> anyhow::Result<Report> {
-    if args.connections == 0 || args.batch == 0 || args.seconds == 0 {
-        bail!("--connections, --batch and --seconds must be at least 1");
+/// Runs it all, and tells what was measured.
+pub fn measure(args: &BenchArguments) -> anyhow::Result<Report> {
+    if args.connections == 0 || args.batch == 0 {
+        bail!("--connections and --batch must be at least 1");
     }
+    if !(0.01..=86_400.0).contains(&args.seconds) {
+        bail!("--seconds must be between 0.01 and a day");
+    }
+    let span = Duration::from_secs_f64(args.seconds);
     let setup = Setup::new(args)?;
     let still = Still::look(setup.data())?;
     let clock = Clock::start();
     let sink = Sink::start(clock, args.endpoints)?;
     eprintln!("measuring the loader against the receiver, without an engine");
-    let floor = floor(args, clock, &sink)?;
+    let floor = floor(args, clock, &sink, span.min(FLOOR))?;
     let engine = Engine::open(setup.plan(sink.addr())?)?;
     let addr = engine.addr().context("the engine listens")?;
     let idle = Sample::take()?;
     eprintln!("warming up, then measuring for {} s", args.seconds);
-    let warm = phase(args, clock, &sink, addr, 0, WARM_UP)?;
+    let warm = phase(args, clock, &sink, addr, 0, span.min(WARM_UP))?;
     let next = warm.loaded.next;
-    let main = phase(args, clock, &sink, addr, next, Duration::from_secs(args.seconds))?;
+    let main = phase(args, clock, &sink, addr, next, span)?;
     let counted = sink.stop();
     let stopped = setup::block_on(engine.shutdown(Duration::from_secs(10)))?;
     if !stopped {
@@ -141,9 +149,14 @@ fn load(args: &BenchArguments, clock: Clock, first: u64) -> Load {
 }
 
 /// What the loader and the receiver can do without an engine between them.
-fn floor(args: &BenchArguments, clock: Clock, sink: &Sink) -> anyhow::Result<Loaded> {
+fn floor(
+    args: &BenchArguments,
+    clock: Clock,
+    sink: &Sink,
+    span: Duration,
+) -> anyhow::Result<Loaded> {
     let load = Load { path: "/floor", batch: 1, pace: Pace::Closed, ..load(args, clock, 0) };
-    load.run(sink.addr(), Duration::from_millis(1500))
+    load.run(sink.addr(), span)
 }
 
 /// Loads, and waits until all that was accepted has arrived, or nothing comes any more.

@@ -62,14 +62,18 @@ pub const PACKAGE_NAMES: &[(&str, &str, &str)] =
 
 /// A third-party crate (or all that begin with `name-`) and the only packages that may name it.
 pub const EXCLUSIVE: &[(&str, &[&str], &str)] = &[
-    ("fjall", &["store"], "store alone knows how a log lies on disk"),
+    ("fjall", &["store", "benches"], "store alone knows how a log lies on disk"),
     ("lsm-tree", &["store"], "store alone knows how a log lies on disk"),
     ("wasmtime", &["filter"], "filter alone runs guests"),
     ("cranelift", &["filter"], "filter alone runs guests"),
-    ("crossbeam", &["pipeline"], "the doors of pipeline are the only queues"),
+    ("crossbeam", &["pipeline", "benches"], "the doors of pipeline are the only queues"),
     ("sqlparser", &["condition"], "condition alone parses expressions"),
-    ("anyhow", &["cli", "examples"], "a room names its failures by a thiserror enum"),
-    ("clap", &["cli", "sim", "examples"], "only what people run from a terminal has flags"),
+    ("anyhow", &["cli", "benches", "examples"], "a room names its failures by a thiserror enum"),
+    (
+        "clap",
+        &["cli", "sim", "benches", "examples"],
+        "only what people run from a terminal has flags",
+    ),
     ("tracing-subscriber", &["cli", "examples"], "the library installs no global"),
     (
         "tokio",
@@ -82,13 +86,14 @@ pub const EXCLUSIVE: &[(&str, &[&str], &str)] = &[
             "control",
             "forebay",
             "cli",
+            "benches",
             "examples",
         ],
         "the other rooms are synchronous",
     ),
     (
         "hyper",
-        &["ingest", "delivery", "connectors", "control", "forebay", "cli", "examples"],
+        &["ingest", "delivery", "connectors", "control", "forebay", "cli", "benches", "examples"],
         "HTTP is spoken by ingest, delivery and control",
     ),
 ];

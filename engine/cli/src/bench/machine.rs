@@ -63,7 +63,14 @@ fn first_line(path: &str) -> String {
 
 /// Processor time of the calling thread.
 pub fn thread_cpu() -> io::Result<Duration> {
+    bring_up_to_date();
     Ok(cpu_in("/proc/thread-self/schedstat".as_ref()).unwrap_or_default())
+}
+
+/// The kernel adds a thread's time up when it leaves the processor, else at each tick only, which
+/// may be 4 ms.
+fn bring_up_to_date() {
+    std::thread::yield_now();
 }
 
 fn cpu_in(schedstat: &Path) -> Option<Duration> {
@@ -82,6 +89,7 @@ pub struct Sample {
 
 impl Sample {
     pub fn take() -> io::Result<Sample> {
+        bring_up_to_date();
         let mut cpu: BTreeMap<String, Duration> = BTreeMap::new();
         for task in fs::read_dir("/proc/self/task").into_iter().flatten() {
             let path = task?.path();
@@ -107,9 +115,10 @@ impl Sample {
         }
     }
 
-    /// Threads of the engine: all but ours.
+    /// Threads of the engine: all but ours, the main thread among them.
     pub fn engine(&self) -> impl Iterator<Item = (&str, Duration)> {
-        let is_ours = |name: &str| name.starts_with("bench-") || name == "forebay";
+        let main = first_line("/proc/self/comm");
+        let is_ours = move |name: &str| name.starts_with("bench-") || name == main;
         let threads = self.cpu.iter().filter(move |(name, _)| !is_ours(name));
         threads.map(|(name, cpu)| (name.as_str(), *cpu))
     }

@@ -1,0 +1,104 @@
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Measures the parts of the engine beside their bare limits, in the same run
+///
+/// Each case takes turns with what stands beside it, and the median of five turns is printed:
+/// wall rate, and processor time an event, which a busy machine moves least.
+#[derive(Parser)]
+#[command(name = "benches", after_help = HELP)]
+pub struct Arguments {
+    /// What to measure; everything unless something is named
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// How long each case is measured; cases that need little take a tenth of it
+    #[arg(long, default_value_t = 1.0, value_parser = seconds)]
+    seconds: f64,
+    /// Where files are written; a directory of its own is made inside, and removed
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Prints one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const HELP: &str = "\
+Examples:
+  cargo run --release -p benches
+  cargo run --release -p benches -- log road --seconds 5
+  cargo run --release -p benches -- filters --json";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    Log,
+    Ingest,
+    Delivery,
+    Filters,
+    Matching,
+    Condition,
+    Door,
+    Signature,
+    Road,
+}
+
+impl Part {
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Log => "log",
+            Part::Ingest => "ingest",
+            Part::Delivery => "delivery",
+            Part::Filters => "filters",
+            Part::Matching => "matching",
+            Part::Condition => "condition",
+            Part::Door => "door",
+            Part::Signature => "signature",
+            Part::Road => "road",
+        }
+    }
+
+    pub fn about(self) -> &'static str {
+        match self {
+            Part::Log => "events of 1 KiB into the log and out of it",
+            Part::Ingest => "POSTs of 1 KiB over 64 connections, answered at once",
+            Part::Delivery => "POSTs of 1 KiB to a receiver on loopback, 64 at a time",
+            Part::Filters => "events through one filter, as a guest thread runs it",
+            Part::Matching => "which endpoints want an event: 10 of so many",
+            Part::Condition => "`where` over a body of 1 KiB, parsed anew for each event",
+            Part::Door => "batches from one thread to another",
+            Part::Signature => "Standard Webhooks over 1 KiB",
+            Part::Road => "the whole engine, as `forebay bench` measures it",
+        }
+    }
+}
+
+impl Arguments {
+    pub fn parts(&self) -> Vec<Part> {
+        match self.parts.is_empty() {
+            true => Part::value_variants().to_vec(),
+            false => self.parts.clone(),
+        }
+    }
+
+    pub fn span(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+
+    pub fn folder(&self) -> anyhow::Result<TempDir> {
+        let folder = match &self.data {
+            Some(parent) => TempDir::with_prefix_in("forebay-benches-", parent),
+            None => TempDir::with_prefix("forebay-benches-"),
+        };
+        folder.context("cannot make a directory for the files")
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    match (0.01..=3600.0).contains(&seconds) {
+        true => Ok(seconds),
+        false => Err("expected between 0.01 and 3600 seconds".to_owned()),
+    }
+}

@@ -1,0 +1,48 @@
+//! Owns: all of the binary `forebay`: commands, exit codes, the globals of its process, its bench.
+//! Imports: forebay, event, signature.
+//! Never: a power that an embedder of the library or a caller of the API lacks.
+
+#![allow(clippy::disallowed_methods, reason = "the binary meets the machine")]
+
+mod arguments;
+pub mod bench;
+mod client;
+mod commands;
+mod demo;
+mod exit;
+mod given;
+mod samples;
+mod subscriber;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use exit::{Exit, Failure};
+use std::process::ExitCode;
+
+/// All of the binary: reads the arguments, runs the command, tells how it ended.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprint!("{failure}");
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    match arguments.command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Serve(options) => commands::serve::run(&options),
+        Command::Check(options) => commands::check::run(&options),
+        Command::Config(options) => commands::config::run(&options),
+        Command::Send(options) => commands::send::run(&options),
+        Command::Trigger(options) => commands::trigger::run(&options),
+        Command::Sign(options) => commands::sign::run(&options),
+        Command::Verify(options) => commands::verify::run(&options),
+        Command::Bench(options) => bench::run(&options),
+        Command::Doctor(options) => commands::doctor::run(&options),
+        Command::Completions { shell } => commands::completions(shell),
+    }
+}
