@@ -124,7 +124,9 @@ impl Client {
                 }
             }
         }
-        let mut fresh = self.open(target).await?;
+        // Boxed: TLS makes it large, and room for it in every attempt would be copied around with
+        // each, though few attempts open a connection.
+        let mut fresh = Box::pin(self.open(target)).await?;
         address(&mut request, target, &fresh.link);
         match fresh.send(request).await {
             Ok(response) => Ok((fresh, response)),
