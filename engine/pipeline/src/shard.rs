@@ -166,7 +166,10 @@ impl Shard {
         }
         self.is_reporting = true;
         self.reported = watermark;
-        let effects = std::mem::take(&mut self.effects);
+        // The next report will be about as long: growing row by row would copy them over and over.
+        let attempts = Vec::with_capacity(self.effects.attempts.len());
+        let next = Effects { attempts, ..Effects::default() };
+        let effects = std::mem::replace(&mut self.effects, next);
         self.unwritten.report(&effects.parcels);
         out.push(FromShard::Report(Report { shard: self.id, effects, watermark }));
     }
