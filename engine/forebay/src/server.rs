@@ -48,7 +48,11 @@ impl Listening {
         let limits = plan.ingest.clone();
         let (stop, stopped) = oneshot::channel();
         let (bound, binding) = mpsc::channel();
+        let mut way_in = way_in;
         let serve = move || async move {
+            let (publisher, handing_out) = way_in.changes.publisher.at_home();
+            way_in.changes.publisher = publisher;
+            tasks::spawn(handing_out);
             let listener = match runtime::listen(at) {
                 Ok(listener) => listener,
                 Err(err) => return drop(bound.send(Err(err))),

@@ -3,6 +3,7 @@
 
 mod publisher;
 mod reader;
+mod returns;
 mod screen;
 mod shard;
 mod start;

@@ -1,3 +1,4 @@
+use super::returns::Returns;
 use crate::ToWriter;
 use crate::door::Door;
 use crate::writer::{Command, CommandError, Receipt};
@@ -9,7 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::oneshot;
 
 /// Who waits for the writer's answer.
-pub type Ticket = oneshot::Sender<Reply>;
+#[derive(Debug)]
+pub struct Ticket {
+    pub(super) reply: oneshot::Sender<Reply>,
+    /// The thread that waits, when it has asked to be woken once for many answers.
+    pub(super) returns: Option<Arc<Returns>>,
+}
 
 #[derive(Debug)]
 pub enum Reply {
@@ -33,6 +39,7 @@ pub struct Publisher {
     pub(super) commands: Arc<Door<ToWriter<Ticket>>>,
     pub(super) queued: Arc<Queued>,
     pub(super) history: Arc<ArcSwap<History>>,
+    pub(super) returns: Option<Arc<Returns>>,
 }
 
 /// What lies before the writer.
@@ -44,6 +51,14 @@ pub(super) struct Queued {
 }
 
 impl Publisher {
+    /// A publisher for the tasks of one thread, and the work that brings them their answers. As
+    /// long as that runs, on their thread, the thread is woken once for all answers of a group.
+    pub fn at_home(mut self) -> (Publisher, impl Future<Output = ()> + 'static) {
+        let returns = Returns::new();
+        self.returns = Some(returns.clone());
+        (self, async move { returns.hand_out().await })
+    }
+
     /// Resolves when the event is durable. Dropping the future does not take the event back.
     pub async fn publish(&self, arrival: Arrival) -> Result<Receipt, Refused> {
         match self.offer(arrival)?.await {
@@ -60,7 +75,7 @@ impl Publisher {
         }
         let weight = arrival.weight();
         let before = self.queued.bytes.fetch_add(weight, Ordering::AcqRel);
-        let (ticket, reply) = oneshot::channel();
+        let (ticket, reply) = self.ticket();
         let is_over = before > 0 && before + weight > self.queued.bytes_max;
         if is_over || self.arrivals.push(ToWriter::Publish { ticket, arrival }).is_err() {
             self.queued.bytes.fetch_sub(weight, Ordering::AcqRel);
@@ -71,7 +86,7 @@ impl Publisher {
 
     /// Resolves when the command is durable.
     pub async fn command(&self, command: Command) -> Result<Result<(), CommandError>, Refused> {
-        let (ticket, reply) = oneshot::channel();
+        let (ticket, reply) = self.ticket();
         if self.commands.push(ToWriter::Command { ticket, command }).is_err() {
             return Err(Refused::Busy);
         }
@@ -80,6 +95,11 @@ impl Publisher {
             Ok(Reply::Receipt(_)) => unreachable!("commands are answered by outcomes"),
             Err(_) => Err(Refused::Stopping),
         }
+    }
+
+    fn ticket(&self) -> (Ticket, oneshot::Receiver<Reply>) {
+        let (reply, answered) = oneshot::channel();
+        (Ticket { reply, returns: self.returns.clone() }, answered)
     }
 
     /// All versions of what is configured, as last committed.

@@ -1,4 +1,5 @@
 use super::publisher::{Queued, Reply, Ticket};
+use super::returns::Answers;
 use crate::door::{Bell, Door};
 use crate::writer::{Desk, Loss};
 use crate::{Batch, FromWriter, Report, ToShard, ToWriter, Writer};
@@ -79,6 +80,7 @@ impl WriterPump {
     pub fn run(mut self) -> Result<(), Failure> {
         let mut desk = Desk::default();
         let mut out = Vec::new();
+        let mut answers = Answers::default();
         loop {
             let is_stopping = self.stop.load(Ordering::Acquire);
             let inbox = self.take();
@@ -87,14 +89,16 @@ impl WriterPump {
             self.writer.step(now, self.clock.wall(), inbox, &mut desk, &mut out);
             for action in out.drain(..) {
                 if let FromWriter::Fatal(failure) = action {
+                    answers.send();
                     self.queued.is_closed.store(true, Ordering::Release);
                     return Err(failure);
                 }
                 if let FromWriter::Committed(batch) = &action {
                     self.show(batch, now);
                 }
-                carry_out(action, &mut self.shards, &*self.on_loss);
+                carry_out(action, &mut self.shards, &mut answers, &*self.on_loss);
             }
+            answers.send();
             self.shards.iter_mut().for_each(ShardDoor::flush);
             if is_idle && is_stopping && self.is_quiet() {
                 return self.writer.finish(self.clock.now());
@@ -159,12 +163,12 @@ impl WriterPump {
 fn carry_out(
     action: FromWriter<Ticket>,
     shards: &mut [ShardDoor],
+    answers: &mut Answers,
     on_loss: &dyn Fn(Loss, LaneId, Offset, Offset),
 ) {
     match action {
-        // A sender that hung up has no use for its answer.
-        FromWriter::Receipt { ticket, receipt } => drop(ticket.send(Reply::Receipt(receipt))),
-        FromWriter::Done { ticket, outcome } => drop(ticket.send(Reply::Done(outcome))),
+        FromWriter::Receipt { ticket, receipt } => answers.add(ticket, Reply::Receipt(receipt)),
+        FromWriter::Done { ticket, outcome } => answers.add(ticket, Reply::Done(outcome)),
         FromWriter::Committed(batch) => shards.iter_mut().for_each(|shard| shard.commit(&batch)),
         FromWriter::Tell { shard, message } => shards[shard as usize].tell(message),
         FromWriter::Lost { loss, lane, from, until } => on_loss(loss, lane, from, until),
