@@ -16,7 +16,22 @@ pub fn run<T>(work: impl Future<Output = T>) -> io::Result<T> {
     const BLOCKING_MAX: usize = 64;
     let mut builder = Builder::new_current_thread();
     builder.enable_all().max_blocking_threads(BLOCKING_MAX);
-    Ok(builder.build_local(LocalOptions::default())?.block_on(work))
+    let runtime = builder.build_local(LocalOptions::default())?;
+    let beating = async {
+        spawn(beat());
+        work.await
+    };
+    Ok(runtime.block_on(beating))
+}
+
+/// A timer that is due before all others, or that finds no others, wakes the thread by a system
+/// call, though it is the thread itself that sets it. With one that is always due soon that is
+/// the exception: requests and attempts may take longer than this.
+async fn beat() {
+    const BEAT: Duration = Duration::from_secs(5);
+    loop {
+        tokio::time::sleep(BEAT).await;
+    }
 }
 
 /// Starts `work` beside the caller, on the same thread; dropping the handle leaves it running.
