@@ -58,6 +58,9 @@ pub struct BenchArguments {
     /// Endpoints that want every event; 0 measures the way to the log alone
     #[arg(long, default_value_t = 1)]
     endpoints: usize,
+    /// Attempts in flight at one endpoint, at most [default: as for any endpoint]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    concurrency: Option<u32>,
     /// A module (.wasm) before each endpoint. It must let every event pass, else they count as lost
     #[arg(long)]
     filter: Option<PathBuf>,

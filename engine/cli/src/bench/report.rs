@@ -174,6 +174,9 @@ fn title(args: &BenchArguments) -> String {
     if args.batch > 1 {
         title.push_str(&format!(", {} events a post", args.batch));
     }
+    if let Some(max) = args.concurrency {
+        title.push_str(&format!(", at most {max} in flight at one"));
+    }
     if let Some(filter) = &args.filter {
         title.push_str(&format!(", behind {}", filter.display()));
     }

@@ -40,6 +40,9 @@ impl Setup {
             write!(head, "[[filter]]\nname = \"bench\"\nmodule = {:?}\n", module.display())?;
             chain.push_str("filters = [\"bench\"]\n");
         }
+        if let Some(max) = args.concurrency {
+            writeln!(chain, "concurrency = {{ start = {}, max = {max} }}", max.min(8))?;
+        }
         if let Some(condition) = &args.condition {
             writeln!(chain, "where = {condition:?}")?;
         }
