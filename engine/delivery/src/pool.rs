@@ -106,9 +106,14 @@ impl Pool {
     /// Gives back a connection whose answer was read to its end. One connection of h2 carries all.
     pub fn put(&self, connection: Connection) {
         let mut idle = self.0.borrow_mut();
-        idle.connections.retain(|(c, _)| !c.is_closed());
-        let has_h2 = idle.connections.iter().any(|(c, _)| matches!(c.link, Link::H2(_)));
-        let is_spare = matches!(connection.link, Link::H2(_)) && has_h2;
+        let is_h2 = matches!(connection.link, Link::H2(_));
+        // Looking at each of many idle connections takes longer than a request. Closed ones that
+        // stay are passed over by `take`, and swept.
+        if is_h2 || idle.connections.len() >= IDLE_MAX {
+            idle.connections.retain(|(c, _)| !c.is_closed());
+        }
+        let has_h2 = || idle.connections.iter().any(|(c, _)| matches!(c.link, Link::H2(_)));
+        let is_spare = is_h2 && has_h2();
         if is_spare || connection.is_closed() || idle.connections.len() >= IDLE_MAX {
             return;
         }
