@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 /// All of the binary: reads the arguments, runs the command, tells how it ended.
 pub fn main() -> ExitCode {
+    prepare_process();
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(exit) => exit.into(),
@@ -29,6 +30,17 @@ pub fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// What the library leaves to the process: what is written is for its owner alone, and as many files
+/// and sockets may be open as the system lets it have.
+fn prepare_process() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is refused the limit stays, and fewer senders are let in at once.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 fn run(arguments: Arguments) -> Result<Exit, Failure> {

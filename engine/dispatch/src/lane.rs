@@ -39,7 +39,8 @@ pub struct Lane {
     probe: Option<(Offset, u32)>,
     window: Window,
     in_flight: u32,
-    /// When the failures began that no success has ended.
+    /// When the failures began that no success has ended, as far as this process has seen: a clock
+    /// that was wrong, or a time that nothing ran in, disables no endpoint.
     failing_since: Option<Time>,
     /// What a restart found of entries that it has still to read.
     remembered: BTreeMap<Offset, Remembered>,
@@ -208,8 +209,6 @@ impl Lane {
     pub fn add_trouble(&mut self, key: RetryKey, row: RetryRow) {
         assert_eq!(key.delivery.lane, self.id, "a lane keeps its own rows only");
         self.trouble.add(key, row);
-        let oldest = self.trouble.oldest_failure();
-        self.failing_since = self.failing_since.or(oldest);
     }
 
     /// All effects so far are about to be reported. True when the lane is to hear of it by

@@ -8,7 +8,7 @@ use event::{TenantId, Time};
 use ingest::{Body, Fallback, Observed, Ports, Producer, Server};
 use log::Log;
 use pipeline::writer::Durability;
-use runtime::{Clock, OsEntropy, spawn_thread, tasks};
+use runtime::{Clock, OsEntropy, descriptors_max, spawn_thread, tasks};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
@@ -45,7 +45,8 @@ impl Listening {
             hosts: Vec::new(),
             build: build(plan),
         };
-        let limits = plan.ingest.clone();
+        let mut limits = plan.ingest.clone();
+        limits.connections_max = connections_max(limits.connections_max, descriptors_max());
         let (stop, stopped) = oneshot::channel();
         let (bound, binding) = mpsc::channel();
         let mut way_in = way_in;
@@ -82,6 +83,15 @@ impl Listening {
             drop(self.thread.join());
         }
     }
+}
+
+/// Senders may not use up the descriptors that the log and the deliveries need: a log that cannot
+/// open its next file ends the process. Who finds no place waits in the backlog of the listener.
+fn connections_max(wanted: usize, descriptors: Option<u64>) -> usize {
+    const RESERVED: u64 = 48;
+    let Some(descriptors) = descriptors else { return wanted };
+    let spare = descriptors.saturating_sub(RESERVED) / 2;
+    wanted.min(usize::try_from(spare).unwrap_or(usize::MAX)).max(1)
 }
 
 fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
@@ -175,5 +185,23 @@ fn build(plan: &Plan) -> Build {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         revision: String::new(),
         durability: durability.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::connections_max;
+
+    #[test]
+    fn connections_leave_descriptors_for_the_log_and_the_deliveries() {
+        assert_eq!(connections_max(10_000, Some(64)), 8);
+        assert_eq!(
+            connections_max(10_000, Some(20)),
+            1,
+            "one sender at a time is better than none"
+        );
+        assert_eq!(connections_max(10_000, Some(1024)), 488);
+        assert_eq!(connections_max(10_000, Some(1 << 20)), 10_000);
+        assert_eq!(connections_max(10_000, None), 10_000);
     }
 }

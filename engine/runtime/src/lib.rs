@@ -5,12 +5,14 @@
 #![allow(clippy::disallowed_methods, reason = "here the ports meet the machine")]
 
 mod clock;
+mod descriptors;
 mod entropy;
 mod net;
 pub mod tasks;
 mod thread;
 
 pub use clock::{Clock, ManualClock, OsClock};
+pub use descriptors::descriptors_max;
 pub use entropy::{Entropy, OsEntropy};
 pub use event::Rng;
 pub use net::{Dialling, Net, OsNet, Resolving, listen};

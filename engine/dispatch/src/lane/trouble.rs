@@ -61,11 +61,6 @@ impl Trouble {
         self.in_flight[&(offset, k)].1
     }
 
-    /// When the first failure of those that are waiting was.
-    pub fn oldest_failure(&self) -> Option<Time> {
-        self.waiting.values().map(|row| row.since).min()
-    }
-
     pub fn add(&mut self, key: RetryKey, row: RetryRow) {
         self.waiting.insert(key, row);
         self.queue(&key, &row);
