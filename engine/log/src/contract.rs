@@ -12,6 +12,13 @@ use event::{
 use std::sync::Arc;
 use std::time::Duration;
 
+mod edges;
+mod likeness;
+mod random;
+
+pub use likeness::{Unlike, compare, compare_events, compare_rows};
+pub use random::random_group;
+
 /// How the suite gets at a log of the kind under test.
 pub trait Subject {
     type Log: Log;
@@ -21,6 +28,14 @@ pub trait Subject {
 
     /// Ends the process that holds `log`, and opens what it left.
     fn reopen(&mut self, log: Self::Log) -> Self::Log;
+
+    /// How many sequences of random groups it is to take.
+    fn seeds(&self) -> u64 {
+        10
+    }
+
+    /// Whether events can be read before they are synced.
+    fn shows_unsynced(&self) -> bool;
 }
 
 /// Runs every clause, each on an empty log.
@@ -33,6 +48,7 @@ pub fn check(subject: &mut impl Subject) {
     retries_come_by_due_time_the_parked_last(&subject.empty());
     duplicates_are_found_until_they_expire(subject);
     the_floor_takes_whole_generations(subject);
+    edges::check(subject);
 }
 
 /// An event with a body of 200 bytes that depends on its offset.
@@ -57,7 +73,7 @@ pub fn delivery(endpoint: u64, offset: u64) -> DeliveryId {
     DeliveryId { lane, offset: Offset(offset), k: 0 }
 }
 
-const ALL: ReadLimit = ReadLimit { events: usize::MAX, bytes: usize::MAX };
+pub const ALL: ReadLimit = ReadLimit { events: usize::MAX, bytes: usize::MAX };
 
 fn events(range: std::ops::Range<u64>) -> Group {
     Group { events: range.map(event).collect(), ..Group::default() }
@@ -127,10 +143,18 @@ pub fn full_group() -> Group {
     }
 }
 
+fn duplicate_tenant() -> TenantId {
+    TenantId::new("default")
+}
+
+fn duplicate_source() -> &'static str {
+    "github"
+}
+
 fn duplicate(key: &[u8], offset: u64) -> DuplicateRow {
     DuplicateRow {
-        tenant: TenantId::new("default"),
-        source: "github".into(),
+        tenant: duplicate_tenant(),
+        source: duplicate_source().into(),
         key: key.into(),
         digest: [7; 16],
         id: EventId::new(1_790_000_000_000 + offset, Offset(offset)),
@@ -315,8 +339,16 @@ mod tests {
         }
 
         fn reopen(&mut self, log: MemLog) -> MemLog {
-            log.crash(Survivors::Unsynced(0));
+            log.crash(Survivors::All);
             log
+        }
+
+        fn shows_unsynced(&self) -> bool {
+            true
+        }
+
+        fn seeds(&self) -> u64 {
+            100
         }
     }
 

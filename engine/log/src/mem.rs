@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A log in memory, with the image that a reader sees and the image that a power cut leaves.
 ///
-/// For the simulator and for tests. It keeps the same promises as the log on disk, and can be
-/// told to break down the way a disk does.
+/// For the simulator and for tests. It keeps the same promises as the log on disk (the contract
+/// suite gives both the same random groups), and can be told to break down the way a disk does. It
+/// shows events as soon as they are written, as a log with `os` durability does.
 pub struct MemLog {
     state: Mutex<State>,
     generation_events: usize,
@@ -34,11 +35,14 @@ struct State {
     token: u64,
     is_full: bool,
     is_broken: bool,
+    /// The sync of the next commit fails, once that is written.
+    breaks_after_write: bool,
     damaged: Vec<Offset>,
     damaged_parcels: Vec<DeliveryId>,
 }
 
 type DuplicateName = (TenantId, Arc<str>, Box<[u8]>);
+type GapName = (Time, LaneId, Offset, Offset);
 
 /// What a set of groups adds up to.
 #[derive(Clone, Default)]
@@ -52,7 +56,7 @@ struct Image {
     parcels: BTreeMap<DeliveryId, Parcel>,
     dead: BTreeMap<DeliveryId, DeadRow>,
     lanes: BTreeMap<LaneId, LaneRow>,
-    gaps: Vec<GapRow>,
+    gaps: BTreeMap<GapName, GapRow>,
     registry: BTreeMap<RegistryKey, Vec<u8>>,
     watermarks: Option<Watermarks>,
 }
@@ -78,6 +82,7 @@ impl MemLog {
         }
         state.live = state.durable.clone();
         state.is_broken = false;
+        state.breaks_after_write = false;
         state.is_full = false;
     }
 
@@ -94,6 +99,12 @@ impl MemLog {
     /// The next sync fails, and with it everything until `crash`.
     pub fn break_sync(&self) {
         self.state().is_broken = true;
+    }
+
+    /// The next commit is written, its sync fails, and with it everything until `crash`. Nobody was
+    /// promised that group; all the same the next process may find it.
+    pub fn break_after_write(&self) {
+        self.state().breaks_after_write = true;
     }
 
     /// This record is no longer what was written.
@@ -117,8 +128,7 @@ impl State {
             return Err(Failure::LeaseLost);
         }
         if self.is_broken {
-            let source = std::io::Error::other("sync failed");
-            return Err(Failure::Disk { path: PathBuf::from("memory"), source });
+            return Err(failed_sync());
         }
         Ok(())
     }
@@ -133,6 +143,11 @@ impl State {
         change(&mut self.live);
         change(&mut self.durable);
     }
+}
+
+fn failed_sync() -> Failure {
+    let source = std::io::Error::other("sync failed");
+    Failure::Disk { path: PathBuf::from("memory"), source }
 }
 
 impl Image {
@@ -154,7 +169,9 @@ impl Image {
         apply(&mut self.dead, &group.dead);
         apply(&mut self.lanes, &group.lanes);
         apply(&mut self.registry, &group.registry);
-        self.gaps.extend(group.gaps.iter().cloned());
+        for row in &group.gaps {
+            self.gaps.insert((row.at, row.lane, row.from, row.until), row.clone());
+        }
         if let Some(watermarks) = &group.watermarks {
             self.watermarks = Some(watermarks.clone());
         }
@@ -203,6 +220,11 @@ impl Log for MemLog {
         for (i, event) in dense {
             let place = Offset(state.live.head.0 + i as u64);
             assert_eq!(event.offset(), place, "events are dense from the head on");
+        }
+        if std::mem::take(&mut state.breaks_after_write) {
+            state.unsynced.push(group.clone());
+            state.is_broken = true;
+            return Err(failed_sync());
         }
         state.live.apply(group);
         state.unsynced.push(group.clone());
@@ -298,7 +320,7 @@ impl Log for MemLog {
     }
 
     fn gaps(&self) -> Result<Vec<GapRow>, Failure> {
-        Ok(self.state().live.gaps.clone())
+        Ok(self.state().live.gaps.values().cloned().collect())
     }
 
     fn registry(&self) -> Result<Vec<(RegistryKey, Vec<u8>)>, Failure> {
@@ -334,11 +356,14 @@ impl Log for MemLog {
         let size = self.generation_events as u64;
         let mut state = self.state();
         state.check(lease)?;
+        // A power cut must not bring back a floor below what is dropped here.
+        state.sync();
         let floor = state.live.floor;
         let kept = Offset(floor.0 / size * size);
+        let least = state.live.watermarks.as_ref().map_or(Offset::MAX, Watermarks::least);
         state.change(|image| {
             image.events = image.events.split_off(&kept);
-            image.attempts.retain(|(offset, ..), _| *offset >= floor);
+            image.attempts.retain(|(offset, ..), _| *offset >= floor.min(least));
         });
         Ok(())
     }

@@ -102,7 +102,7 @@ impl Directory {
             let mut file = private().write(true).create_new(true).open(&path)?;
             file.write_all(bytes)?;
             file.sync_all()?;
-            File::open(&aside)?.sync_all()
+            sync_dir(&aside)
         };
         write().map_err(|source| self.disk(source))?;
         self.forget_old(&aside);
@@ -145,11 +145,26 @@ fn private() -> OpenOptions {
     options
 }
 
+/// Makes what was created in a directory outlive a power cut.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
 /// Nobody else may read what is in it, whatever the mode of the files: fjall makes its own.
 fn make_private(path: &Path) -> Result<(), Failure> {
     let unusable =
         |err: io::Error| Failure::Unusable { path: path.to_owned(), why: err.to_string() };
+    let made = path.ancestors().take_while(|path| !path.exists()).count();
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
+    // One that was there may have been made by a start that was cut short.
+    for parent in path.ancestors().skip(1).take(made.max(1)) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        match sync_dir(parent) {
+            // Not ours to read, so it was not made by us.
+            Err(err) if err.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced.map_err(|source| Failure::Disk { path: parent.to_owned(), source })?,
+        }
+    }
     let mode = std::fs::metadata(path).map_err(unusable)?.mode() & 0o7777;
     if mode & 0o077 != 0 {
         std::fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(unusable)?;

@@ -37,12 +37,12 @@ impl Generations {
         floor: Offset,
     ) -> Result<Generations, Failure> {
         let numbers = tables.numbers("log");
-        let mut sealed: Vec<Sealed> = Vec::new();
+        let (mut sealed, mut left): (Vec<Sealed>, Vec<Keyspace>) = Default::default();
         for number in numbers.iter().copied().filter(|number| *number < open.number) {
             let table = tables.events(&name(number))?;
             match seal(tables, number, &table)? {
                 Some(seal) if seal.end > floor => sealed.push(seal),
-                _ => tables.drop_table(table)?,
+                _ => left.push(table),
             }
         }
         let ends = sealed.iter().map(|seal| seal.end);
@@ -53,6 +53,7 @@ impl Generations {
         if !is_dense || !has_open {
             return Err(unreadable(&tables.path));
         }
+        left.into_iter().try_for_each(|table| tables.drop_table(table))?;
         Ok(Generations { sealed, table: tables.events(&name(open.number))? })
     }
 

@@ -1,6 +1,6 @@
 //! Owns: the log on fjall: generations, the index at seal, HEAD, recovery, salvage.
 //! Imports: event, log; the only room with fjall.
-//! Never: policy, an id, a clock, a thread of its own.
+//! Never: policy, an id, a clock; no thread but the one it is given (`upkeep`).
 //!
 //! What fjall does not promise is made good here: its journal's headers are in no checksum and a
 //! damaged one makes it drop what follows, silently; so every group carries a mark, the journals
@@ -12,6 +12,7 @@ mod generations;
 mod head;
 mod index;
 mod journal;
+mod manifest;
 mod mark;
 mod options;
 mod read;
@@ -23,10 +24,11 @@ mod scan;
 mod store;
 mod tables;
 mod unfinished;
+mod upkeep;
 mod writer;
 
 pub use index::{IndexEntry, key_hash};
-pub use options::{Durability, StoreOptions};
+pub use options::{Durability, Spawn, StoreOptions};
 pub use recovery::{Recovered, TornTail};
 pub use salvage::{Salvaged, salvage};
 pub use store::Store;

@@ -1,4 +1,6 @@
+use std::io;
 use std::path::PathBuf;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// When an event that was committed survives a power cut.
@@ -9,6 +11,9 @@ pub enum Durability {
     /// With the next sync; it may be read as soon as it was written.
     Os,
 }
+
+/// Starts a named thread.
+pub type Spawn = fn(&str, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>;
 
 /// How a store is run. `StoreOptions::new` gives what a node should have.
 #[derive(Clone, Debug)]
@@ -29,6 +34,8 @@ pub struct StoreOptions {
     pub memtable_bytes: u64,
     /// Of the block cache.
     pub cache_bytes: u64,
+    /// For the one thread that makes and drops tables; without it a commit does, now and then.
+    pub spawn: Option<Spawn>,
 }
 
 impl StoreOptions {
@@ -43,6 +50,7 @@ impl StoreOptions {
             duplicates_max: 10_000_000,
             memtable_bytes: 16 << 20,
             cache_bytes: 8 << 20,
+            spawn: None,
         }
     }
 }

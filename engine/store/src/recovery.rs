@@ -1,6 +1,7 @@
 use crate::directory::Directory;
 use crate::generations::Generations;
-use crate::head::{Found, Head};
+use crate::head::{Found, Head, HeadFile};
+use crate::manifest::{find_damaged_file, find_damaged_list};
 use crate::mark::Mark;
 use crate::options::StoreOptions;
 use crate::read::find_damaged;
@@ -12,8 +13,9 @@ use crate::unfinished::{Unfinished, files_in};
 use crate::writer::View;
 use event::Offset;
 use log::{Failure, codec};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// What a start found.
@@ -65,22 +67,40 @@ struct Promised {
 /// *Offsets decide what damage means.* The journals are read first. Damage after the last group
 /// that was synced is a torn tail: it is set aside, cut and told. Damage before is a loss: the
 /// start is refused and nothing is changed.
-pub fn open(dir: &Directory, options: &StoreOptions, found: Found) -> Result<Opened, Failure> {
-    let mut scan = Scan::read(&dir.database()).map_err(|source| dir.disk(source))?;
-    if !matches!(found, Found::Head(_)) && is_unborn(dir, &scan) {
-        dir.empty_database()?;
-        scan = Scan::default();
-    }
+pub fn open(
+    dir: &Directory,
+    options: &StoreOptions,
+    head_file: &mut HeadFile,
+    found: Found,
+) -> Result<Opened, Failure> {
+    let disk = |source| dir.disk(source);
+    Unfinished::put_back(dir)?;
     let told = match found {
         Found::Head(head) => head,
         Found::Nothing | Found::Unreadable => Head::default(),
     };
+    let mut scan = Scan::read(&dir.database(), told.group).map_err(disk)?;
+    let is_unborn = !matches!(found, Found::Head(_)) && is_unborn(dir, &scan);
+    if is_unborn {
+        dir.empty_database()?;
+        scan = Scan::default();
+    }
     let promised = Promised {
         group: told.group.max(scan.synced_group),
         head: told.offset.max(scan.synced_head),
     };
     refuse_a_loss(&scan, &promised)?;
+    if !is_unborn && let Some(list) = find_damaged_list(&dir.database()).map_err(disk)? {
+        return Err(promised.lost(&list, scan.last.map_or(Offset::ZERO, |last| last.head)));
+    }
+    if scan.broken.is_some() {
+        // What the rubble knows of earlier syncs must outlive a kill between the cut and the end
+        // of this start.
+        head_file.write(Head { offset: promised.head, group: promised.group, is_clean: false })?;
+        head_file.sync()?;
+    }
     let torn = scan.broken.as_ref().map(|broken| cut(dir, broken)).transpose()?;
+    write_again(&scan).map_err(disk)?;
     let unfinished = Unfinished::take(dir)?;
     let path = unfinished.first().or(scan.active.as_deref()).map(Path::to_owned);
     let opened = open_whole(dir, options, &scan, &promised, path.unwrap_or(dir.database()));
@@ -129,6 +149,26 @@ fn cut(dir: &Directory, broken: &Break) -> Result<TornTail, Failure> {
     Ok(TornTail { journal: broken.path.clone(), at: broken.at, bytes, aside })
 }
 
+/// Writes what HEAD does not know to have been synced once more, the same bytes to the same place.
+///
+/// After a sync that failed, the pages that it could not write look as if it had: they can be
+/// read, and no later sync tries them again. So a sync of what an earlier process left proves
+/// nothing for pages that this one has not written.
+fn write_again(scan: &Scan) -> io::Result<()> {
+    let Some(active) = scan.active.as_ref().filter(|_| !scan.unsynced.is_empty()) else {
+        return Ok(());
+    };
+    let file = OpenOptions::new().read(true).write(true).open(active)?;
+    let (mut at, mut chunk) = (scan.unsynced.start, vec![0; 1 << 20]);
+    while at < scan.unsynced.end {
+        let count = chunk.len().min((scan.unsynced.end - at) as usize);
+        file.read_exact_at(&mut chunk[..count], at)?;
+        file.write_all_at(&chunk[..count], at)?;
+        at += count as u64;
+    }
+    file.sync_all()
+}
+
 fn restore(broken: &Break) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).open(&broken.path)?;
     file.seek(SeekFrom::Start(broken.at))?;
@@ -144,15 +184,22 @@ fn open_whole(
     suspect: PathBuf,
 ) -> Result<Opened, Failure> {
     let known = scan.last.map_or(Offset::ZERO, |last| last.head);
-    // fjall does not say which event is gone; this is what the journals know of it.
+    // fjall says neither which file is damaged nor which event is gone: this is what the files
+    // themselves and the journals know of it.
     let name = |failure: Failure| match failure {
-        Failure::Corrupt { .. } => promised.lost(&suspect, known),
+        Failure::Corrupt { .. } => {
+            let damaged = find_damaged_file(&dir.database()).ok().flatten();
+            promised.lost(damaged.as_ref().unwrap_or(&suspect), known)
+        }
         other => other,
     };
     let tables = Tables::open(&dir.database(), options, promised.group > 0).map_err(name)?;
     let mark = tables.meta.get(MARK_KEY).map_err(|err| name(tables.failure(err)))?;
     let mark = mark.map(|bytes| Mark::decode(&bytes).ok_or_else(|| promised.lost(&suspect, known)));
     let mark = mark.transpose()?.unwrap_or_default();
+    if let Some(missing) = missing_journal(scan, tables.flushed) {
+        return Err(promised.lost(&missing, known));
+    }
     let is_journal_in = scan.last.is_none_or(|last| last == mark);
     if mark.group < promised.group || !is_journal_in {
         return Err(promised.lost(&suspect, mark.head.min(known)));
@@ -170,6 +217,19 @@ fn open_whole(
         other => other,
     })?;
     Ok(Opened { damaged, ..opened })
+}
+
+/// Journals go oldest first, each once all that it holds is in the tables, and every group writes
+/// the mark. So the newest mark in the tables is that of the group before the first one in the
+/// journals, or a later one; else a journal is missing.
+fn missing_journal(scan: &Scan, flushed: Option<Mark>) -> Option<PathBuf> {
+    let flushed = flushed.map_or(0, |mark| mark.group);
+    let oldest = scan
+        .oldest
+        .as_ref()
+        .filter(|_| scan.first.is_some_and(|first| flushed + 1 < first.group))?;
+    let number: u64 = oldest.file_stem()?.to_str()?.parse().ok()?;
+    Some(oldest.with_file_name(format!("{}.jnl", number.saturating_sub(1))))
 }
 
 fn floor(tables: &Tables) -> Result<Offset, Failure> {
@@ -204,9 +264,4 @@ impl Promised {
             accepted: before(self.head).unwrap_or_default(),
         }
     }
-}
-
-/// Makes what was created in a directory outlive a power cut.
-pub fn sync_dir(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }

@@ -31,11 +31,16 @@ impl Rotation {
         let mut turns: Vec<Turn> = Vec::new();
         for (number, from) in &bounds {
             if found.contains(number) {
-                let table = tables.rows(&format!("{name}-{number}"))?;
+                let table = tables.rows(&self::name(name, *number))?;
                 turns.push(Turn { number: *number, from: *from, table });
             } else if !turns.is_empty() || bounds.last().is_some_and(|last| last.0 == *number) {
                 return Err(unreadable(&tables.path));
             }
+        }
+        // Its row is gone, so it was on its way out.
+        let first = bounds.first().map_or(0, |first| first.0);
+        for number in found.into_iter().filter(|number| *number < first) {
+            tables.drop_table(tables.rows(&self::name(name, number))?)?;
         }
         // One that was made but never begun waits for its turn: fjall gives the number of a table
         // that is dropped at once to the next one, and then forgets that one at the next start.
@@ -50,11 +55,15 @@ impl Rotation {
         self.turns.last()
     }
 
+    pub fn next_number(&self) -> u64 {
+        self.turns.last().map_or(0, |turn| turn.number + 1)
+    }
+
     /// Begins a table for what is written from `from` on, and the row that says so: it belongs
     /// into the batch that writes the first rows.
     pub fn begin(&mut self, tables: &Tables, from: u64) -> Result<BoundRow, Failure> {
-        let number = self.turns.last().map_or(0, |turn| turn.number + 1);
-        let table = tables.rows(&format!("{}-{number}", self.name))?;
+        let number = self.next_number();
+        let table = tables.rows(&name(self.name, number))?;
         self.turns.push(Turn { number, from, table });
         let mut value = Vec::new();
         put_varint(&mut value, from);
@@ -72,6 +81,10 @@ impl Rotation {
     pub fn ended(&self, turn: &Turn) -> BoundRow {
         BoundRow { key: bound_key(self.name, turn.number), value: None }
     }
+}
+
+pub fn name(kind: &str, number: u64) -> String {
+    format!("{kind}-{number}")
 }
 
 /// A row for the table `meta`.

@@ -1,3 +1,4 @@
+use event::Offset;
 use log::codec;
 use log::{Change, Group};
 
@@ -26,8 +27,8 @@ pub const WATERMARKS_KEY: &[u8] = b"watermarks";
 pub const FLOOR_KEY: &[u8] = b"floor";
 
 /// All rows of a group beside its events, one for each key: in one batch of fjall's the later of
-/// two changes of a key does not reliably win.
-pub fn rows_of(group: &Group) -> Vec<Row> {
+/// two changes of a key does not reliably win. `floor`: as it stands; it never goes back.
+pub fn rows_of(group: &Group, floor: Offset) -> Vec<Row> {
     let mut rows = Vec::new();
     for row in &group.duplicates {
         let (key, value) = codec::encode_duplicate(row);
@@ -76,7 +77,7 @@ pub fn rows_of(group: &Group) -> Vec<Row> {
         let value = Some(codec::encode_watermarks(WATERMARKS_KEY, row));
         rows.push(Row { table: Table::Meta, key: WATERMARKS_KEY.to_vec(), value });
     }
-    if let Some(floor) = group.floor {
+    if let Some(floor) = group.floor.map(|new| new.max(floor)) {
         let value = Some(codec::encode_floor(FLOOR_KEY, floor));
         rows.push(Row { table: Table::Meta, key: FLOOR_KEY.to_vec(), value });
     }
@@ -123,12 +124,12 @@ mod tests {
             Change::Put(lane, _) | Change::Remove(lane) => *lane,
         };
         group.lanes.push(Change::Remove(lane));
-        let rows = rows_of(&group);
+        let rows = rows_of(&group, Offset::ZERO);
         let lanes: Vec<_> = rows.iter().filter(|row| row.table == Table::Lane).collect();
         assert_eq!(lanes.len(), 1);
         assert_eq!(lanes[0].value, None);
         group.lanes.swap(0, 1);
-        let put = rows_of(&group).into_iter().find(|row| row.table == Table::Lane);
+        let put = rows_of(&group, Offset::ZERO).into_iter().find(|row| row.table == Table::Lane);
         assert!(put.is_some_and(|row| row.value.is_some()));
     }
 }

@@ -21,15 +21,19 @@ pub struct Salvaged {
 ///
 /// It looks for the frames of events in the raw bytes of every file, so it needs neither HEAD nor
 /// a journal or a table that fjall would read. Of two events with one offset the later is given:
-/// an offset is used again only after a start that cut the earlier one off. Also events that
-/// retention has taken come back where their bytes are still there.
+/// an offset is used again only after a start that cut the earlier one off. What was cut off and
+/// set aside counts only where nothing else is known of an offset. Also events that retention has
+/// taken come back where their bytes are still there.
 pub fn salvage(
     dir: &Path,
     sink: &mut dyn FnMut(Event) -> io::Result<()>,
 ) -> Result<Salvaged, Failure> {
     let disk = |path: &Path, source| Failure::Disk { path: path.to_owned(), source };
     let mut files = Vec::new();
-    list(&dir.join("log"), &mut files).map_err(|source| disk(dir, source))?;
+    list(dir, &mut files).map_err(|source| disk(dir, source))?;
+    // What a start has set aside comes last, and only where nothing else is known of an offset.
+    let is_aside = |path: &Path| !path.starts_with(dir.join("log"));
+    files.sort_by_key(|path| is_aside(path));
     let mut found: BTreeMap<Offset, Place> = BTreeMap::new();
     for (n, path) in files.iter().enumerate() {
         let bytes = std::fs::read(path).map_err(|source| disk(path, source))?;
@@ -37,7 +41,8 @@ pub fn salvage(
         for (at, event) in events_in(&bytes) {
             let place = Place { ms: event.id.millis(), file: n, at };
             let known = found.entry(event.offset()).or_insert(place);
-            if known.ms < place.ms {
+            let is_later = known.ms < place.ms;
+            if is_later && (is_aside(&files[known.file]) || !is_aside(path)) {
                 *known = place;
             }
         }

@@ -2,6 +2,7 @@ use crate::journal::{self, Journal, Step};
 use crate::mark::Mark;
 use event::Offset;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// What the journals hold, before fjall has seen them.
@@ -14,8 +15,12 @@ pub struct Scan {
     pub synced_group: u64,
     pub synced_head: Offset,
     pub broken: Option<Break>,
+    /// The first journal that there is.
+    pub oldest: Option<PathBuf>,
     /// Where the next group would be written.
     pub active: Option<PathBuf>,
+    /// The groups in the active journal that HEAD does not know to have been synced.
+    pub unsynced: Range<u64>,
 }
 
 /// A place that is neither a group nor the end.
@@ -37,13 +42,17 @@ pub struct Break {
 const SEQNO_SLACK: u64 = 1 << 24;
 
 impl Scan {
-    pub fn read(dir: &Path) -> io::Result<Scan> {
+    /// `synced_group`: the last group that HEAD knows to have been synced.
+    pub fn read(dir: &Path, synced_group: u64) -> io::Result<Scan> {
         let paths = journal::paths(dir)?;
-        let mut scan = Scan { active: paths.last().cloned(), ..Scan::default() };
+        let (oldest, active) = (paths.first().cloned(), paths.last().cloned());
+        let mut scan = Scan { oldest, active, ..Scan::default() };
         let mut seqno = None;
         for (i, path) in paths.iter().enumerate() {
             let mut journal = Journal::open(path)?;
-            if scan.read_one(&mut journal, &mut seqno)? {
+            let is_unbroken = scan.read_one(&mut journal, &mut seqno, synced_group)?;
+            scan.unsynced.end = journal.at();
+            if is_unbroken {
                 continue;
             }
             let rest = journal.rest()?;
@@ -56,7 +65,13 @@ impl Scan {
     }
 
     /// Whether the journal was unbroken.
-    fn read_one(&mut self, journal: &mut Journal, seqno: &mut Option<u64>) -> io::Result<bool> {
+    fn read_one(
+        &mut self,
+        journal: &mut Journal,
+        seqno: &mut Option<u64>,
+        synced_group: u64,
+    ) -> io::Result<bool> {
+        self.unsynced.start = 0;
         // `journal.at()` must stay before a batch that does not follow the last one, so the
         // place is remembered before each step.
         loop {
@@ -77,6 +92,9 @@ impl Scan {
                     *seqno = Some(batch.seqno);
                     self.first = self.first.or(Some(mark));
                     self.last = Some(mark);
+                    if mark.group <= synced_group {
+                        self.unsynced.start = journal.at();
+                    }
                 }
             }
         }

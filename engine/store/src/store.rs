@@ -1,6 +1,6 @@
 mod as_log;
 
-use crate::directory::Directory;
+use crate::directory::{Directory, sync_dir};
 use crate::generations::seal_key;
 use crate::head::{Found, Head, HeadFile};
 use crate::index::{IndexEntry, decode_index, index_key};
@@ -10,9 +10,11 @@ use crate::recovery::{self, Recovered};
 use crate::rotation::{Rotation, Turn};
 use crate::rows::{Row, Table};
 use crate::tables::Tables;
+use crate::upkeep::{Kind, Upkeep};
 use crate::writer::{Content, Ground, View, Writer};
 use bytes::Bytes;
 use event::{Offset, StreamId, TenantId, Time};
+use fjall::Keyspace;
 use log::{Failure, Lease, Log, Sync, codec};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +24,8 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 ///
 /// Dropping it syncs and says so in HEAD; the next start then knows that nothing was cut short.
 pub struct Store {
+    /// First, so that its thread has ended before anything else goes.
+    upkeep: Upkeep,
     /// The writer's state; before `view` where both are taken.
     writer: Mutex<Writer>,
     view: RwLock<Arc<View>>,
@@ -31,7 +35,7 @@ pub struct Store {
     floor: AtomicU64,
     token: AtomicU64,
     options: StoreOptions,
-    tables: Tables,
+    tables: Arc<Tables>,
     /// Last, so that the lock outlives the database.
     directory: Directory,
 }
@@ -45,14 +49,14 @@ impl Store {
         let directory = Directory::take(&options.dir, options.disk_floor_bytes)?;
         let freed_ballast = directory.free_ballast()?;
         let (mut head_file, found) = HeadFile::open(&directory.head())?;
-        let opened = recovery::open(&directory, &options, found)?;
+        let opened = recovery::open(&directory, &options, &mut head_file, found)?;
         let mark = opened.mark;
         let head = Head { offset: mark.head, group: mark.group, is_clean: false };
         // Both slots, so that no later write of HEAD needs room.
         head_file.write(head)?;
         head_file.write(head)?;
         head_file.sync()?;
-        recovery::sync_dir(directory.path()).map_err(|source| directory.disk(source))?;
+        sync_dir(directory.path()).map_err(|source| directory.disk(source))?;
         directory.lay_ballast(options.ballast_bytes)?;
         let recovered = Recovered {
             head: mark.head,
@@ -64,14 +68,16 @@ impl Store {
             head_was_lost: !matches!(found, Found::Head(_)) && mark.group > 0,
             freed_ballast,
         };
+        let tables = Arc::new(opened.tables);
         let store = Store {
+            upkeep: Upkeep::start(tables.clone(), options.spawn)?,
             writer: Mutex::new(Writer::new(head_file, mark)),
             view: RwLock::new(Arc::new(opened.view)),
             head: AtomicU64::new(mark.head.0),
             floor: AtomicU64::new(opened.floor.0),
             token: AtomicU64::new(0),
             options,
-            tables: opened.tables,
+            tables,
             directory,
         };
         Ok((store, recovered))
@@ -148,8 +154,21 @@ impl Store {
         if lease.token != self.token.load(Ordering::Acquire) {
             return Err(Failure::LeaseLost);
         }
-        writer.check(&self.ground())?;
+        writer.check(&self.ground(), self.upkeep.has_failed())?;
         Ok(writer)
+    }
+
+    /// Half a generation ahead, so that nobody waits for it.
+    fn prepare(&self, writer: &Writer) {
+        let open = writer.mark.open;
+        if open.bytes < self.options.generation_bytes / 2 {
+            return;
+        }
+        self.upkeep.make(Kind::Events, open.number + 1);
+        let view = self.view();
+        if view.are_attempts_due(1) {
+            self.upkeep.make(Kind::Attempts, view.attempts.next_number());
+        }
     }
 
     fn show(&self, writer: &Writer, sync: Sync) {
@@ -169,8 +188,9 @@ impl Store {
         read_rows(&self.tables, table, (start, Bound::Unbounded), count, decode)
     }
 
-    /// Drops what `floor` and the watermarks have freed, tables first: a start that finds their
-    /// rows without them has nothing to do.
+    /// Drops what `floor` and the watermarks have freed, rows first: a start that finds tables
+    /// without them drops those, and one that finds the rows of the oldest tables alone, for a
+    /// power cut took only the rows' removal, has nothing to do.
     fn drop_below(&self, writer: &mut Writer, floor: Offset, least: Offset) -> Result<(), Failure> {
         let mut view = View::clone(&self.view());
         let kept = view.log.sealed.iter().position(|seal| seal.end > floor);
@@ -180,25 +200,21 @@ impl Store {
         if sealed.is_empty() && attempts.is_empty() {
             return Ok(());
         }
+        let seals = sealed.iter().map(|seal| Row {
+            table: Table::Meta,
+            key: seal_key(seal.number),
+            value: None,
+        });
+        let bounds = attempts.iter().map(|turn| ended(&view.attempts, turn));
+        let rows = seals.chain(bounds).collect();
         self.set_view(view.clone());
-        let mut rows = Vec::new();
-        for seal in sealed {
-            self.tables.drop_table(seal.table)?;
-            rows.push(Row { table: Table::Meta, key: seal_key(seal.number), value: None });
-        }
-        rows.extend(self.drop_turns(&view.attempts, attempts)?);
-        self.write_rows(writer, &mut view, rows)
+        self.write_rows(writer, &mut view, rows)?;
+        let tables = sealed.into_iter().map(|seal| seal.table);
+        self.drop_tables(tables.chain(attempts.into_iter().map(|turn| turn.table)))
     }
 
-    /// Drops tables that were taken out of `rotation`; what is left to write.
-    fn drop_turns(&self, rotation: &Rotation, turns: Vec<Turn>) -> Result<Vec<Row>, Failure> {
-        let mut rows = Vec::new();
-        for turn in turns {
-            let bound = rotation.ended(&turn);
-            self.tables.drop_table(turn.table)?;
-            rows.push(Row { table: Table::Meta, key: bound.key, value: bound.value });
-        }
-        Ok(rows)
+    fn drop_tables(&self, mut tables: impl Iterator<Item = Keyspace>) -> Result<(), Failure> {
+        tables.try_for_each(|table| self.upkeep.drop_table(&self.tables, table))
     }
 
     fn write_rows(
@@ -216,6 +232,12 @@ impl Store {
         self.show(writer, Sync::Now);
         Ok(())
     }
+}
+
+/// The row that goes with a table of `rotation`.
+fn ended(rotation: &Rotation, turn: &Turn) -> Row {
+    let bound = rotation.ended(turn);
+    Row { table: Table::Meta, key: bound.key, value: bound.value }
 }
 
 impl Drop for Store {

@@ -1,10 +1,13 @@
 use crate::StoreOptions;
+use crate::directory::sync_dir;
+use crate::mark::Mark;
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
+use fjall::{AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions};
 use log::Failure;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// The database and the tables that are always there. The log, the duplicate rows and the attempt
 /// rows live in tables that are dropped whole (`Rotation`, `Generations`).
@@ -18,7 +21,11 @@ pub struct Tables {
     pub dead: Keyspace,
     pub gap: Keyspace,
     pub registry: Keyspace,
+    /// The newest mark that was no longer in memory alone when the database was opened.
+    pub flushed: Option<Mark>,
     memtable_bytes: u64,
+    /// Held while a table is made: fjall gives it to others before its name is synced.
+    making: Mutex<()>,
 }
 
 const FIXED: [&str; 7] = ["meta", "retry", "lane", "parcel", "dead", "gap", "registry"];
@@ -44,12 +51,13 @@ impl Tables {
             made.map_err(|err| failure(path, err))
         };
         let meta = make("meta")?;
+        let flushed = flushed_mark(&meta).map_err(|err| failure(path, err))?;
         // An interrupted first start leaves some of them out, but never once there is a group.
         let has_groups = meta.contains_key(MARK_KEY).map_err(|err| failure(path, err))?;
         if lacks_some && has_groups {
             return Err(unreadable(path));
         }
-        Ok(Tables {
+        let tables = Tables {
             meta,
             retry: make("retry")?,
             lane: make("lane")?,
@@ -57,10 +65,15 @@ impl Tables {
             dead: make("dead")?,
             gap: make("gap")?,
             registry: make("registry")?,
+            flushed,
             path: path.to_owned(),
             memtable_bytes: options.memtable_bytes,
+            making: Mutex::default(),
             db,
-        })
+        };
+        // Also for tables that a start made which was cut short.
+        tables.sync_names()?;
+        Ok(tables)
     }
 
     /// The table of events `name`, made if it is not there.
@@ -70,13 +83,33 @@ impl Tables {
                 .data_block_size_policy(BlockSizePolicy::all(32 << 10))
                 .filter_policy(FilterPolicy::disabled())
         };
-        self.db.keyspace(name, options).map_err(|err| self.failure(err))
+        self.make(name, options)
     }
 
     /// The table of rows `name`, made if it is not there.
     pub fn rows(&self, name: &str) -> Result<Keyspace, Failure> {
-        let made = self.db.keyspace(name, || row_options(self.memtable_bytes));
-        made.map_err(|err| self.failure(err))
+        self.make(name, || row_options(self.memtable_bytes))
+    }
+
+    fn make(
+        &self,
+        name: &str,
+        options: impl FnOnce() -> KeyspaceCreateOptions,
+    ) -> Result<Keyspace, Failure> {
+        let _making = self.making.lock().expect("no holder of this lock panics");
+        let is_new = !self.db.keyspace_exists(name);
+        let table = self.db.keyspace(name, options).map_err(|err| self.failure(err))?;
+        if is_new {
+            self.sync_names()?;
+        }
+        Ok(table)
+    }
+
+    /// fjall syncs what is in a new table's directory, but not that the directory is there: a
+    /// power cut would take the table, and with it what the journal holds for it.
+    fn sync_names(&self) -> Result<(), Failure> {
+        let path = self.path.join("keyspaces");
+        sync_dir(&path).map_err(|source| Failure::Disk { path, source })
     }
 
     /// The numbers of the tables called `<name>-<number>`, in order.
@@ -95,6 +128,13 @@ impl Tables {
     pub fn failure(&self, err: fjall::Error) -> Failure {
         failure(&self.path, err)
     }
+}
+
+fn flushed_mark(meta: &Keyspace) -> fjall::Result<Option<Mark>> {
+    let Some(seqno) = meta.tree.get_highest_persisted_seqno() else { return Ok(None) };
+    // As of then: what is in memory is of a later number.
+    let mark = meta.tree.get(MARK_KEY, seqno + 1)?;
+    Ok(mark.and_then(|mark| Mark::decode(&mark)))
 }
 
 /// Uncompressed, so that events can be found in the files of a database that does not open.
@@ -128,7 +168,14 @@ fn open_database(path: &Path, options: &StoreOptions) -> Result<Database, Failur
 
 /// Whether an error tells of files that are not as they were written, not of a failing disk.
 fn is_of_content(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::InvalidData)
+    matches!(
+        kind,
+        ErrorKind::NotFound
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::InvalidData
+            // A place before the start of a file that is too short.
+            | ErrorKind::InvalidInput
+    )
 }
 
 /// Damaged in a way that fjall does not tell. Whoever knows more names it.

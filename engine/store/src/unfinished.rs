@@ -12,12 +12,29 @@ pub struct Unfinished {
     moves: Vec<Move>,
 }
 
+const PREFIX: &str = "unfinished-";
+
 struct Move {
     table: PathBuf,
     aside: PathBuf,
 }
 
 impl Unfinished {
+    /// Puts back what a start took and was killed before it knew: whether a table is missing is
+    /// then asked again.
+    pub fn put_back(dir: &Directory) -> Result<(), Failure> {
+        let disk = |source| dir.disk(source);
+        for entry in std::fs::read_dir(dir.path()).map_err(disk)? {
+            let aside = entry.map_err(disk)?.path();
+            let name = aside.file_name().and_then(|name| name.to_str());
+            let Some(number) = name.and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+            let table = dir.database().join("keyspaces").join(number);
+            if table.exists() { remove(&aside) } else { std::fs::rename(&aside, &table) }
+                .map_err(disk)?;
+        }
+        Ok(())
+    }
+
     pub fn take(dir: &Directory) -> Result<Unfinished, Failure> {
         let mut unfinished = Unfinished { moves: Vec::new() };
         let Ok(entries) = std::fs::read_dir(dir.database().join("keyspaces")) else {
@@ -27,7 +44,7 @@ impl Unfinished {
             let table = entry.map_err(|source| dir.disk(source))?.path();
             if !table.join("current").exists() && files_in(&table.join("tables")) > 0 {
                 let name = table.file_name().and_then(|name| name.to_str()).unwrap_or("table");
-                let aside = dir.path().join(format!("unfinished-{name}"));
+                let aside = dir.path().join(format!("{PREFIX}{name}"));
                 let moved = remove(&aside).and_then(|()| std::fs::rename(&table, &aside));
                 moved.map_err(|source| dir.disk(source))?;
                 unfinished.moves.push(Move { table, aside });

@@ -23,6 +23,15 @@ pub struct View {
 }
 
 impl View {
+    /// Whether attempt rows should begin a new table once `more` generations are sealed: one for
+    /// every so many of the log's.
+    pub fn are_attempts_due(&self, more: usize) -> bool {
+        self.attempts.open_turn().is_none_or(|turn| {
+            let later = self.log.sealed.iter().filter(|seal| seal.end.0 > turn.from).count();
+            later + more >= GENERATIONS_OF_ATTEMPTS
+        })
+    }
+
     /// Whether both show the same tables.
     pub fn is_same(&self, other: &View) -> bool {
         let shape = |view: &View| {
@@ -47,6 +56,8 @@ pub struct Writer {
     /// Nothing is known of the disk any more, so nothing may be added to it.
     is_broken: bool,
     frame: Vec<u8>,
+    /// Tables that the last write has left behind: they may go.
+    pub left: Vec<Keyspace>,
 }
 
 /// The parts of a store that a write needs.
@@ -80,6 +91,7 @@ impl Writer {
             indexed_from: mark.head,
             is_broken: false,
             frame: Vec::new(),
+            left: Vec::new(),
         }
     }
 
@@ -87,8 +99,9 @@ impl Writer {
         self.synced_group == self.mark.group
     }
 
-    pub fn check(&self, ground: &Ground<'_>) -> Result<(), Failure> {
-        if self.is_broken {
+    /// `elsewhere`: something else than a write has failed.
+    pub fn check(&self, ground: &Ground<'_>, elsewhere: bool) -> Result<(), Failure> {
+        if self.is_broken || elsewhere {
             let source = std::io::Error::other("an earlier write or sync failed");
             return Err(ground.directory.disk(source));
         }
@@ -130,7 +143,7 @@ impl Writer {
             open = self.seal(ground, view, &mut batch)?;
         }
         self.put_events(&view.log.table, events, &mut open, &mut batch);
-        put_rows(ground, view, self.mark.head, &content, &mut batch)?;
+        let left = put_rows(ground, view, self.mark.head, &content, &mut batch)?;
         let mark = Mark {
             group: self.mark.group + 1,
             synced_group: self.synced_group,
@@ -143,6 +156,7 @@ impl Writer {
         batch.insert(&tables.meta, MARK_KEY, mark.encode());
         batch.commit().map_err(|err| tables.failure(err))?;
         self.mark = mark;
+        self.left.extend(left);
         if sync == Sync::Now { self.note_sync() } else { Ok(()) }
     }
 
@@ -170,7 +184,7 @@ impl Writer {
 
     /// Syncs everything and says that nothing follows.
     pub fn close(&mut self, ground: &Ground<'_>) -> Result<(), Failure> {
-        self.check(ground)?;
+        self.check(ground, false)?;
         self.sync(ground)?;
         self.write_head(true)?;
         self.head_file.sync()
@@ -253,15 +267,17 @@ fn index_of(
     Ok(index)
 }
 
+/// Gives the tables that the rows have left behind.
 fn put_rows(
     ground: &Ground<'_>,
     view: &mut View,
     head: Offset,
     content: &Content<'_>,
     batch: &mut OwnedWriteBatch,
-) -> Result<(), Failure> {
+) -> Result<Vec<Keyspace>, Failure> {
+    let mut left = Vec::new();
     if let Some(newest) = content.duplicates_ms {
-        turn_duplicates(ground, view, newest, batch)?;
+        left = turn_duplicates(ground, view, newest, batch)?;
     }
     if content.rows.iter().any(|row| row.table == Table::Attempts) {
         turn_attempts(ground, view, head, batch)?;
@@ -284,7 +300,7 @@ fn put_rows(
             None => batch.remove(table, row.key.as_slice()),
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 /// Begins a new table of duplicate rows when the open one has had its share of the window.
@@ -293,7 +309,7 @@ fn turn_duplicates(
     view: &mut View,
     newest: u64,
     batch: &mut OwnedWriteBatch,
-) -> Result<(), Failure> {
+) -> Result<Vec<Keyspace>, Failure> {
     let window = ground.options.duplicate_window.as_millis() as u64 / DUPLICATE_TURNS;
     let rows_max = ground.options.duplicates_max / DUPLICATE_TURNS;
     let is_due = view.duplicates.open_turn().is_none_or(|turn| {
@@ -301,20 +317,21 @@ fn turn_duplicates(
             || turn.table.approximate_len() as u64 >= rows_max.max(1)
     });
     if !is_due {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let from = view.duplicates.open_turn().map_or(newest, |turn| turn.from.max(newest));
     let row = view.duplicates.begin(ground.tables, from)?;
     put_bound(ground.tables, row, batch);
     // More rows than are allowed: the oldest go, whatever their age.
+    let mut left = Vec::new();
     if view.duplicates.turns().len() as u64 > DUPLICATE_TURNS + 1 {
         let second = view.duplicates.turns()[1].from;
         for turn in view.duplicates.retire(second) {
             put_bound(ground.tables, view.duplicates.ended(&turn), batch);
-            ground.tables.drop_table(turn.table)?;
+            left.push(turn.table);
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 /// Begins a new table of attempt rows with every so many generations of the log.
@@ -324,11 +341,7 @@ fn turn_attempts(
     head: Offset,
     batch: &mut OwnedWriteBatch,
 ) -> Result<(), Failure> {
-    let sealed = &view.log.sealed;
-    let is_due = view.attempts.open_turn().is_none_or(|turn| {
-        sealed.iter().filter(|seal| seal.end.0 > turn.from).count() >= GENERATIONS_OF_ATTEMPTS
-    });
-    if is_due {
+    if view.are_attempts_due(0) {
         let row = view.attempts.begin(ground.tables, head.0)?;
         put_bound(ground.tables, row, batch);
     }

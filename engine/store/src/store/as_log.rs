@@ -1,4 +1,4 @@
-use super::Store;
+use super::{Store, ended};
 use crate::read::{read_events, read_row, read_rows};
 use crate::rows::{WATERMARKS_KEY, rows_of};
 use crate::writer::{Content, View};
@@ -32,16 +32,18 @@ impl Log for Store {
         let mut view = View::clone(&before);
         let content = Content {
             events: &group.events,
-            rows: rows_of(group),
+            rows: rows_of(group, self.floor()),
             duplicates_ms: group.duplicates.iter().map(|row| row.id.millis()).max(),
         };
         writer.write(&self.ground(), &mut view, content, sync)?;
         if !view.is_same(&before) {
             self.set_view(view);
         }
+        self.drop_tables(std::mem::take(&mut writer.left).into_iter())?;
         let floor = group.floor.unwrap_or_default();
         self.floor.fetch_max(floor.0, Ordering::AcqRel);
         self.show(&writer, sync);
+        self.prepare(&writer);
         Ok(())
     }
 
@@ -95,8 +97,9 @@ impl Log for Store {
             return Ok(());
         }
         self.set_view(view.clone());
-        let rows = self.drop_turns(&view.duplicates, expired)?;
-        self.write_rows(&mut writer, &mut view, rows)
+        let rows = expired.iter().map(|turn| ended(&view.duplicates, turn)).collect();
+        self.write_rows(&mut writer, &mut view, rows)?;
+        self.drop_tables(expired.into_iter().map(|turn| turn.table))
     }
 
     fn attempts(&self, range: Range<Offset>) -> Result<Vec<AttemptRow>, Failure> {
@@ -114,7 +117,11 @@ impl Log for Store {
                 read_rows(&self.tables, table, (start, end), usize::MAX, codec::decode_attempt)?;
             rows.extend(found);
         }
+        // A row that was written again is in two tables, the later one behind.
         rows.sort_by_cached_key(codec::attempt_key);
+        rows.reverse();
+        rows.dedup_by_key(|row| codec::attempt_key(row));
+        rows.reverse();
         Ok(rows)
     }
 

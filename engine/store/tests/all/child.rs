@@ -1,6 +1,6 @@
 //! What the tests need another process for: this test binary, started again with a role.
 
-use crate::support::{Dice, group, options, scratch};
+use crate::support::{Dice, group, options, scratch, spawn};
 use event::Offset;
 use log::contract::event;
 use log::{Failure, Group, Log, Sync};
@@ -112,7 +112,12 @@ fn say(number: u64) {
 
 /// Small, so that everything that happens to a store happens soon.
 pub fn small(dir: &Path) -> StoreOptions {
-    StoreOptions { generation_bytes: 96 << 10, memtable_bytes: 64 << 10, ..options(dir) }
+    StoreOptions {
+        generation_bytes: 96 << 10,
+        memtable_bytes: 64 << 10,
+        spawn: Some(spawn),
+        ..options(dir)
+    }
 }
 
 fn write(dir: &Path, seed: u64) -> Result<(), Failure> {

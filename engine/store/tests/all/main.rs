@@ -16,6 +16,7 @@ mod faults;
 mod full;
 mod kill;
 mod power;
+mod rot;
 mod salvage;
 mod size;
 mod support;

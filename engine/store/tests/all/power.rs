@@ -31,17 +31,47 @@ fn layer(dir: &Path) -> Option<PathBuf> {
     }
 }
 
+/// A directory, and beside it what the layer keeps for it.
+struct Home {
+    dir: TempDir,
+    shadow: TempDir,
+    lost: PathBuf,
+}
+
+impl Home {
+    fn new() -> Home {
+        let shadow = scratch();
+        Home { dir: scratch(), lost: shadow.path().join("lost"), shadow }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A child under the layer. The shadow begins anew: what is there at its start is synced.
+    fn child(&self, layer: &Path, role: Role, seed: u64) -> Command {
+        for entry in std::fs::read_dir(self.shadow.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path != self.lost {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        let mut child = command(role, self.path(), seed, &[]);
+        child
+            .env("LD_PRELOAD", layer)
+            .env("POWER_CUT_ROOT", self.path())
+            .env("POWER_CUT_SHADOW", self.shadow.path())
+            .env("POWER_CUT_SEED", seed.to_string());
+        child
+    }
+}
+
 /// Runs a writer until the power goes; what it had acknowledged by then.
-fn run(layer: &Path, role: Role, dir: &Path, seed: u64, cut_at: u64) -> Option<u64> {
-    let mut child = command(role, dir, seed, &[])
-        .env("LD_PRELOAD", layer)
-        .env("POWER_CUT_AT", cut_at.to_string())
-        .env("POWER_CUT_SEED", seed.to_string())
-        .spawn()
-        .unwrap();
+fn run(mut child: Command, cut_at: u64) -> Option<u64> {
+    let mut child = child.env("POWER_CUT_AT", cut_at.to_string()).spawn().unwrap();
     let acknowledged = Words::of(&mut child).last();
-    let status = child.wait().unwrap();
-    assert_eq!(status.code(), None, "the power went, so the process has no exit code");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), None, "the power went, so there is no exit code: {output:?}");
     acknowledged
 }
 
@@ -50,17 +80,17 @@ fn a_power_cut_takes_nothing_acknowledged() {
     let build = scratch();
     let Some(layer) = layer(build.path()) else { return };
     let (count, mut torn, mut lives, mut acknowledged) = (rounds(80), 0, 0, 0);
-    let mut dir: Option<(TempDir, u64)> = None;
+    let mut dir: Option<(Home, u64)> = None;
     for seed in 0..count {
         let mut dice = Dice(seed);
         // Some directories live through several cuts, others are new; the first cuts come while
         // the store is being made.
         let (home, before) = match dir.take() {
             Some(home) if dice.roll(3) > 0 => home,
-            _ => (scratch(), 0),
+            _ => (Home::new(), 0),
         };
         let cut_at = 1 + if seed < count / 4 { dice.roll(90) } else { dice.roll(1500) };
-        let words = run(&layer, Role::Write, home.path(), seed, cut_at);
+        let words = run(home.child(&layer, Role::Write, seed), cut_at);
         let promised = words.unwrap_or(0).max(before);
         let (log, recovered) = Store::open(small(home.path()))
             .unwrap_or_else(|failure| panic!("seed {seed}, cut at call {cut_at}: {failure}"));
@@ -87,8 +117,8 @@ fn a_store_that_does_not_sync_loses_by_a_power_cut() {
     let Some(layer) = layer(build.path()) else { return };
     let (count, mut losses, mut lost) = (12, 0, 0);
     for seed in 0..count {
-        let home = scratch();
-        let said = run(&layer, Role::WriteUnsynced, home.path(), seed, 900 + 40 * seed);
+        let home = Home::new();
+        let said = run(home.child(&layer, Role::WriteUnsynced, seed), 900 + 40 * seed);
         let said = said.expect("nine hundred writes acknowledge something");
         let (log, _) = Store::open(small(home.path())).unwrap();
         check_whole(&log);

@@ -4,6 +4,7 @@ use log::{Change, Group, LaneRow, Log, ReadLimit, Why, contract};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use store::{Store, StoreOptions};
 use tempfile::TempDir;
 
@@ -15,6 +16,11 @@ pub fn scratch() -> TempDir {
 
 pub fn options(dir: &Path) -> StoreOptions {
     StoreOptions { disk_floor_bytes: 0, ballast_bytes: 0, ..StoreOptions::new(dir) }
+}
+
+/// As `runtime` does it.
+pub fn spawn(name: &str, work: Box<dyn FnOnce() + Send>) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.into()).spawn(work)
 }
 
 pub fn open(options: StoreOptions) -> Store {
