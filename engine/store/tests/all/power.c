@@ -407,8 +407,14 @@ int ftruncate64(int fd, off_t size) {
     pthread_mutex_lock(&lock);
     if (is_cut_here(fd)) cut();
     struct stat st;
-    if (fstat(fd, &st) == 0 && st.st_size > size) remember(fd, size, st.st_size - size);
-    else record(fd, 1);
+    struct file *f = record(fd, 1);
+    // What was never written comes back by itself with the length.
+    off_t data = f && fstat(fd, &st) == 0 ? lseek(f->fd, size, SEEK_DATA) : -1;
+    while (data >= 0 && data < st.st_size) {
+        off_t hole = lseek(f->fd, data, SEEK_HOLE);
+        remember(fd, data, hole - data);
+        data = lseek(f->fd, hole, SEEK_DATA);
+    }
     int done = real_ftruncate(fd, size);
     pthread_mutex_unlock(&lock);
     return done;

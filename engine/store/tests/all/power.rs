@@ -110,6 +110,44 @@ fn a_power_cut_takes_nothing_acknowledged() {
     assert!(torn > 0, "then the cuts never hit a group");
 }
 
+/// After a sync that failed the pages look written, and no later sync writes them: a next process
+/// that builds on them would lose what it acknowledges at the next power cut.
+#[test]
+fn a_failed_sync_and_then_a_power_cut_take_nothing_acknowledged() {
+    let build = scratch();
+    let Some(layer) = layer(build.path()) else { return };
+    let (count, mut ended, mut acknowledged) = (rounds(24), 0, 0);
+    for seed in 0..count {
+        let home = Home::new();
+        let mut dice = Dice(seed ^ 0xfa11);
+        let (fail_at, cut_at) = (1 + dice.roll(300), 1 + dice.roll(900));
+        let mut child = home.child(&layer, Role::Write, seed);
+        child.env("POWER_FAIL_AT", fail_at.to_string()).env("POWER_FAIL_FILE", &home.lost);
+        // fjall passes over a failure to tidy up its list of tables, so the power ends that one.
+        let mut child = child.env("POWER_CUT_AT", "3000").spawn().unwrap();
+        let mut promised = Words::of(&mut child).last().unwrap_or(0);
+        let output = child.wait_with_output().unwrap();
+        let code = output.status.code();
+        assert!(matches!(code, Some(5) | None), "seed {seed}, sync {fail_at}: {output:?}");
+        if code.is_some() {
+            ended += 1;
+            let mut child = home.child(&layer, Role::Write, seed + 1);
+            child.env("POWER_FAIL_FILE", &home.lost);
+            promised = run(child, cut_at).unwrap_or(0).max(promised);
+        }
+        let (log, _) = Store::open(small(home.path()))
+            .unwrap_or_else(|failure| panic!("seed {seed}, {fail_at}, {cut_at}: {failure}"));
+        assert!(log.head() >= Offset(promised), "seed {seed}: {} of {promised}", log.head());
+        check_whole(&log);
+        acknowledged += promised;
+    }
+    tell(&format!(
+        "failed syncs: {count}, {ended} of them ended the process, and each is followed by a power \
+         cut; {acknowledged} events acknowledged, 0 lost"
+    ));
+    assert!(ended > 0, "then no sync ever failed");
+}
+
 /// The layer must be able to show a loss, or the test above shows nothing.
 #[test]
 fn a_store_that_does_not_sync_loses_by_a_power_cut() {
