@@ -14,9 +14,11 @@ use std::time::Duration;
 
 mod edges;
 mod likeness;
+mod listing;
 mod random;
 
 pub use likeness::{Unlike, compare, compare_events, compare_rows};
+pub use listing::listing;
 pub use random::random_group;
 
 /// How the suite gets at a log of the kind under test.

@@ -62,7 +62,9 @@ impl HeadFile {
         file.read_to_end(&mut bytes).map_err(disk)?;
         let slots = [0, SLOT_DISTANCE as usize].map(|at| slot(bytes.get(at..at + SLOT_BYTES)));
         let newest = slots.into_iter().flatten().max_by_key(|slot| slot.turn);
-        if let Some(Slot { format, .. }) = newest.filter(|slot| slot.format > FORMAT) {
+        // Of either slot: the later one of a newer version may be torn.
+        let newer = slots.into_iter().flatten().find(|slot| slot.format > FORMAT);
+        if let Some(Slot { format, .. }) = newer {
             let why = format!("written by a newer version (format {format}, known is {FORMAT})");
             return Err(Failure::Unusable { path: path.to_owned(), why });
         }

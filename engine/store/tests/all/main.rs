@@ -14,6 +14,7 @@ mod contract;
 mod damage;
 mod faults;
 mod full;
+mod golden;
 mod kill;
 mod power;
 mod rot;
