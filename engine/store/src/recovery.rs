@@ -9,7 +9,7 @@ use crate::rotation::Rotation;
 use crate::rows::FLOOR_KEY;
 use crate::scan::{Break, Scan};
 use crate::tables::{MARK_KEY, Tables};
-use crate::unfinished::{Unfinished, files_in};
+use crate::unfinished::{Unfinished, has_files_in};
 use crate::writer::View;
 use event::Offset;
 use log::{Failure, codec};
@@ -80,7 +80,7 @@ pub fn open(
         Found::Nothing | Found::Unreadable => Head::default(),
     };
     let mut scan = Scan::read(&dir.database(), told.group).map_err(disk)?;
-    let is_unborn = !matches!(found, Found::Head(_)) && is_unborn(dir, &scan);
+    let is_unborn = !matches!(found, Found::Head(_)) && is_unborn(dir, &scan).map_err(disk)?;
     if is_unborn {
         dir.empty_database()?;
         scan = Scan::default();
@@ -115,14 +115,22 @@ pub fn open(
 
 /// Whether there never was a group: the first start writes HEAD last, and until then nothing could
 /// be committed. fjall would not open what it has half made.
-fn is_unborn(dir: &Directory, scan: &Scan) -> bool {
-    let keyspaces = std::fs::read_dir(dir.database().join("keyspaces"));
-    let tables = keyspaces.into_iter().flatten().flatten().map(|entry| entry.path());
-    // The table 0 is fjall's own list of tables.
-    let mut tables = tables.filter(|path| !path.ends_with("0"));
-    scan.last.is_none()
-        && scan.broken.is_none()
-        && !tables.any(|path| files_in(&path.join("tables")) > 0)
+fn is_unborn(dir: &Directory, scan: &Scan) -> io::Result<bool> {
+    if scan.last.is_some() || scan.broken.is_some() {
+        return Ok(false);
+    }
+    let entries = match std::fs::read_dir(dir.database().join("keyspaces")) {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(true),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        // The table 0 is fjall's own list of tables.
+        if !path.ends_with("0") && has_files_in(&path.join("tables"))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Without an intact group in the journals only the tables tell what is there: `open_whole` looks.

@@ -37,12 +37,15 @@ impl Unfinished {
 
     pub fn take(dir: &Directory) -> Result<Unfinished, Failure> {
         let mut unfinished = Unfinished { moves: Vec::new() };
-        let Ok(entries) = std::fs::read_dir(dir.database().join("keyspaces")) else {
-            return Ok(unfinished);
+        let entries = match std::fs::read_dir(dir.database().join("keyspaces")) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(unfinished),
+            entries => entries.map_err(|source| dir.disk(source))?,
         };
         for entry in entries {
             let table = entry.map_err(|source| dir.disk(source))?.path();
-            if !table.join("current").exists() && files_in(&table.join("tables")) > 0 {
+            let has_files =
+                has_files_in(&table.join("tables")).map_err(|source| dir.disk(source))?;
+            if !table.join("current").exists() && has_files {
                 let name = table.file_name().and_then(|name| name.to_str()).unwrap_or("table");
                 let aside = dir.path().join(format!("{PREFIX}{name}"));
                 let moved = remove(&aside).and_then(|()| std::fs::rename(&table, &aside));
@@ -76,6 +79,14 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-pub fn files_in(dir: &Path) -> usize {
-    std::fs::read_dir(dir).map_or(0, Iterator::count)
+/// Whether a directory is there and has something in it.
+pub fn has_files_in(dir: &Path) -> io::Result<bool> {
+    match std::fs::read_dir(dir) {
+        Err(err) if is_absent(err.kind()) => Ok(false),
+        entries => Ok(entries?.next().transpose()?.is_some()),
+    }
+}
+
+fn is_absent(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -19,6 +19,8 @@ const SEED: &str = "FOREBAY_STORE_SEED";
 pub enum Role {
     /// Commits groups, most of them synced; acknowledges what was.
     Write,
+    /// The same, sixty of them, and closes the log.
+    WriteSome,
     /// Commits groups, syncs none of them and acknowledges all: a node that lies.
     WriteUnsynced,
     /// Commits forty synced groups and tells how long each took.
@@ -86,7 +88,8 @@ fn a_child_plays_its_role() {
     let dir = std::env::var(DIR).unwrap();
     let seed = std::env::var(SEED).unwrap().parse().unwrap();
     let played = match role.as_str() {
-        "Write" => write(Path::new(&dir), seed),
+        "Write" => write(Path::new(&dir), seed, u64::MAX),
+        "WriteSome" => write(Path::new(&dir), seed, 60),
         "WriteUnsynced" => write_unsynced(Path::new(&dir), seed),
         "Time" => time(Path::new(&dir)),
         "Fill" => fill(Path::new(&dir)),
@@ -95,7 +98,7 @@ fn a_child_plays_its_role() {
     };
     let code = played.map_or_else(
         |failure| {
-            eprintln!("{failure}");
+            let _ = writeln!(std::io::stderr(), "{failure}");
             failure.exit_code()
         },
         |()| 0,
@@ -106,8 +109,9 @@ fn a_child_plays_its_role() {
 fn say(number: u64) {
     // A line in one write, so that a kill leaves it whole or not at all.
     let line = format!("\nack {number}.\n");
-    std::io::stdout().write_all(line.as_bytes()).unwrap();
-    std::io::stdout().flush().unwrap();
+    // What cannot be said was not acknowledged.
+    let mut out = std::io::stdout();
+    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Small, so that everything that happens to a store happens soon.
@@ -120,13 +124,13 @@ pub fn small(dir: &Path) -> StoreOptions {
     }
 }
 
-fn write(dir: &Path, seed: u64) -> Result<(), Failure> {
+fn write(dir: &Path, seed: u64, count: u64) -> Result<(), Failure> {
     let (log, _) = Store::open(small(dir))?;
     let lease = log.claim()?;
     let mut dice = Dice(seed);
     let mut head = log.head().0;
     say(head);
-    loop {
+    for _ in 0..count {
         let mut group = group(head, 1 + dice.roll(6));
         head += group.events.len() as u64;
         if dice.roll(20) == 0 {
@@ -141,6 +145,7 @@ fn write(dir: &Path, seed: u64) -> Result<(), Failure> {
             log.reclaim(lease)?;
         }
     }
+    Ok(())
 }
 
 fn write_unsynced(dir: &Path, seed: u64) -> Result<(), Failure> {

@@ -1,7 +1,8 @@
 use crate::child::{Role, Words, command, small};
-use crate::support::{check_whole, options, scratch, tell};
+use crate::support::{Dice, check_whole, options, rounds, scratch, tell};
 use event::Offset;
 use log::Log;
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use store::Store;
 
@@ -18,8 +19,8 @@ fn can_inject(what: &str) -> bool {
     works
 }
 
-fn strace(inject: &str) -> Vec<&str> {
-    vec!["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", inject]
+fn strace<'a>(trace: &'a str, inject: &'a str) -> Vec<&'a str> {
+    vec!["strace", "-f", "-qq", "-o", "/dev/null", "-e", trace, "-e", inject]
 }
 
 #[test]
@@ -30,7 +31,9 @@ fn a_failed_sync_ends_the_process_with_5_and_acknowledges_nothing() {
     for nth in [1, 2, 7] {
         let dir = scratch();
         let inject = format!("inject=fdatasync:error=EIO:when={nth}");
-        let mut child = command(Role::Write, dir.path(), nth, &strace(&inject)).spawn().unwrap();
+        let mut child = command(Role::Write, dir.path(), nth, &strace("trace=fdatasync", &inject))
+            .spawn()
+            .unwrap();
         let acknowledged = Words::of(&mut child).last().unwrap();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(5), "{output:?}");
@@ -42,6 +45,61 @@ fn a_failed_sync_ends_the_process_with_5_and_acknowledges_nothing() {
     }
 }
 
+/// What a disk can refuse, and the calls by which a store asks it.
+const CALLS: &str =
+    "fdatasync fsync write pwrite64 ftruncate /^rename openat mkdir unlink unlinkat";
+
+/// How often a short writer makes a call.
+fn count(call: &str) -> u64 {
+    let (dir, out) = (scratch(), scratch());
+    let out = out.path().join("calls");
+    let (trace, path) = (format!("trace={call}"), out.to_string_lossy().into_owned());
+    let prefix = ["strace", "-f", "-qq", "-o", &path, "-e", &trace];
+    let done = command(Role::WriteSome, dir.path(), 5, &prefix).output().unwrap();
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    std::fs::read_to_string(out).unwrap().lines().filter(|line| line.contains('(')).count() as u64
+}
+
+/// A writer of a fixed length, each of whose calls fails in its turn.
+///
+/// It may go on when the failure harms nothing, as that of a removal does; else it must end and
+/// say so. Either way the next start has all that was acknowledged.
+#[test]
+fn a_failure_of_any_call_loses_nothing_acknowledged() {
+    if !can_inject("a failure of each call to the disk") {
+        return;
+    }
+    let calls = CALLS.split(' ').flat_map(|call| [(call, "EIO"), (call, "ENOSPC")]);
+    for (i, (call, error)) in calls.enumerate() {
+        let mut dice = Dice(i as u64);
+        let (total, mut codes, mut acknowledged) = (count(call), BTreeMap::new(), 0);
+        let share = rounds(3);
+        for nth in (1..=total).filter(|_| dice.roll(total) < share) {
+            let case = format!("{call} {nth} of {total}, {error}");
+            let dir = scratch();
+            let trace = format!("trace={call}");
+            let inject = format!("inject={call}:error={error}:when={nth}");
+            let prefix = [&["timeout", "60"], &strace(&trace, &inject)[..]].concat();
+            let mut child = command(Role::WriteSome, dir.path(), 5, &prefix).spawn().unwrap();
+            let said = Words::of(&mut child).last().unwrap_or(0);
+            let output = child.wait_with_output().unwrap();
+            let code = output.status.code().unwrap_or(-1);
+            // 127: the process did not even get its libraries.
+            assert!([0, 2, 5, 127].contains(&code), "{case}: {output:?}");
+            let (log, _) = Store::open(small(dir.path()))
+                .unwrap_or_else(|failure| panic!("{case}: then {failure}"));
+            assert!(log.head() >= Offset(said), "{case}: {} of {said}", log.head());
+            check_whole(&log);
+            acknowledged += said;
+            *codes.entry(code).or_insert(0) += 1;
+        }
+        tell(&format!(
+            "{call} fails with {error}, of {total} calls; exit codes and how often: {codes:?}; \
+             {acknowledged} events acknowledged, 0 lost"
+        ));
+    }
+}
+
 #[test]
 fn no_commit_returns_before_a_slow_sync() {
     if !can_inject("a slow fdatasync") {
@@ -50,7 +108,8 @@ fn no_commit_returns_before_a_slow_sync() {
     const DELAY_MS: u64 = 40;
     let dir = scratch();
     let inject = format!("inject=fdatasync:delay_enter={}", DELAY_MS * 1000);
-    let mut child = command(Role::Time, dir.path(), 0, &strace(&inject)).spawn().unwrap();
+    let mut child =
+        command(Role::Time, dir.path(), 0, &strace("trace=fdatasync", &inject)).spawn().unwrap();
     let took: Vec<u64> = Words::of(&mut child).collect();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(took.len(), 40);
