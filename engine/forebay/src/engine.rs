@@ -193,6 +193,7 @@ fn open_store(plan: &Plan) -> Result<Store, OpenError> {
         ballast_bytes: plan.ballast_bytes,
         duplicate_window: plan.duplicate_window,
         duplicates_max: plan.duplicates_max,
+        spawn: Some(|name, work| spawn_thread(name, 0, work)),
         ..StoreOptions::new(&plan.data)
     };
     let (store, recovered) = Store::open(options)?;
