@@ -1,14 +1,16 @@
+use crate::wanted::{Found, Member, Wanted};
 use bytes::Bytes;
-use serde_json::Value;
 use std::cell::OnceCell;
+use std::sync::Arc;
 
-/// An event's body as JSON, parsed at most once and only if a condition asks.
+/// What a condition looks at of an event's body, read at most once and only if it asks.
 #[derive(Debug, Default)]
 pub struct ParsedBody {
     /// Held, so that no other body can come to lie at the same address.
     of: Bytes,
-    /// None for what is not JSON.
-    json: OnceCell<Option<Value>>,
+    /// Of the condition that asks; held for the same reason.
+    wanted: Arc<Wanted>,
+    found: OnceCell<Found>,
 }
 
 impl ParsedBody {
@@ -16,15 +18,16 @@ impl ParsedBody {
         ParsedBody::default()
     }
 
-    pub(crate) fn turn_to(&mut self, body: &Bytes) {
-        if self.of.as_ptr() != body.as_ptr() || self.of.len() != body.len() {
-            *self = ParsedBody { of: body.clone(), json: OnceCell::new() };
+    pub(crate) fn turn_to(&mut self, body: &Bytes, wanted: &Arc<Wanted>) {
+        let is_same_body = self.of.as_ptr() == body.as_ptr() && self.of.len() == body.len();
+        if !is_same_body || !Arc::ptr_eq(&self.wanted, wanted) {
+            let (of, wanted) = (body.clone(), wanted.clone());
+            *self = ParsedBody { of, wanted, found: OnceCell::new() };
         }
     }
 
-    /// serde_json refuses what nests deeper than 128 levels, so neither parsing nor dropping a
-    /// value can exhaust the stack.
-    pub(crate) fn json(&self) -> Option<&Value> {
-        self.json.get_or_init(|| serde_json::from_slice(&self.of).ok()).as_ref()
+    /// What stands in a slot of the condition's own.
+    pub(crate) fn member(&self, slot: usize) -> Option<&Member> {
+        self.found.get_or_init(|| self.wanted.find(&self.of))[slot].as_ref()
     }
 }

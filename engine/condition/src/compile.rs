@@ -1,8 +1,9 @@
 use crate::like::Pattern;
 use crate::node::{Comparison, Function, Node};
-use crate::path::Path;
+use crate::path::{Name, Path};
 use crate::tokens::{Plain, tokens};
 use crate::value::{Constant, Number};
+use crate::wanted::Wanted;
 use crate::{ConditionError, DEPTH_MAX, NODES_MAX, moment, nearest};
 use sqlparser::ast::{
     self, BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, InTarget,
@@ -14,7 +15,8 @@ use sqlparser::tokenizer::Token;
 /// More than the deepest tree needs: the parser takes more than one step a level.
 const RECURSION_MAX: usize = 4 * DEPTH_MAX;
 
-pub(crate) fn compile(text: &str) -> Result<Node, ConditionError> {
+/// The tree, and what of a body it looks at.
+pub(crate) fn compile(text: &str) -> Result<(Node, Wanted), ConditionError> {
     let tokens = tokens(text)?;
     let last = tokens.last().map(|token| token.span.end);
     let mut parser =
@@ -36,12 +38,15 @@ pub(crate) fn compile(text: &str) -> Result<Node, ConditionError> {
             return Err(ConditionError::at(place, reason));
         }
     };
-    Compiler::default().node(&expr, 0)
+    let mut compiler = Compiler::default();
+    let root = compiler.node(&expr, 0)?;
+    Ok((root, compiler.wanted.sorted()))
 }
 
 #[derive(Default)]
 struct Compiler {
     nodes: usize,
+    wanted: Wanted,
 }
 
 type Compiled = Result<Node, ConditionError>;
@@ -60,15 +65,38 @@ impl Compiler {
         match expr {
             Expr::Nested(inner) => self.node(inner, depth),
             Expr::Value(value) => constant(value, false).map(Node::Constant),
-            Expr::Identifier(ident) => Path::of_idents(std::slice::from_ref(ident)).map(Node::Path),
-            Expr::CompoundIdentifier(idents) => Path::of_idents(idents).map(Node::Path),
+            Expr::Identifier(ident) => {
+                Name::of_idents(std::slice::from_ref(ident)).map(|name| self.named(name))
+            }
+            Expr::CompoundIdentifier(idents) => {
+                Name::of_idents(idents).map(|name| self.named(name))
+            }
             Expr::CompoundFieldAccess { root, access_chain } => {
-                Path::of_access(root, access_chain).map(Node::Path)
+                Name::of_access(root, access_chain).map(|name| self.named(name))
             }
             Expr::UnaryOp { op, expr } => self.unary(*op, expr, depth),
             Expr::BinaryOp { left, op, right } => self.binary(expr, left, op, right, depth),
             Expr::Function(call) => self.call(call, depth),
             _ => self.test(expr, depth),
+        }
+    }
+
+    fn named(&mut self, name: Name) -> Node {
+        match name {
+            Name::Envelope(path) => Node::Path(path),
+            Name::Body(steps) => Node::Member(self.wanted.add(steps)),
+        }
+    }
+
+    /// A function looks into what it is given.
+    fn look_inside(&mut self, function: Function, node: &Node) {
+        match node {
+            Node::Member(slot) if function == Function::Length => self.wanted.count(*slot),
+            Node::Member(slot) => self.wanted.search(*slot),
+            Node::Call(Function::Coalesce, nodes) => {
+                nodes.iter().for_each(|node| self.look_inside(function, node));
+            }
+            _ => {}
         }
     }
 
@@ -218,9 +246,12 @@ impl Compiler {
         }
         let nodes = arguments.into_iter().map(|argument| self.node(argument, depth));
         let nodes: Vec<Node> = nodes.collect::<Result<_, _>>()?;
-        if function == Function::Exists && !matches!(nodes[..], [Node::Path(_)]) {
+        if function == Function::Exists && !matches!(nodes[..], [Node::Path(_) | Node::Member(_)]) {
             let reason = "`exists` takes a path, such as data.a.b";
             return Err(ConditionError::at(place, reason));
+        }
+        if let (Function::Length | Function::Contains, Some(first)) = (function, nodes.first()) {
+            self.look_inside(function, first);
         }
         Ok(Node::Call(function, nodes))
     }

@@ -1,9 +1,8 @@
 use crate::ParsedBody;
 use crate::node::{Comparison, Function, Node};
-use crate::path::{Path, Step};
+use crate::path::Path;
 use crate::value::Cell;
 use event::Event;
-use serde_json::Value;
 use std::borrow::Cow;
 
 /// The logical value of a tree; None is NULL.
@@ -43,7 +42,9 @@ impl<'a> Subject<'a> {
             },
             Node::IsNull(value) => Some(self.value(value).is_null()),
             Node::Is(value, wanted) => Some(self.truth(value) == Some(*wanted)),
-            Node::Constant(_) | Node::Path(_) | Node::Call(..) => self.value(node).truth(),
+            Node::Constant(_) | Node::Path(_) | Node::Member(_) | Node::Call(..) => {
+                self.value(node).truth()
+            }
         }
     }
 
@@ -64,6 +65,7 @@ impl<'a> Subject<'a> {
         match node {
             Node::Constant(constant) => constant.into(),
             Node::Path(path) => self.find(path),
+            Node::Member(slot) => self.body.member(*slot).map_or(Cell::Null, Cell::of),
             Node::Call(function, arguments) => self.call(*function, arguments),
             _ => Cell::of_truth(self.truth(node)),
         }
@@ -81,21 +83,13 @@ impl<'a> Subject<'a> {
                 let value = envelope.headers.first(name);
                 value.and_then(|value| std::str::from_utf8(value).ok()).map_or(Cell::Null, text)
             }
-            Path::Body(steps) => self.member(steps).map_or(Cell::Null, Cell::of),
         }
-    }
-
-    fn member(self, steps: &[Step]) -> Option<&'a Value> {
-        steps.iter().try_fold(self.body.json()?, |value, step| match step {
-            Step::Member(name) => value.as_object()?.get(&**name),
-            Step::Item(at) => value.as_array()?.get(*at),
-        })
     }
 
     fn call(self, function: Function, arguments: &'a [Node]) -> Cell<'a> {
         match (function, arguments) {
-            (Function::Exists, [Node::Path(Path::Body(steps))]) => {
-                Cell::Bool(self.member(steps).is_some())
+            (Function::Exists, [Node::Member(slot)]) => {
+                Cell::Bool(self.body.member(*slot).is_some())
             }
             (Function::Exists, [Node::Path(Path::Header(name))]) => {
                 Cell::Bool(self.event.envelope.headers.first(name).is_some())
@@ -153,8 +147,8 @@ fn of_one(function: Function, value: Cell<'_>) -> Cell<'_> {
         (Function::Lower, Cell::Text(text)) => Cell::Text(Cow::Owned(text.to_lowercase())),
         (Function::Upper, Cell::Text(text)) => Cell::Text(Cow::Owned(text.to_uppercase())),
         (Function::Length, Cell::Text(text)) => count(text.chars().count()),
-        (Function::Length, Cell::List(list)) => count(list.len()),
-        (Function::Length, Cell::Object(members)) => count(members.len()),
+        (Function::Length, Cell::List { count: entries, .. }) => count(entries),
+        (Function::Length, Cell::Object(members)) => count(members),
         _ => Cell::Null,
     }
 }
@@ -166,9 +160,9 @@ fn of_two(function: Function, value: &Cell, part: &Cell) -> Option<bool> {
         }
         (Function::EndsWith, Cell::Text(text), Cell::Text(part)) => Some(text.ends_with(&**part)),
         (Function::Contains, Cell::Text(text), Cell::Text(part)) => Some(text.contains(&**part)),
-        (Function::Contains, Cell::List(_), Cell::Null) => None,
-        (Function::Contains, Cell::List(list), part) => {
-            Some(list.iter().any(|entry| Cell::of(entry).equals(part) == Some(true)))
+        (Function::Contains, Cell::List { .. }, Cell::Null) => None,
+        (Function::Contains, Cell::List { entries, .. }, part) => {
+            Some(entries.iter().any(|entry| Cell::of(entry).equals(part) == Some(true)))
         }
         _ => None,
     }

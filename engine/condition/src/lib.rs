@@ -50,6 +50,7 @@ mod node;
 mod path;
 mod tokens;
 mod value;
+mod wanted;
 
 pub use body::ParsedBody;
 pub use failure::ConditionError;
@@ -57,6 +58,8 @@ pub use nearest::nearest;
 
 use event::Event;
 use node::Node;
+use std::sync::Arc;
+use wanted::Wanted;
 
 /// The longest expression, in bytes.
 pub const SOURCE_BYTES_MAX: usize = 8 << 10;
@@ -65,12 +68,13 @@ pub const NODES_MAX: usize = 512;
 /// How deep they may nest. A chain of `AND` is one level.
 pub const DEPTH_MAX: usize = 32;
 
-/// A `where` expression, compiled. Immutable; evaluation allocates only for `id`, `lower` and
-/// `upper`.
+/// A `where` expression, compiled. Immutable; evaluation allocates only for `id`, `lower`,
+/// `upper` and what is read of the body.
 #[derive(Debug)]
 pub struct Condition {
     text: Box<str>,
     root: Node,
+    wanted: Arc<Wanted>,
     needs_body: bool,
 }
 
@@ -78,9 +82,9 @@ impl Condition {
     /// Errors name the first thing that is wrong and where it is. Never panics, and takes time
     /// and stack within bounds that the limits above set, whatever the text.
     pub fn compile(text: &str) -> Result<Condition, ConditionError> {
-        let root = compile::compile(text)?;
+        let (root, wanted) = compile::compile(text)?;
         let needs_body = root.needs_body();
-        Ok(Condition { text: text.into(), root, needs_body })
+        Ok(Condition { text: text.into(), root, wanted: Arc::new(wanted), needs_body })
     }
 
     /// The expression as it was written.
@@ -93,10 +97,11 @@ impl Condition {
         self.needs_body
     }
 
-    /// Whether the expression is TRUE for the event. `body` keeps the parsed body between the
-    /// conditions that look at one event; given one of another event it parses anew.
+    /// Whether the expression is TRUE for the event. `body` keeps what was read of the body until
+    /// it is given another event or another condition. Of a body only what the expression names
+    /// is kept, and entries of a list only where `contains` looks for one.
     pub fn matches(&self, event: &Event, body: &mut ParsedBody) -> bool {
-        body.turn_to(&event.body);
+        body.turn_to(&event.body, &self.wanted);
         eval::truth(&self.root, event, body) == Some(true)
     }
 }

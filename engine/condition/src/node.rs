@@ -8,6 +8,8 @@ use crate::value::Constant;
 pub(crate) enum Node {
     Constant(Constant),
     Path(Path),
+    /// The place of the body that has this slot.
+    Member(usize),
     Not(Box<Node>),
     /// AND of all, those that need the body last.
     All(Vec<Node>),
@@ -76,8 +78,8 @@ impl Function {
 impl Node {
     pub(crate) fn needs_body(&self) -> bool {
         match self {
-            Node::Constant(_) => false,
-            Node::Path(path) => matches!(path, Path::Body(_)),
+            Node::Constant(_) | Node::Path(_) => false,
+            Node::Member(_) => true,
             Node::Not(node) | Node::IsNull(node) | Node::Is(node, _) | Node::Like(node, _) => {
                 node.needs_body()
             }

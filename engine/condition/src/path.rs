@@ -12,10 +12,16 @@ pub(crate) enum Path {
     Time,
     /// In lower case.
     Header(Box<str>),
+}
+
+/// What a name leads to: a value of the envelope, or a place in the body.
+pub(crate) enum Name {
+    Envelope(Path),
     Body(Vec<Step>),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Members come before items where places are sorted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
     Member(Box<str>),
     Item(usize),
@@ -26,14 +32,14 @@ const ROOTS: [&str; 7] = ["type", "source", "key", "id", "time", "headers", "dat
 /// A step as it was written, and where.
 type Written = (Step, Location);
 
-impl Path {
-    pub(crate) fn of_idents(idents: &[Ident]) -> Result<Path, ConditionError> {
+impl Name {
+    pub(crate) fn of_idents(idents: &[Ident]) -> Result<Name, ConditionError> {
         let (root, rest) = idents.split_first().expect("the parser gives no empty name");
         let steps = rest.iter().map(|ident| (member(ident), ident.span.start));
-        Path::new(root, steps.collect())
+        Name::new(root, steps.collect())
     }
 
-    pub(crate) fn of_access(root: &Expr, chain: &[AccessExpr]) -> Result<Path, ConditionError> {
+    pub(crate) fn of_access(root: &Expr, chain: &[AccessExpr]) -> Result<Name, ConditionError> {
         let (root, mut steps) = match root {
             Expr::Identifier(root) => (root, Vec::new()),
             Expr::CompoundIdentifier(idents) => {
@@ -48,17 +54,17 @@ impl Path {
         for access in chain {
             steps.push(step(access)?);
         }
-        Path::new(root, steps)
+        Name::new(root, steps)
     }
 
-    fn new(root: &Ident, steps: Vec<Written>) -> Result<Path, ConditionError> {
+    fn new(root: &Ident, steps: Vec<Written>) -> Result<Name, ConditionError> {
         let known = ROOTS.iter().find(|name| name.eq_ignore_ascii_case(&root.value));
         let place = root.span.start;
         let path = match known.copied() {
             Some("data") => {
-                return Ok(Path::Body(steps.into_iter().map(|(step, _)| step).collect()));
+                return Ok(Name::Body(steps.into_iter().map(|(step, _)| step).collect()));
             }
-            Some("headers") => return header(place, &steps),
+            Some("headers") => return header(place, &steps).map(Name::Envelope),
             Some("type") => Path::Type,
             Some("source") => Path::Source,
             Some("key") => Path::Key,
@@ -67,7 +73,7 @@ impl Path {
             _ => return Err(unknown(root)),
         };
         match steps.first() {
-            None => Ok(path),
+            None => Ok(Name::Envelope(path)),
             Some((_, place)) => {
                 let reason = format!("`{}` has no members", root.value);
                 Err(ConditionError::at(*place, reason))

@@ -1,4 +1,4 @@
-use serde_json::{Map, Value};
+use crate::wanted::Member;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -11,8 +11,13 @@ pub(crate) enum Cell<'a> {
     Text(Cow<'a, str>),
     /// Nanoseconds since the Unix epoch.
     Time(i128),
-    List(&'a [Value]),
-    Object(&'a Map<String, Value>),
+    /// The entries only where they are searched.
+    List {
+        count: usize,
+        entries: &'a [Member],
+    },
+    /// Its members are counted only where a function counts them.
+    Object(usize),
 }
 
 /// What an expression says itself.
@@ -57,14 +62,14 @@ fn compare_mixed(integer: i128, float: f64) -> Ordering {
 }
 
 impl<'a> Cell<'a> {
-    pub(crate) fn of(value: &'a Value) -> Cell<'a> {
-        match value {
-            Value::Null => Cell::Null,
-            Value::Bool(truth) => Cell::Bool(*truth),
-            Value::Number(number) => Number::of(number).map_or(Cell::Null, Cell::Number),
-            Value::String(text) => Cell::Text(text.into()),
-            Value::Array(list) => Cell::List(list),
-            Value::Object(members) => Cell::Object(members),
+    pub(crate) fn of(member: &'a Member) -> Cell<'a> {
+        match member {
+            Member::Null => Cell::Null,
+            Member::Bool(truth) => Cell::Bool(*truth),
+            Member::Number(number) => Number::of(number).map_or(Cell::Null, Cell::Number),
+            Member::Text(text) => Cell::Text(Cow::Borrowed(text)),
+            Member::List { count, entries } => Cell::List { count: *count, entries },
+            Member::Object(count) => Cell::Object(*count),
         }
     }
 
