@@ -60,7 +60,9 @@ impl Directory {
     /// Gives the ballast up when there is not even room to start; whether it did.
     pub fn free_ballast(&self) -> Result<bool, Failure> {
         let ballast = self.path.join("BALLAST");
-        if self.free_bytes()? >= START_BYTES || !ballast.exists() {
+        // Rows are refused below a part of the floor: a start that could write none would be no start.
+        let needed = START_BYTES.max(self.disk_floor_bytes / 4);
+        if self.free_bytes()? >= needed || !ballast.exists() {
             return Ok(false);
         }
         std::fs::remove_file(&ballast).map_err(|source| self.disk(source))?;

@@ -39,27 +39,73 @@ struct Run {
     events: Vec<Arc<Event>>,
 }
 
+/// How far a scan of one table got.
+enum Scan {
+    /// To the end of the range.
+    Ended,
+    /// The limit is reached.
+    Over,
+    /// The next offset did not come, or not as it was written.
+    Stuck,
+}
+
 impl Run {
     /// Whether there is more to read.
     fn read(&mut self, tables: &Tables, table: &Keyspace, end: Offset) -> Result<bool, Failure> {
-        let keys = codec::offset_key(self.next)..codec::offset_key(end);
-        for guard in table.range(keys) {
+        loop {
+            match self.scan(tables, table, end)? {
+                Scan::Ended => return Ok(true),
+                Scan::Over => return Ok(false),
+                Scan::Stuck => {}
+            }
+            // A scan of fjall's also loses intact rows that lie beside an unreadable block.
             let damaged = Failure::Damaged { offset: self.next };
-            let (key, value) = match guard.into_inner() {
-                Ok(row) => row,
-                Err(err) => return Err(disk_or(damaged, tables.failure(err))),
-            };
-            let event = event_of(&key, &value, self.next).ok_or(damaged)?;
-            self.bytes = self.bytes.saturating_add(event.weight());
-            let is_over = self.events.len() >= self.limit.events || self.bytes > self.limit.bytes;
-            if !self.events.is_empty() && is_over {
+            let Some(value) = get(tables, table, self.next)? else { return Err(damaged) };
+            let event =
+                event_of(&codec::offset_key(self.next), &value, self.next).ok_or(damaged)?;
+            if !self.take(event) {
                 return Ok(false);
             }
-            self.events.push(Arc::new(event));
-            self.next = self.next.next();
+        }
+    }
+
+    fn scan(&mut self, tables: &Tables, table: &Keyspace, end: Offset) -> Result<Scan, Failure> {
+        let keys = codec::offset_key(self.next)..codec::offset_key(end);
+        for guard in table.range(keys) {
+            let (key, value) = match guard.into_inner() {
+                Ok(row) => row,
+                Err(err) => {
+                    disk_error(tables.failure(err))?;
+                    return Ok(Scan::Stuck);
+                }
+            };
+            let Some(event) = event_of(&key, &value, self.next) else { return Ok(Scan::Stuck) };
+            if !self.take(event) {
+                return Ok(Scan::Over);
+            }
         }
         // Offsets are dense: one that does not come is as lost as one that is not intact.
-        if self.next < end { Err(Failure::Damaged { offset: self.next }) } else { Ok(true) }
+        Ok(if self.next < end { Scan::Stuck } else { Scan::Ended })
+    }
+
+    /// False when the limit leaves no room for it.
+    fn take(&mut self, event: Event) -> bool {
+        self.bytes = self.bytes.saturating_add(event.weight());
+        let is_over = self.events.len() >= self.limit.events || self.bytes > self.limit.bytes;
+        if !self.events.is_empty() && is_over {
+            return false;
+        }
+        self.events.push(Arc::new(event));
+        self.next = self.next.next();
+        true
+    }
+}
+
+/// The row of one offset, looked up by itself; `None` when it is not there or cannot be read.
+fn get(tables: &Tables, table: &Keyspace, offset: Offset) -> Result<Option<Slice>, Failure> {
+    match table.get(codec::offset_key(offset)) {
+        Ok(value) => Ok(value),
+        Err(err) => disk_error(tables.failure(err)).map(|()| None),
     }
 }
 
@@ -111,7 +157,7 @@ pub fn find_damaged(
     let (mut next, mut damaged) = (range.start, Vec::new());
     let end = codec::offset_key(range.end);
     while next < range.end {
-        let before = damaged.len();
+        let (before, mut was_stuck) = (damaged.len(), false);
         for guard in table.range(codec::offset_key(next)..end) {
             match guard.into_inner() {
                 Ok((key, _)) if codec::offset_of_key(&key) != Some(next) => {
@@ -124,14 +170,20 @@ pub fn find_damaged(
                 }
                 Err(err) => {
                     disk_error(tables.failure(err))?;
-                    damaged.push(next);
+                    // A scan also loses intact rows that lie beside the unreadable block.
+                    let value = get(tables, table, next)?;
+                    let key = codec::offset_key(next);
+                    if value.is_none_or(|value| whole(&key, &value, next).is_none()) {
+                        damaged.push(next);
+                    }
                     next = next.next();
+                    was_stuck = true;
                     break;
                 }
             }
         }
         // Only an unreadable block ends a scan early, and what is behind it may be readable.
-        if next < range.end && damaged.len() == before {
+        if next < range.end && damaged.len() == before && !was_stuck {
             return Err(Failure::Damaged { offset: next });
         }
     }

@@ -145,6 +145,13 @@ fn attempts_go_below_the_floor_and_never_from_the_least_watermark_on() {
     assert_eq!(kept[..], all[all.len() - kept.len()..], "in order");
 }
 
+fn tables_of(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let keyspaces = fs::read_dir(dir.join("log/keyspaces")).unwrap();
+    let tables = keyspaces.map(|entry| entry.unwrap().path().join("tables"));
+    let files = tables.flat_map(|tables| fs::read_dir(tables).into_iter().flatten());
+    files.map(|table| table.unwrap().path()).collect()
+}
+
 /// Damage that comes after the start: that event alone is lost, and named.
 #[test]
 fn a_damaged_event_in_a_table_is_set_apart() {
@@ -155,17 +162,13 @@ fn a_damaged_event_in_a_table_is_set_apart() {
     let mut frame = Vec::new();
     log::codec::encode_event(&event_at(100), &mut frame);
     let mut changed = 0;
-    for entry in fs::read_dir(dir.path().join("log/keyspaces")).unwrap() {
-        let tables = entry.unwrap().path().join("tables");
-        for table in fs::read_dir(tables).into_iter().flatten() {
-            let path = table.unwrap().path();
-            let mut bytes = fs::read(&path).unwrap();
-            let at = bytes.windows(frame.len()).position(|bytes| bytes == frame);
-            if let Some(at) = at {
-                bytes[at + 60] ^= 4;
-                fs::write(&path, bytes).unwrap();
-                changed += 1;
-            }
+    for path in tables_of(dir.path()) {
+        let mut bytes = fs::read(&path).unwrap();
+        let at = bytes.windows(frame.len()).position(|bytes| bytes == frame);
+        if let Some(at) = at {
+            bytes[at + 60] ^= 4;
+            fs::write(&path, bytes).unwrap();
+            changed += 1;
         }
     }
     assert!(changed > 0, "event 100 is in no table");
@@ -182,4 +185,40 @@ fn a_damaged_event_in_a_table_is_set_apart() {
     assert_eq!(after[0], event_at(500));
     assert!(log.check().is_err());
     assert_eq!(contract::event(500).id, after[0].id);
+}
+
+/// A scan of fjall's that meets an unreadable block loses intact rows beside it too.
+#[test]
+fn an_unreadable_block_costs_only_the_events_in_it() {
+    let large = |offset: u64| {
+        let body = bytes::Bytes::from(vec![offset as u8; 90 << 10]);
+        std::sync::Arc::new(event::Event { body, ..event::Event::clone(&event_at(offset)) })
+    };
+    let dir = scratch();
+    let log = open(small(dir.path()));
+    let lease = log.claim().unwrap();
+    for offset in 0..40 {
+        let group = Group { events: vec![large(offset)], ..Group::default() };
+        log.commit(lease, &group, Sync::Now).unwrap();
+    }
+    drop(log);
+    let mut frame = Vec::new();
+    log::codec::encode_event(&large(10), &mut frame);
+    let mut changed = 0;
+    for path in tables_of(dir.path()) {
+        let mut bytes = fs::read(&path).unwrap();
+        if let Some(at) = bytes.windows(frame.len()).position(|bytes| bytes == frame) {
+            bytes[at + 500] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            changed += 1;
+        }
+    }
+    assert!(changed > 0, "event 10 is in no table");
+    let (log, recovered) = Store::open(small(dir.path())).unwrap();
+    assert_eq!(recovered.damaged, [Offset(10)]);
+    let limit = ReadLimit { events: usize::MAX, bytes: usize::MAX };
+    let before = log.read(Offset(0)..Offset(40), limit).unwrap();
+    assert_eq!(before.len(), 10, "all that lies before it");
+    let after = log.read(Offset(11)..Offset(40), limit).unwrap();
+    assert_eq!(after.len(), 29, "all that lies behind it");
 }
