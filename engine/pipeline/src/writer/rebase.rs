@@ -1,10 +1,14 @@
 use event::{Change, Due, EndpointId, RetryKey, RetryRow, Stage, Time};
 use std::time::Duration;
 
-/// A receiver may ask for a day, and jitter is added to that.
-const ASKED_MAX: Duration = Duration::from_secs(36 * 3600);
+/// A receiver may ask for a day, and jitter at most doubles that.
+const ASKED_MAX: Duration = Duration::from_secs(48 * 3600);
 /// A filter asks for so many milliseconds at most.
 const POSTPONED_MAX: Duration = Duration::from_millis(u32::MAX as u64);
+
+/// Clocks that are right differ by less, and nobody minds to wait for so long: it is not worth a
+/// row written anew.
+const DRIFT_MAX: Duration = Duration::from_secs(60);
 
 /// Due times on disk are of the clock that their process started with. What a clock wrote that was
 /// ahead of this one would wait for as long as it was wrong; so due times go back by as much as
@@ -19,7 +23,7 @@ pub(super) fn rebase(
 ) -> Vec<Change<RetryKey, RetryRow>> {
     // Nothing can have failed at a time that is still to come.
     let newest = retries.iter().map(|(_, row)| row.since).max().unwrap_or_default();
-    let ahead = newest.since(now);
+    let ahead = Some(newest.since(now)).filter(|ahead| *ahead > DRIFT_MAX).unwrap_or_default();
     let mut changes = Vec::new();
     for (key, row) in retries {
         let due = match key.due {
@@ -28,11 +32,11 @@ pub(super) fn rebase(
                     Stage::Input => POSTPONED_MAX,
                     Stage::Output => longest(key.delivery.lane.endpoint).max(ASKED_MAX),
                 };
-                Due::At(now + due.since(now).saturating_sub(ahead).min(most))
+                Due::At(now + due.since(now).saturating_sub(ahead).min(most + DRIFT_MAX))
             }
             due => due,
         };
-        let since = row.since.min(now);
+        let since = if ahead.is_zero() { row.since } else { row.since.min(now) };
         if (due, since) == (key.due, row.since) {
             continue;
         }
@@ -74,7 +78,7 @@ mod tests {
         let mut retries = retries.to_vec();
         let changes = rebase(&mut retries, now, |_| HOUR * 20);
         let wait = |(key, row): &(RetryKey, RetryRow)| {
-            assert!(row.since <= now);
+            assert!(row.since <= now + DRIFT_MAX);
             match key.due {
                 Due::At(due) => due.since(now),
                 Due::Parked => Duration::MAX,
@@ -98,12 +102,36 @@ mod tests {
         assert_eq!((waits, changes), (vec![HOUR / 60, HOUR * 5], 4));
     }
 
+    #[test]
+    fn clocks_that_drift_apart_have_no_row_written_anew() {
+        let then = Time::from_secs(1_790_000_000);
+        let retries = [retry(1, then, then + HOUR), retry(2, then - HOUR, then + HOUR * 5)];
+        assert_eq!(rebased(&retries, then - DRIFT_MAX).1, 0);
+    }
+
+    #[test]
+    fn what_was_put_right_stays_so() {
+        let then = Time::from_secs(1_790_000_000);
+        let mut retries = [retry(1, then, then + HOUR), retry(2, then - HOUR, then + YEARS)];
+        let now = then - HOUR * 3;
+        assert_eq!(rebase(&mut retries, now, |_| HOUR).len(), 4);
+        assert_eq!(rebase(&mut retries, now, |_| HOUR).len(), 0);
+    }
+
+    #[test]
+    fn what_is_parked_stays_parked() {
+        let then = Time::from_secs(1_790_000_000);
+        let mut retries = [retry(1, then, then + HOUR), retry(2, then, then)];
+        retries[1].0.due = Due::Parked;
+        assert_eq!(rebased(&retries, then - HOUR), (vec![HOUR, Duration::MAX], 3));
+    }
+
     /// One began to fail before the clock was wrong, so its row does not show that it was.
     #[test]
     fn what_a_clock_years_ahead_wrote_is_due_within_the_longest_wait() {
         let now = Time::from_secs(1_790_000_000);
         let old = [retry(1, now - HOUR, now + YEARS + HOUR)];
-        assert_eq!(rebased(&old, now), (vec![ASKED_MAX], 2));
+        assert_eq!(rebased(&old, now), (vec![ASKED_MAX + DRIFT_MAX], 2));
         let both = [old[0], retry(2, now + YEARS, now + YEARS + HOUR)];
         assert_eq!(rebased(&both, now).0, [HOUR, HOUR]);
     }

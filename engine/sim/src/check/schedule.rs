@@ -81,10 +81,10 @@ impl Schedule {
         }
     }
 
-    /// By this clock, pauses end so much sooner.
-    pub fn clock_went_back(&mut self, by: Duration) {
-        for (_, earliest) in self.last.values_mut() {
-            *earliest = *earliest - by;
+    /// The clock of the next process is so far behind this one's.
+    pub fn turned_back(&mut self, span: Duration) {
+        for (_, earliest) in self.last.values_mut().filter(|last| last.1 != Time::NEVER) {
+            *earliest = *earliest - span;
         }
     }
 

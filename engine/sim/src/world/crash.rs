@@ -59,7 +59,14 @@ impl World {
         self.wall_ahead_ms = 0;
         let drifted = self.wall().millis() as i64 - wall.millis() as i64;
         self.wall_ahead_ms = -drifted;
-        self.checks.schedule.clock_went_back(old.since(wall));
+        self.checks.schedule.turned_back(old.since(wall));
+    }
+
+    /// A kill, and a next process whose clock is so far behind this one's.
+    pub fn crash_and_turn_back(&mut self, span: Duration) {
+        self.now = self.now - span;
+        self.checks.schedule.turned_back(span);
+        self.crash(Crash::Kill, 1);
     }
 
     /// Ends the process in order, as far as `grace` goes, and starts the next one.
