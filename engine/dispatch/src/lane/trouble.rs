@@ -224,7 +224,12 @@ impl Trouble {
 
     fn is_busy(&self, key: &RetryKey, busy: &BTreeSet<u64>) -> bool {
         let queue = self.waiting.get(key).and_then(|row| self.queue_of(row));
-        queue.is_some_and(|name| busy.contains(&name))
+        queue.is_some_and(|name| busy.contains(&name) || self.has_in_flight(name))
+    }
+
+    /// A later one of the queue is under way: what a redrive brings back waits for it.
+    fn has_in_flight(&self, name: u64) -> bool {
+        self.in_flight.values().any(|(_, row)| self.queue_of(row) == Some(name))
     }
 
     fn is_first(&self, key: &RetryKey) -> bool {
