@@ -4,7 +4,7 @@ use crate::home::Home;
 use crate::http::post;
 use crate::judge::{Death, Ended, judge};
 use crate::letter::Letter;
-use crate::node::Node;
+use crate::node::{Node, PATIENCE};
 use crate::place::Place;
 use crate::receiver::Receiver;
 use crate::scene::drain;
@@ -109,6 +109,11 @@ impl Sweep {
 
     /// Which calls one event makes, by thread.
     fn record(&mut self) -> Vec<Blow> {
+        // The very first event makes a generation and its files, later ones do not.
+        let (node, addr) = self.ready();
+        self.post(addr);
+        let at = node.kill();
+        self.note_death(at);
         let (node, addr) = self.ready();
         let file = self.home.path().join("trace");
         let pid = node.pid().to_string();
@@ -116,16 +121,22 @@ impl Sweep {
         let names = threads(node.pid());
         let tracer =
             Tracer::attach(&["-f", "-p", &pid, "-o", file.to_str().unwrap(), "-e", &trace]);
+        let before = self.receiver.seen().len();
         self.post(addr);
-        drain(addr, &self.receiver, &self.sent);
+        // All places, and the picky one two times more; then the outcomes are written.
+        let until = Instant::now() + PATIENCE;
+        while self.receiver.seen().len() < before + Place::ALL.len() + 2 {
+            let came = self.receiver.seen().len() - before;
+            assert!(Instant::now() < until, "{came} came");
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+        std::thread::sleep(Duration::from_millis(300));
         tracer.detach();
         let at = node.kill();
         self.note_death(at);
         let mut blows = Vec::new();
         for ((tid, call), count) in counts(&file) {
             let name = names.iter().find(|(_, id)| **id == tid).map(|(name, _)| name.clone());
-            // Drain asks the node, over and over: what comes late is no longer the event's.
-            let count = count.min(CALLS_OF_AN_EVENT_MAX);
             let Some(thread) = name else { continue };
             blows.extend((1..=count).map(|n| Blow {
                 thread: thread.clone(),
@@ -166,7 +177,6 @@ impl Sweep {
     }
 }
 
-const CALLS_OF_AN_EVENT_MAX: u64 = 40;
 /// The threads look around once a second; what they do not do in this time they do not do at all.
 const WAIT_FOR_DEATH: Duration = Duration::from_millis(1500);
 
@@ -239,7 +249,8 @@ fn die_starting(home: &Home, blow: &Blow) -> bool {
 
 #[test]
 fn a_kill_at_any_system_call_of_a_first_start_leaves_a_directory_that_opens() {
-    let nobody = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap();
     let all = calls_of_a_start(&Home::new(nobody));
     let of = all.len();
     let blows = chosen(all, 20);

@@ -5,7 +5,7 @@ use crate::http::post;
 use crate::judge::{Death, Ended, judge};
 use crate::layer::Layer;
 use crate::letter::Letter;
-use crate::node::Node;
+use crate::node::{Node, PATIENCE};
 use crate::place::Place;
 use crate::receiver::Receiver;
 use crate::scene::drain;
@@ -13,7 +13,7 @@ use crate::senders::{Accepted, Sent};
 use crate::tell;
 use event::Rng;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const HOUR: i64 = 3600;
 const TEN_YEARS: i64 = 10 * 365 * 24 * HOUR;
@@ -48,7 +48,7 @@ impl Lives {
         }
     }
 
-    /// A life in which one endpoint fails; ended once every letter was tried there.
+    /// A life in which one endpoint fails; ended once something was tried there.
     fn fail(&mut self, life: u32, offset: i64) {
         let (node, addr) = self.start(life, offset);
         self.post(addr, 20);
@@ -59,15 +59,22 @@ impl Lives {
             };
             seen.iter().filter(failed).count()
         };
-        while tried() < 4 {
-            std::thread::park_timeout(std::time::Duration::from_millis(5));
-        }
+        // Not more: a breaker that opens waits longer from time to time.
+        wait_until("one was tried", || tried() >= 1);
         // Its retries are on disk with the next report.
-        while crate::http::metric(addr, "forebay_retries_scheduled") < Some(4.0) {
-            std::thread::park_timeout(std::time::Duration::from_millis(5));
-        }
+        let scheduled = || crate::http::metric(addr, "forebay_retries_scheduled");
+        wait_until("it waits", || scheduled() >= Some(1.0));
         let at = node.kill();
         self.deaths.push(Death { life, at, open: 0, listening: None, first: None });
+    }
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < until, "it never is so: {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
     }
 }
 
@@ -83,13 +90,12 @@ fn a_clock_that_jumps_between_lives_neither_sticks_nor_storms() {
         deaths: Vec::new(),
         rng: Rng::seeded(1),
     };
-    lives.fail(2, 0);
-    lives.fail(4, -HOUR);
-    lives.fail(6, TEN_YEARS);
-    lives.fail(8, 0);
+    lives.fail(2, TEN_YEARS);
+    lives.fail(4, 0);
+    lives.fail(6, -HOUR);
     let start = Instant::now();
-    let (node, addr) = lives.start(9, -HOUR);
-    lives.receiver.turn_well(9);
+    let (node, addr) = lives.start(7, 0);
+    lives.receiver.turn_well(7);
     lives.post(addr, 20);
     let dead = drain(addr, &lives.receiver, &lives.sent);
     node.stop();
