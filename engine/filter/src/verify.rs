@@ -155,7 +155,13 @@ impl Shape {
     ) -> Result<(), Refusal> {
         let name = format!("{}.{}", import.module.escape_debug(), import.name.escape_debug());
         let index = match import.ty {
-            TypeRef::Func(index) | TypeRef::FuncExact(index) => index,
+            TypeRef::Func(index) => index,
+            // The validator lets it by, and the compiler does not.
+            TypeRef::FuncExact(_) => {
+                return Err(Refusal::new(format!(
+                    "the import {name} is of an exact type (custom descriptors)"
+                )));
+            }
             TypeRef::Memory(_) => {
                 return Err(Refusal::new(format!(
                     "the import {name} is a memory; a filter exports its own (linker flag \

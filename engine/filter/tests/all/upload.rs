@@ -50,6 +50,16 @@ fn w7_what_is_no_core_module_is_refused_by_kind() {
 }
 
 #[test]
+fn w7_an_import_of_an_exact_type_is_refused_by_name() {
+    let head = r#"(import "forebay_v1" "log" (func (param i32 i32 i32) (result i32)))"#;
+    let mut wasm = wat::parse_str(with(head)).unwrap();
+    let kind = wasm.windows(4).position(|piece| piece == b"\x03log").unwrap() + 4;
+    assert_eq!(std::mem::replace(&mut wasm[kind], 0x20), 0, "a function before");
+    let text = "the import forebay_v1.log is of an exact type (custom descriptors)";
+    assert_eq!(refusal(&wasm), text);
+}
+
+#[test]
 fn w7_imports_are_refused_by_name_and_signature() {
     for (head, text) in [
         (r#"(import "env" "fetch" (func))"#, "unknown import env.fetch; only forebay_v1"),
