@@ -17,7 +17,9 @@ pub trait Guests {
 /// fuel. A chain that burns more than its share waits for the others; none waits for ever.
 #[derive(Default)]
 pub struct Screen {
+    /// Those with questions, and those that are empty and have burned more than their share.
     queues: BTreeMap<Place, Queue>,
+    waiting: usize,
     turn: Option<Place>,
 }
 
@@ -30,47 +32,68 @@ struct Queue {
     credit: i64,
 }
 
+impl Queue {
+    fn may_burn(&self) -> bool {
+        self.credit > 0 && !self.questions.is_empty()
+    }
+
+    /// It has nothing to ask and owes nothing.
+    fn is_spent(&self) -> bool {
+        self.credit >= 0 && self.questions.is_empty()
+    }
+}
+
 impl Screen {
     pub fn push(&mut self, question: Question) {
         let place = (question.chain.tenant.clone(), question.chain.id);
         self.queues.entry(place).or_default().questions.push_back(question);
+        self.waiting += 1;
     }
 
     pub fn is_idle(&self) -> bool {
-        self.queues.is_empty()
+        self.waiting == 0
     }
 
     /// Answers one question, if there is one.
     pub fn step(&mut self, guests: &mut dyn Guests) -> Option<Answer> {
         let place = self.next_place()?;
         let queue = self.queues.get_mut(&place).expect("it was found here");
-        let question = queue.questions.pop_front().expect("empty queues are removed");
+        let question = queue.questions.pop_front().expect("a turn is that of a question");
         let answer = guests.judge(&question);
         queue.credit -= BASE_COST + i64::try_from(answer.fuel).unwrap_or(i64::MAX / 2);
-        if queue.questions.is_empty() {
+        if queue.questions.is_empty() && queue.credit >= 0 {
             self.queues.remove(&place);
         }
         self.turn = Some(place);
+        self.waiting -= 1;
+        if self.waiting == 0 {
+            // Nobody waited for what was burned.
+            self.queues.clear();
+        }
         Some(answer)
     }
 
     /// The chain whose turn it is: the same one while it has credit, else the next that has.
     fn next_place(&mut self) -> Option<Place> {
         if let Some(place) = &self.turn
-            && self.queues.get(place).is_some_and(|queue| queue.credit > 0)
+            && self.queues.get(place).is_some_and(Queue::may_burn)
         {
             return Some(place.clone());
         }
-        if self.queues.is_empty() {
+        if self.waiting == 0 {
             return None;
         }
         loop {
             let place = self.after_turn();
             let queue = self.queues.get_mut(&place).expect("it was found here");
             queue.credit = (queue.credit + QUANTUM).min(QUANTUM);
+            let (may_burn, is_spent) = (queue.may_burn(), queue.is_spent());
             self.turn = Some(place.clone());
-            if queue.credit > 0 {
+            if may_burn {
                 return Some(place);
+            }
+            if is_spent {
+                self.queues.remove(&place);
             }
         }
     }

@@ -70,7 +70,11 @@ impl Ledger {
         if !by.wants(offset, plan) {
             return self.is_untouched(offset);
         }
-        let said = by.says(offset, plan);
+        self.has_come_to(offset, by.says(offset, plan), in_trouble)
+    }
+
+    /// All that a chain's answer leads to has ended, or is in trouble when that counts.
+    pub fn has_come_to(&self, offset: Offset, said: Said, in_trouble: bool) -> bool {
         let counts = |standing| match standing {
             Standing::Unknown => false,
             Standing::Trouble(_) => in_trouble,

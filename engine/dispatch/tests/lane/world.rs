@@ -47,6 +47,8 @@ pub struct World {
     alarms: BTreeSet<Time>,
     /// Begun under other rules of order: what came before them may come after.
     excused: BTreeSet<Offset>,
+    /// Postponed, and asked about again while the filter was broken.
+    stopped: BTreeSet<Offset>,
 }
 
 impl World {
@@ -69,6 +71,7 @@ impl World {
             is_dirty: true,
             alarms: BTreeSet::new(),
             excused: BTreeSet::new(),
+            stopped: BTreeSet::new(),
         }
     }
 
@@ -168,7 +171,7 @@ impl World {
         }
         let (now, routed) = (self.now, self.routed);
         let is_cut_short = orders_max < 8;
-        if self.lane.may_join(routed) {
+        if self.lane.may_join(routed, self.disk.watermark) {
             self.with(|lane, effects| lane.join(routed, effects));
         }
         if let Some(range) = self.lane.wants_read(now, routed) {
@@ -256,7 +259,13 @@ impl World {
     pub fn is_settled(&self, offset: Offset, ledger: &Ledger, in_trouble: bool) -> bool {
         let first = self.version_at(offset).since;
         let mut may_rule = self.versions.iter().filter(|version| version.since >= first);
-        may_rule.any(|by| ledger.is_settled(offset, self.plan(offset), by, in_trouble))
+        let plan = self.plan(offset);
+        // What was postponed and then met a filter that stops is any newer chain's, wanted or not.
+        let is_moved = self.stopped.contains(&offset);
+        may_rule.any(|by| {
+            ledger.is_settled(offset, plan, by, in_trouble)
+                || (is_moved && ledger.has_come_to(offset, by.says(offset, plan), in_trouble))
+        })
     }
 
     pub fn answer(&mut self, at: usize) {
@@ -277,6 +286,10 @@ impl World {
         if let Some(at) = pick(&self.outside.retry_questions, at) {
             let (delivery, event, ruled_by) = self.outside.retry_questions.remove(at);
             let said = self.version_at(ruled_by).says(delivery.offset, self.plan(delivery.offset));
+            let is_let_through = said == Said::Postpone && !again;
+            if self.is_filter_broken && !is_let_through {
+                self.stopped.insert(delivery.offset);
+            }
             let verdict = match said {
                 Said::Postpone if !again => Verdict::Pass,
                 _ if self.is_filter_broken => Verdict::Stop { reason: "broken".into() },

@@ -86,6 +86,8 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn the_watermark_stops_at_the_first_that_is_owed() {
@@ -99,5 +101,44 @@ mod tests {
         assert_eq!((ring.watermark(), ring.bytes()), (Offset(11), 100));
         ring.release(Offset(11));
         assert_eq!((ring.watermark(), ring.next(), ring.bytes()), (Offset(13), Offset(13), 0));
+    }
+
+    /// How many are owed, what the event weighs, and which one ends when the ring is full.
+    fn step() -> impl Strategy<Value = (u32, usize, prop::sample::Index)> {
+        (0..4u32, 0..500usize, any::<prop::sample::Index>())
+    }
+
+    proptest! {
+        #[test]
+        fn the_watermark_is_the_first_offset_that_is_not_routed_or_not_at_rest(
+            start in 0..1_000u64,
+            slots_max in 1..40usize,
+            steps in prop::collection::vec(step(), 0..300),
+        ) {
+            let mut ring = Ring::new(Offset(start), slots_max);
+            let mut next = start;
+            // All that is owed: offset → lanes, and what its event weighs.
+            let mut owed: BTreeMap<u64, (u32, usize)> = BTreeMap::new();
+            for (count, weight, which) in steps {
+                if ring.is_full() || (count == 3 && !owed.is_empty()) {
+                    let at = *owed.keys().nth(which.index(owed.len())).unwrap();
+                    ring.release(Offset(at));
+                    let left = owed.get_mut(&at).unwrap();
+                    left.0 -= 1;
+                    owed.retain(|_, (count, _)| *count > 0);
+                } else {
+                    ring.route(count, weight);
+                    if count > 0 {
+                        owed.insert(next, (count, weight));
+                    }
+                    next += 1;
+                }
+                let watermark = owed.keys().next().copied().unwrap_or(next);
+                prop_assert_eq!(ring.watermark(), Offset(watermark));
+                prop_assert_eq!(ring.next(), Offset(next));
+                prop_assert_eq!(ring.bytes(), owed.values().map(|(_, w)| w).sum::<usize>());
+                prop_assert_eq!(ring.is_full(), (next - watermark) as usize >= slots_max);
+            }
+        }
     }
 }

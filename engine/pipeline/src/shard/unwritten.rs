@@ -48,3 +48,101 @@ impl Unwritten {
         self.seen = gathering.len();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use event::{
+        EndpointId, Envelope, Event, EventId, Headers, LaneId, Offset, Stage, StreamId, TenantId,
+        Time,
+    };
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn delivery(n: u8) -> DeliveryId {
+        let lane = LaneId { endpoint: EndpointId(1), n: 0 };
+        DeliveryId { lane, offset: Offset(u64::from(n)), k: 0 }
+    }
+
+    fn parcel(ms: u64) -> Parcel {
+        let envelope = Envelope {
+            tenant: TenantId::new("acme"),
+            stream: StreamId(0),
+            source: "shop".into(),
+            event_type: "order.paid".into(),
+            key: None,
+            time: Time::ZERO,
+            headers: Headers::new(),
+        };
+        let id = EventId::new(ms, Offset(0));
+        let body = bytes::Bytes::new();
+        Parcel { stage: Stage::Output, event: Arc::new(Event { id, envelope, body }) }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Put(u8),
+        Remove(u8),
+        Report,
+        Reported,
+        Look(u8),
+    }
+
+    fn steps() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..4u8).prop_map(Step::Put),
+            2 => (0..4u8).prop_map(Step::Remove),
+            1 => Just(Step::Report),
+            1 => Just(Step::Reported),
+            4 => (0..4u8).prop_map(Step::Look),
+        ]
+    }
+
+    proptest! {
+        /// The log knows a report once it is on disk; until then the shard has to know it.
+        #[test]
+        fn log_and_unwritten_together_always_know_the_newest_parcel(
+            steps in prop::collection::vec(steps(), 1..120),
+        ) {
+            let mut unwritten = Unwritten::default();
+            let mut gathering = Vec::new();
+            let mut under_way: Option<Vec<Change<DeliveryId, Parcel>>> = None;
+            let mut on_disk: BTreeMap<DeliveryId, Parcel> = BTreeMap::new();
+            let mut newest: BTreeMap<DeliveryId, Parcel> = BTreeMap::new();
+            for (n, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Put(at) => {
+                        newest.insert(delivery(at), parcel(n as u64));
+                        gathering.push(Change::Put(delivery(at), parcel(n as u64)));
+                    }
+                    Step::Remove(at) => {
+                        newest.remove(&delivery(at));
+                        gathering.push(Change::Remove(delivery(at)));
+                    }
+                    Step::Report if under_way.is_none() => {
+                        unwritten.report(&gathering);
+                        under_way = Some(std::mem::take(&mut gathering));
+                    }
+                    Step::Reported if under_way.is_some() => {
+                        for change in under_way.take().into_iter().flatten() {
+                            match change {
+                                Change::Put(id, parcel) => drop(on_disk.insert(id, parcel)),
+                                Change::Remove(id) => drop(on_disk.remove(&id)),
+                            }
+                        }
+                        unwritten.reported();
+                    }
+                    Step::Report | Step::Reported => {}
+                    Step::Look(at) => {
+                        // What is removed nobody asks for.
+                        if let Some(expected) = newest.get(&delivery(at)) {
+                            let here = unwritten.parcel(delivery(at), &gathering);
+                            let found = here.as_ref().or(on_disk.get(&delivery(at)));
+                            prop_assert_eq!(found, Some(expected));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
