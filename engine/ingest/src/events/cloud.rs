@@ -48,6 +48,10 @@ fn read(body: &Bytes, mut members: Members<'_>) -> Result<Item, Malformed> {
         }
     }
     let media_type = attributes.remove("datacontenttype");
+    // It becomes a header as it is.
+    if media_type.as_deref().is_some_and(|text| !text.bytes().all(|b| (b' '..=b'~').contains(&b))) {
+        return Err("`datacontenttype` is not a media type".into());
+    }
     let mut headers = Headers::new();
     headers.push("content-type", media_type.as_deref().unwrap_or("application/json").as_bytes());
     for (name, text) in &attributes {

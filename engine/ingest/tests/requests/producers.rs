@@ -192,6 +192,19 @@ fn the_data_of_a_cloud_event_is_what_its_media_type_says() {
 }
 
 #[test]
+fn a_media_type_that_could_end_a_header_is_refused() {
+    run(async {
+        let host = Host::new(vec![]);
+        let head = r#"{"specversion":"1.0","id":"1","source":"/","type":"t""#;
+        for media_type in [r"text/plain\r\nx-admin: 1", r"text/pla\u0000in", "text/plain\u{e9}"] {
+            let event = format!("{head},\"datacontenttype\":\"{media_type}\"}}");
+            assert_eq!(events(&host, &[CLOUD], &event).await.status, 400, "{media_type}");
+        }
+        assert!(host.stand.arrivals().is_empty());
+    });
+}
+
+#[test]
 fn a_batch_is_answered_event_by_event() {
     run(async {
         let host = Host::new(vec![]);
