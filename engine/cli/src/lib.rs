@@ -32,8 +32,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What the library leaves to the process: what is written is for its owner alone, and as many files
-/// and sockets may be open as the system lets it have.
+/// What the library leaves to the process: what is written is for its owner alone, and as many
+/// files and sockets may be open as the system lets it have.
 fn prepare_process() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);

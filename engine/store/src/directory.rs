@@ -60,7 +60,7 @@ impl Directory {
     /// Gives the ballast up when there is not even room to start; whether it did.
     pub fn free_ballast(&self) -> Result<bool, Failure> {
         let ballast = self.path.join("BALLAST");
-        // Rows are refused below a part of the floor: a start that could write none would be no start.
+        // Rows are refused below a part of the floor: a start has to be able to write some.
         let needed = START_BYTES.max(self.disk_floor_bytes / 4);
         if self.free_bytes()? >= needed || !ballast.exists() {
             return Ok(false);

@@ -17,9 +17,9 @@ impl Tracer {
     pub fn attach(arguments: &[&str]) -> Tracer {
         let mut command = Command::new("strace");
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let child = command.spawn();
-        let mut child = child.unwrap_or_else(|err| panic!("strace does not run here: {err}"));
-        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let child = command.spawn().unwrap_or_else(|err| panic!("strace does not run here: {err}"));
+        let mut tracer = Tracer { child };
+        let stderr = BufReader::new(tracer.child.stderr.take().unwrap());
         let (say, lines) = mpsc::channel();
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
@@ -31,7 +31,7 @@ impl Tracer {
             let line = lines.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|_| panic!("strace does not attach: {said}"));
             if line.contains(" attached") {
-                return Tracer { child };
+                return tracer;
             }
             said = said + &line + "\n";
         }

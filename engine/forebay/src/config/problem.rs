@@ -83,7 +83,7 @@ impl Spot {
             path: path.to_owned(),
             line: text[..from].matches('\n').count() + 1,
             column,
-            text: shown.replace('\t', " "),
+            text: shown.replace(char::is_control, " "),
             width: text[from..to].trim_end().chars().count().clamp(1, room),
         }
     }
