@@ -11,9 +11,9 @@ use hyper::http::request::Parts;
 use std::borrow::Cow;
 use std::rc::Rc;
 
-mod cloud;
+pub(crate) mod cloud;
 mod lines;
-mod plain;
+pub(crate) mod plain;
 
 const RESPOND: Respond = Respond { status: 202, duplicate: 202, body: RespondBody::Receipt };
 

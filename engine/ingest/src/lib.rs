@@ -8,6 +8,8 @@
 
 mod accept;
 mod body;
+#[cfg(feature = "doors")]
+pub mod doors;
 mod duplicate;
 mod events;
 mod kept;

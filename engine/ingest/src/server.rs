@@ -17,6 +17,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
@@ -110,9 +111,9 @@ impl<A: Accept + 'static> Server<A> {
         stopping.closed().await;
     }
 
-    async fn connection(
+    pub(crate) async fn connection(
         self: Rc<Self>,
-        stream: TcpStream,
+        stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
         peer: SocketAddr,
         mut stopped: watch::Receiver<()>,
     ) {

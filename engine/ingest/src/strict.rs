@@ -20,7 +20,7 @@ impl<S> Strict<S> {
 }
 
 #[derive(Debug, Default)]
-struct Framing {
+pub(crate) struct Framing {
     at: At,
     /// The part of a line that came with earlier bytes.
     line: Vec<u8>,
@@ -50,7 +50,7 @@ const LINE_BYTES_MAX: usize = 128 << 10;
 
 impl Framing {
     /// Spoils what is ambiguous and all behind it.
-    fn inspect(&mut self, bytes: &mut [u8]) {
+    pub(crate) fn inspect(&mut self, bytes: &mut [u8]) {
         let mut from = 0;
         while from < bytes.len() {
             match self.step(&bytes[from..]) {

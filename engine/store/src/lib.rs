@@ -8,6 +8,8 @@
 //! refused (`recovery`).
 
 mod directory;
+#[cfg(feature = "doors")]
+pub mod doors;
 mod generations;
 mod head;
 mod index;

@@ -43,7 +43,7 @@ const BANS: &[Ban] = &[
     },
     Ban {
         words: &["set_global_default", "set_boxed_logger", "install_default", "panic::set_hook"],
-        rooms: Rooms::But(&["cli", "sim"]),
+        rooms: Rooms::But(&["cli", "sim", "fuzz"]),
         instead: "the library installs no global: only the binary may",
     },
     Ban {
@@ -53,7 +53,7 @@ const BANS: &[Ban] = &[
     },
     Ban {
         words: &["println!", "print!", "eprintln!", "eprint!"],
-        rooms: Rooms::But(&["cli", "sim"]),
+        rooms: Rooms::But(&["cli", "sim", "fuzz"]),
         instead: "only the binary talks to a terminal: use tracing, or return it",
     },
     Ban {
