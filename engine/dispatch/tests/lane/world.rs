@@ -460,6 +460,8 @@ impl World {
         if self.lane.is_idle_since(now - Duration::from_secs(60), routed) {
             self.turns += 1 << 32;
             self.lane = Lane::new(ID, self.newest().rules(), self.turns, now);
+            // With an idle lane goes what it knew of failures.
+            self.watch.calm();
             self.is_dirty = true;
         }
         if self.lane.takes_pushes() {
