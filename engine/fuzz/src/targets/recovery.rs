@@ -33,7 +33,7 @@ fn head(take: &mut Take<'_>) {
     let path = folder.path().join("HEAD");
     let mut file = vec![0; 4096 + 48];
     for at in [0, 4096] {
-        let is_sealed = take.byte() % 4 != 0;
+        let is_sealed = !take.byte().is_multiple_of(4);
         let slot = take.slice(48);
         file[at..at + slot.len()].copy_from_slice(slot);
         if is_sealed {
@@ -45,8 +45,11 @@ fn head(take: &mut Take<'_>) {
     file.truncate(usize::from(take.byte()) * 64);
     fs::write(&path, &file).unwrap();
     let Ok((mut file, _)) = HeadFile::open(&path) else { return };
-    let next =
-        Head { offset: Offset(take.u64()), group: take.u64(), is_clean: take.byte() % 2 == 0 };
+    let next = Head {
+        offset: Offset(take.u64()),
+        group: take.u64(),
+        is_clean: take.byte().is_multiple_of(2),
+    };
     file.write(next).unwrap();
     drop(file);
     assert_eq!(HeadFile::open(&path).unwrap().1, Found::Head(next), "what was last written counts");
@@ -78,7 +81,7 @@ fn journal(take: &mut Take<'_>) {
     let mut files = [Vec::new(), Vec::new()];
     for group in 1..=groups {
         let size = usize::from(take.byte());
-        let mark = mark(group, take.byte() % 2 == 0);
+        let mark = mark(group, take.byte().is_multiple_of(2));
         files[usize::from(group > in_first)].extend(batch(group * 8, &mark, take.slice(size)));
     }
     files[1].extend_from_slice(&[0; 64]);
