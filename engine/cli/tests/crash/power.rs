@@ -5,7 +5,7 @@ use crate::http::{get, post};
 use crate::judge::{Death, judge};
 use crate::layer::Layer;
 use crate::letter::Letter;
-use crate::node::{Ended, Node};
+use crate::node::{Ended, Node, PATIENCE};
 use crate::scene::Scene;
 use crate::{rounds, seed, tell};
 use event::Rng;
@@ -79,10 +79,17 @@ fn without_syncs_a_power_cut_takes_a_suffix_alone() {
         }
         assert_dark(&node.ended());
         let (node, addr) = Node::start(&home).listening();
-        let is_known = |id: &String| match get(addr, &format!("/v1/explain/{id}")).unwrap() {
-            answer if answer.status == 200 => true,
-            answer if answer.status == 404 => false,
-            answer => panic!("{answer:?}"),
+        let is_known = |id: &String| {
+            let until = Instant::now() + PATIENCE;
+            loop {
+                match get(addr, &format!("/v1/explain/{id}")).unwrap() {
+                    answer if answer.status == 200 => return true,
+                    answer if answer.status == 404 => return false,
+                    // The reading before may not have given its place back yet.
+                    answer if answer.status == 503 && Instant::now() < until => {}
+                    answer => panic!("{answer:?}"),
+                }
+            }
         };
         let known: Vec<bool> = ids.iter().map(is_known).collect();
         let kept = known.iter().take_while(|known| **known).count();
