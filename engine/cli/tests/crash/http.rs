@@ -5,6 +5,7 @@ use crate::letter::Letter;
 use crate::node::PATIENCE;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 /// What came back.
 #[derive(Debug)]
@@ -61,11 +62,19 @@ pub fn post(addr: SocketAddr, letter: &Letter) -> io::Result<Answer> {
 }
 
 /// With the admin key.
+/// Asks again when it is told to: all places for readings of the log may be taken.
 pub fn get(addr: SocketAddr, path: &str) -> io::Result<Answer> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {ADMIN_KEY}\r\n\r\n"
     );
-    exchange(addr, request.as_bytes())
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = exchange(addr, request.as_bytes())?;
+        let is_busy = answer.status == 503 && answer.body.contains("\"code\":\"busy\"");
+        if !is_busy || Instant::now() > until {
+            return Ok(answer);
+        }
+    }
 }
 
 /// One value of `/metrics`, of the first line that begins so.

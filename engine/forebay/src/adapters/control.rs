@@ -52,7 +52,8 @@ pub struct Shelf {
     pub running: Arc<AtomicUsize>,
 }
 
-const READINGS_MAX: usize = 4;
+/// A reading that has answered may still hold its place until its thread gets to run again.
+const READINGS_MAX: usize = 16;
 const READER_NICE: u8 = 5;
 
 impl Reads for Shelf {
