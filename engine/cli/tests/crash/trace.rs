@@ -62,10 +62,12 @@ pub fn prefix<'a>(trace: &'a str, inject: &'a str) -> Vec<&'a str> {
 /// The threads of a process, by name.
 pub fn threads(pid: u32) -> BTreeMap<String, u32> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let named = tasks.map(|task| {
-        let path = task.unwrap().path();
-        let name = std::fs::read_to_string(path.join("comm")).unwrap();
-        (name.trim().to_owned(), path.file_name().unwrap().to_str().unwrap().parse().unwrap())
+    let named = tasks.filter_map(|task| {
+        let path = task.ok()?.path();
+        // One that ends meanwhile is none of the node's own.
+        let name = std::fs::read_to_string(path.join("comm")).ok()?;
+        let id = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+        Some((name.trim().to_owned(), id))
     });
     named.collect()
 }
