@@ -48,6 +48,17 @@ pub fn reshape(world: &mut World, shape: impl FnOnce(&mut DeclaredEndpoint)) {
     change(world);
 }
 
+/// A second endpoint, e1, that never answers: it holds the watermark where the next event of these
+/// types lies, or of any.
+pub fn hold_watermark(world: &mut World, types: &[&str]) {
+    let mut other = endpoint("e1");
+    other.types = types.iter().map(|text| text.to_string()).collect();
+    other.terms.timeout = Duration::from_secs(60);
+    world.client.endpoints.insert("e1".into(), other);
+    change(world);
+    world.network.set("http://e1", Mode::Hangs);
+}
+
 /// Sends so many events, each of `key` or of none, and waits until they are acknowledged.
 pub fn publish(world: &mut World, count: usize, key: Option<&str>) {
     for _ in 0..count {
@@ -97,6 +108,11 @@ pub fn run_without(world: &mut World, shut: Door) {
 pub fn attempts(world: &World) -> Vec<(u64, u32, u32, AttemptState)> {
     let rows = world.log.attempts(Offset::ZERO..Offset::MAX).expect("memory");
     rows.iter().map(|r| (r.delivery.offset.0, r.delivery.k, r.number(), r.state)).collect()
+}
+
+/// How many attempt rows say that something was delivered.
+pub fn delivered_rows(world: &World) -> usize {
+    attempts(world).iter().filter(|row| row.3 == AttemptState::Delivered).count()
 }
 
 /// (cursor, high, since, why) of e0's lane row.

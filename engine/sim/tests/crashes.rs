@@ -17,19 +17,6 @@ fn send(world: &mut World) {
     world.send(number);
 }
 
-/// A second endpoint that never answers, so that it holds the watermark.
-fn hold_watermark(world: &mut World) {
-    let mut other = sim::endpoint("e1");
-    other.terms.timeout = 60 * SECOND;
-    world.client.endpoints.insert("e1".into(), other);
-    change(world);
-    world.network.set("http://e1", Mode::Hangs);
-}
-
-fn delivered_rows(world: &World) -> usize {
-    attempts(world).iter().filter(|row| row.3 == Delivered).count()
-}
-
 #[test]
 fn before_the_commit_there_is_no_ack_and_nothing() {
     let mut world = plain();
@@ -78,7 +65,7 @@ fn after_the_post_and_before_its_row_it_is_sent_again_under_the_same_id() {
 #[test]
 fn after_its_row_and_before_the_watermark_the_row_tells() {
     let mut world = plain();
-    hold_watermark(&mut world);
+    hold_watermark(&mut world, &[]);
     publish(&mut world, 2, None);
     until(&mut world, |w| delivered_rows(w) == 2);
     assert_eq!(least(&world), 0, "e1 holds the watermark");

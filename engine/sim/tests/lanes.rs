@@ -6,27 +6,13 @@ use event::{Offset, Why};
 use log::Log;
 use registry::{Concurrency, Ordering};
 use sim::scenario::*;
-use sim::{Crash, Door, Mode, Plan, World};
+use sim::{Crash, Door, Mode, Plan};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn one_at_a_time(endpoint: &mut registry::DeclaredEndpoint) {
     endpoint.terms.concurrency = Concurrency { start: 1, max: 1 };
-}
-
-fn delivered_rows(world: &World) -> usize {
-    attempts(world).iter().filter(|row| row.3 == Delivered).count()
-}
-
-/// A second endpoint that never answers: it holds the watermark where the next event lies.
-fn hold_watermark(world: &mut World, types: &[&str]) {
-    let mut other = sim::endpoint("e1");
-    other.types = types.iter().map(|text| text.to_string()).collect();
-    other.terms.timeout = 60 * SECOND;
-    world.client.endpoints.insert("e1".into(), other);
-    change(world);
-    world.network.set("http://e1", Mode::Hangs);
 }
 
 #[test]
