@@ -27,7 +27,7 @@ fn of_size(setting: &Setting<'_>, endpoints: usize, tenants: usize) -> anyhow::R
     let set = history.latest().diff(&declared)?;
     let rows = history.apply(set, Offset(1))?;
     let start = Instant::now();
-    let history = History::from_rows(rows, &declared)?;
+    let history = History::from_rows(rows, &declared, None)?;
     let loading = start.elapsed();
 
     let snapshot = history.latest().clone();

@@ -10,7 +10,7 @@ pub const KEY_BYTES_MAX: usize = 1024;
 /// A sender's own id for an event.
 pub const DUPLICATE_KEY_BYTES_MAX: usize = 512;
 /// Tenant, source, endpoint and filter names.
-pub const NAME_BYTES_MAX: usize = 64;
+pub const NAME_BYTES_MAX: usize = 256;
 /// Outputs of one event by one chain.
 pub const OUTPUTS_MAX: usize = 64;
 /// Of a reason, an error text or a note that is kept with a row.

@@ -3,9 +3,12 @@ pub(crate) mod wasi;
 use crate::contract::{IMPORTS, Import, Value};
 use crate::fault::Halt;
 use crate::host::{Host, escape, reason};
-use event::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX};
+use event::limits::REASON_BYTES_MAX;
 use std::task::Poll;
 use wasmtime::{Caller, Engine, FuncType, Linker, Trap, Val, ValType};
+
+/// Of a name that a guest counts under.
+const METRIC_NAME_BYTES_MAX: usize = 64;
 
 pub(crate) const ABSENT: i32 = -1;
 pub(crate) const TOO_SMALL: i32 = -2;
@@ -180,13 +183,13 @@ pub(crate) fn absent(_: &mut Env<'_>, _: &[Val]) -> Result<Reply, Halt> {
 
 pub(crate) fn metric(env: &mut Env<'_>, params: &[Val]) -> Result<Reply, Halt> {
     let (kind, value) = (word(params, 2), params[3].unwrap_f64());
-    if word(params, 1) as usize > NAME_BYTES_MAX || kind > 1 || !value.is_finite() {
+    if word(params, 1) as usize > METRIC_NAME_BYTES_MAX || kind > 1 || !value.is_finite() {
         return Ok(Reply::I32(TOO_SMALL));
     }
     let Some(name) = env.read(word(params, 0), word(params, 1)) else {
         return Ok(Reply::I32(BAD_POINTER));
     };
-    let name = escape(name, NAME_BYTES_MAX);
+    let name = escape(name, METRIC_NAME_BYTES_MAX);
     let is_kept = env.host.measure(name, kind as u8, value);
     Ok(Reply::I32(if is_kept { 0 } else { TOO_SMALL }))
 }

@@ -2,7 +2,7 @@ use crate::adapters::deliver::Outbound;
 use crate::adapters::guests::Chains;
 use crate::changes::Changes;
 use crate::closures::{Closure, Closures, SCHEME};
-use crate::modules::Modules;
+use crate::modules::{Modules, key_at};
 use crate::server::{Listening, WayIn};
 use crate::{ChangeError, OpenError, Plan, PublishError};
 use control::{Health, Metrics, Phase};
@@ -14,7 +14,7 @@ use pipeline::Writer;
 use pipeline::pump::{DeliverMaker, GuestMaker, PumpOptions, Pumps, Refused, Road};
 use pipeline::shard::EVERY_LANE;
 use pipeline::writer::{Loss, Receipt, Started, WriterOptions};
-use registry::{Declared, DeclaredEndpoint};
+use registry::{Declared, DeclaredEndpoint, SealingKey};
 use runtime::{Clock, Entropy, OsClock, OsEntropy, OsNet, spawn_thread};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -44,8 +44,9 @@ impl Engine {
         let store = open_store(&plan)?;
         let log: Arc<dyn Log> = Arc::new(store);
         let modules = Arc::new(open_modules(&plan)?);
-        let started =
-            Writer::start(log.clone(), writer_options(&plan), &plan.declared, clock.now())?;
+        let sealing = Arc::new(sealing_key(&plan)?);
+        let options = writer_options(&plan, sealing.clone());
+        let started = Writer::start(log.clone(), options, &plan.declared, clock.now())?;
         let closures: Arc<Closures> = Arc::default();
         let (metrics, health) = (Metrics::new(), Health::new());
         let (fatal, failed) = watch::channel(None);
@@ -216,6 +217,15 @@ fn open_store(plan: &Plan) -> Result<Store, OpenError> {
     Ok(store)
 }
 
+/// What seals the secrets in registry rows; made at the first start. It is not a part of the log,
+/// so a copy of the log without it gives no secret away.
+fn sealing_key(plan: &Plan) -> Result<SealingKey, OpenError> {
+    let path = plan.data.join("secrets.key");
+    key_at(&path, &OsEntropy)
+        .map(|key| SealingKey::new(&key))
+        .map_err(|source| OpenError::Key { path, source })
+}
+
 fn open_modules(plan: &Plan) -> Result<Modules, OpenError> {
     let engine = FilterEngine::new().map_err(|failure| OpenError::Guests(failure.to_string()))?;
     let limits = plan.module_limits.clone();
@@ -231,7 +241,7 @@ fn open_modules(plan: &Plan) -> Result<Modules, OpenError> {
     Ok(modules)
 }
 
-fn writer_options(plan: &Plan) -> WriterOptions {
+fn writer_options(plan: &Plan, sealing: Arc<SealingKey>) -> WriterOptions {
     WriterOptions {
         durability: plan.durability,
         group_bytes_max: plan.group_bytes_max,
@@ -241,6 +251,7 @@ fn writer_options(plan: &Plan) -> WriterOptions {
         shards: plan.shards,
         hot_bytes_max: plan.hot_bytes_max,
         seed: OsEntropy.rng().u64(),
+        sealing: Some(sealing),
     }
 }
 

@@ -21,6 +21,11 @@ pub enum OpenError {
     Module { name: String, why: String },
     #[error("{}: {source}", path.display())]
     Modules { path: PathBuf, source: io::Error },
+    #[error(
+        "{}: {source}\nhelp: it opens the secrets of what the management API made; put it back from a backup",
+        path.display()
+    )]
+    Key { path: PathBuf, source: io::Error },
     #[error("filters cannot run on this machine: {0}")]
     Guests(String),
     #[error("delivery: {0}")]
@@ -39,7 +44,7 @@ impl OpenError {
         match self {
             OpenError::Log(failure) => failure.exit_code(),
             OpenError::Registry(_) => 3,
-            OpenError::Modules { .. } => 5,
+            OpenError::Modules { .. } | OpenError::Key { .. } => 5,
             OpenError::Threads(_) => 1,
             _ => 2,
         }

@@ -99,16 +99,34 @@ impl Cache {
     }
 }
 
+/// The cache's key. One that is spoilt is made anew: what it sealed is compiled again.
 fn seal_key(path: &Path, entropy: &dyn Entropy) -> io::Result<SealKey> {
-    if let Ok(bytes) = fs::read(path)
-        && let Ok(key) = <[u8; 32]>::try_from(bytes)
-    {
-        return Ok(SealKey::new(key));
+    let key = match key_at(path, entropy) {
+        Err(err) if err.kind() == io::ErrorKind::InvalidData => make_key(path, entropy),
+        found => found,
+    };
+    key.map(SealKey::new)
+}
+
+/// The key in a file of 32 bytes, made where there is none.
+///
+/// Errors: `InvalidData` for a file of another size.
+pub(crate) fn key_at(path: &Path, entropy: &dyn Entropy) -> io::Result<[u8; 32]> {
+    match fs::read(path) {
+        Ok(bytes) => <[u8; 32]>::try_from(bytes).map_err(|bytes| {
+            let found = format!("a key of 32 bytes was expected, {} are there", bytes.len());
+            io::Error::new(io::ErrorKind::InvalidData, found)
+        }),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => make_key(path, entropy),
+        Err(err) => Err(err),
     }
+}
+
+fn make_key(path: &Path, entropy: &dyn Entropy) -> io::Result<[u8; 32]> {
     let mut key = [0; 32];
     entropy.fill(&mut key);
     write_whole(path, &key)?;
-    Ok(SealKey::new(key))
+    Ok(key)
 }
 
 /// A file that is there whole or not at all, for the owner alone.
@@ -120,5 +138,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&fresh, path)
+    fs::rename(&fresh, path)?;
+    // The name has to survive a power cut too.
+    path.parent().map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
 }

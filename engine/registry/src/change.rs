@@ -1,5 +1,6 @@
+use crate::record::RecordName;
 use crate::shelves::Name;
-use crate::{Endpoint, FilterVersion, Kind, Origin, Source};
+use crate::{Endpoint, FilterVersion, Kind, Record, Source, Tenant};
 use event::{EndpointId, TenantId};
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ pub struct ChangeSet {
     pub(crate) base: u64,
     pub(crate) next_endpoint: u64,
     // None removes.
-    pub(crate) tenants: Vec<(TenantId, Option<Origin>)>,
+    pub(crate) tenants: Vec<(TenantId, Option<Arc<Tenant>>)>,
+    pub(crate) records: Vec<(RecordName, Option<Arc<Record>>)>,
     pub(crate) sources: Vec<(Name, Option<Source>)>,
     pub(crate) filters: Vec<(Name, Option<Arc<FilterVersion>>)>,
     pub(crate) endpoints: Vec<(EndpointId, Option<Endpoint>)>,
@@ -23,7 +25,7 @@ pub struct ChangeSet {
 pub struct Changed {
     pub kind: Kind,
     pub tenant: TenantId,
-    /// Empty for a tenant.
+    /// Empty for a tenant. Records have no tenant: theirs is empty.
     pub name: Box<str>,
     pub how: How,
 }

@@ -11,6 +11,15 @@ pub struct Declared {
     pub endpoints: Vec<DeclaredEndpoint>,
 }
 
+/// A tenant that the management API makes.
+#[derive(Clone, Debug)]
+pub struct DeclaredTenant {
+    pub id: TenantId,
+    pub uid: Option<String>,
+    /// A JSON text.
+    pub about: String,
+}
+
 #[derive(Clone, Debug)]
 pub struct DeclaredSource {
     pub tenant: TenantId,
@@ -49,6 +58,8 @@ pub struct DeclaredEndpoint {
     pub secrets: Secrets,
     pub headers: Vec<(String, String)>,
     pub is_disabled: bool,
+    /// A JSON text for the management API to keep.
+    pub about: String,
 }
 
 impl DeclaredEndpoint {
@@ -65,6 +76,7 @@ impl DeclaredEndpoint {
             secrets: Secrets::default(),
             headers: Vec::new(),
             is_disabled: false,
+            about: "{}".to_owned(),
         }
     }
 }

@@ -4,8 +4,8 @@ use crate::row::{EndpointRow, FilterRow, Form, SourceRow, TermsRow};
 use crate::shelves::Name;
 use crate::{
     Chain, ChangeSet, Changed, Declared, DeclaredEndpoint, DeclaredError, DeclaredFilter,
-    DeclaredSource, Endpoint, FilterVersion, How, Kind, Origin, Rejected, Snapshot, Source,
-    TypePattern,
+    DeclaredSource, Endpoint, FilterVersion, How, Kind, Origin, Rejected, Snapshot, Source, Tenant,
+    TypePattern, Wrong,
 };
 use event::{EndpointId, Offset, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,16 +16,16 @@ const UNSET: Offset = Offset::MAX;
 
 /// One change set in the making.
 pub(crate) struct Diff<'a> {
-    base: &'a Snapshot,
+    pub(crate) base: &'a Snapshot,
     /// Of what is put.
-    origin: Origin,
-    set: ChangeSet,
+    pub(crate) origin: Origin,
+    pub(crate) set: ChangeSet,
     errors: Vec<DeclaredError>,
     drafter: Drafter<'a>,
     /// What this change makes of filters; None removes.
     filters: BTreeMap<Name, Option<Arc<FilterVersion>>>,
     /// What this change names, put or removed.
-    named: BTreeSet<(Kind, Name)>,
+    pub(crate) named: BTreeSet<(Kind, Name)>,
     /// The tenants that this change needs.
     tenants: BTreeSet<TenantId>,
 }
@@ -36,6 +36,7 @@ impl<'a> Diff<'a> {
             base: base.revision,
             next_endpoint: base.next_endpoint.max(1),
             tenants: Vec::new(),
+            records: Vec::new(),
             sources: Vec::new(),
             filters: Vec::new(),
             endpoints: Vec::new(),
@@ -96,11 +97,11 @@ impl<'a> Diff<'a> {
             Kind::Filter => self.base.filters.get(name).map(|filter| filter.origin),
             Kind::Source => self.base.sources.get(name).map(|source| source.origin),
             Kind::Endpoint => self.base.endpoint_named(&name.0, &name.1).map(|e| e.origin),
-            Kind::Tenant | Kind::Counter => None,
+            Kind::Tenant | Kind::Counter | Kind::EventType | Kind::Key => None,
         };
         let Some(origin) = origin else { return };
-        if self.is_foreign(origin) {
-            return self.refuse(kind, name, ("name", READ_ONLY.into()));
+        if !self.is_own(kind, name, origin) {
+            return;
         }
         self.named.insert((kind, name.clone()));
         match kind {
@@ -117,9 +118,17 @@ impl<'a> Diff<'a> {
         self.note(kind, name, How::Removed);
     }
 
-    /// The management API leaves alone what a file declares; a file may take over what is not.
-    fn is_foreign(&self, origin: Origin) -> bool {
-        self.origin == Origin::Managed && origin == Origin::Declared
+    /// The management API leaves alone what a file declares, and the other way round.
+    pub(crate) fn is_own(&mut self, kind: Kind, name: &Name, origin: Origin) -> bool {
+        if self.origin == origin {
+            return true;
+        }
+        let (wrong, reason) = match origin {
+            Origin::Declared => (Wrong::ReadOnly, READ_ONLY),
+            Origin::Managed => (Wrong::Taken, MANAGED),
+        };
+        self.refuse_as(wrong, kind, name, ("name", reason.into()));
+        false
     }
 
     fn put_filter(&mut self, declared: &DeclaredFilter) {
@@ -166,6 +175,7 @@ impl<'a> Diff<'a> {
             scheme: declared.scheme.clone(),
             settings: declared.settings.clone(),
             secret_digests: declared.secrets.digests(&owner(&name.0, &name.1)),
+            sealed: draft::sealed(&declared.secrets),
         };
         if old.is_some_and(|old| SourceRow::of(old) == row) {
             return;
@@ -178,9 +188,20 @@ impl<'a> Diff<'a> {
     fn put_endpoint(&mut self, declared: &DeclaredEndpoint) {
         let name: Name = (declared.tenant.clone(), declared.name.as_str().into());
         let old = self.base.endpoint_named(&name.0, &name.1);
-        if !self.may_put(Kind::Endpoint, &name, old.map(|old| old.origin)) {
-            return;
+        if self.may_put(Kind::Endpoint, &name, old.map(|old| old.origin)) {
+            let id = old.map_or_else(|| self.give_id(), |old| old.id);
+            self.write_endpoint(id, old, declared);
         }
+    }
+
+    /// A new version of an endpoint whose name has been found in order.
+    pub(crate) fn write_endpoint(
+        &mut self,
+        id: EndpointId,
+        old: Option<&Arc<Endpoint>>,
+        declared: &DeclaredEndpoint,
+    ) {
+        let name: Name = (declared.tenant.clone(), declared.name.as_str().into());
         let faults = check::endpoint(declared);
         let is_sound = faults.is_empty();
         faults.into_iter().for_each(|fault| self.refuse(Kind::Endpoint, &name, fault));
@@ -193,7 +214,6 @@ impl<'a> Diff<'a> {
             return;
         }
         self.note(Kind::Endpoint, &name, how(old.is_some()));
-        let id = old.map_or_else(|| self.give_id(), |old| old.id);
         match draft::endpoint(id, UNSET, row, chain, declared.secrets.clone()) {
             Ok(endpoint) => self.set.endpoints.push((id, Some(endpoint))),
             Err(reason) => self.refuse(Kind::Endpoint, &name, ("types", reason)),
@@ -218,7 +238,9 @@ impl<'a> Diff<'a> {
             terms: TermsRow::of(&declared.terms),
             headers: declared.headers.clone(),
             secret_digests: declared.secrets.digests(&owner(&declared.tenant, &declared.name)),
+            sealed: draft::sealed(&declared.secrets),
             disabled: declared.is_disabled,
+            about: declared.about.clone(),
         }
     }
 
@@ -256,11 +278,21 @@ impl<'a> Diff<'a> {
             }
         }
         self.tenants.extend(declared.iter().cloned());
-        for tenant in &self.tenants {
-            if !self.base.has_tenant(tenant) {
-                self.set.tenants.push((tenant.clone(), Some(self.origin)));
-                self.set.changed.push(changed(Kind::Tenant, tenant, "", How::Created));
+        for tenant in std::mem::take(&mut self.tenants) {
+            let is_put = self.set.tenants.iter().any(|(id, _)| *id == tenant);
+            if is_put || self.base.tenant(&tenant).is_some() {
+                self.tenants.insert(tenant);
+                continue;
             }
+            if let Some(other) = self.base.tenant_with_uid(tenant.as_str()) {
+                let reason = format!("the uid of tenant `{}`, which is managed", other.id.as_str());
+                let name: Name = (tenant.clone(), tenant.as_str().into());
+                self.refuse_as(Wrong::Taken, Kind::Tenant, &name, ("app", reason));
+            }
+            let plain = Arc::new(Tenant::plain(&tenant, self.origin));
+            self.set.tenants.push((tenant.clone(), Some(plain)));
+            self.set.changed.push(changed(Kind::Tenant, &tenant, "", How::Created));
+            self.tenants.insert(tenant);
         }
     }
 
@@ -276,7 +308,8 @@ impl<'a> Diff<'a> {
         in_use.extend(sources.map(|(_, source)| source.tenant.clone()));
         in_use.extend(endpoints.map(|(_, endpoint)| endpoint.tenant.clone()));
         for tenant in base.tenants() {
-            if base.origin_of(tenant) == Some(self.origin) && !in_use.contains(tenant) {
+            let is_own = base.tenant(tenant).is_some_and(|tenant| tenant.origin == self.origin);
+            if is_own && !in_use.contains(tenant) {
                 self.set.tenants.push((tenant.clone(), None));
                 self.set.changed.push(changed(Kind::Tenant, tenant, "", How::Removed));
             }
@@ -303,9 +336,8 @@ impl<'a> Diff<'a> {
         }
     }
 
-    fn may_put(&mut self, kind: Kind, name: &Name, old: Option<Origin>) -> bool {
-        if old.is_some_and(|origin| self.is_foreign(origin)) {
-            self.refuse(kind, name, ("name", READ_ONLY.into()));
+    pub(crate) fn may_put(&mut self, kind: Kind, name: &Name, old: Option<Origin>) -> bool {
+        if old.is_some_and(|origin| !self.is_own(kind, name, origin)) {
             return false;
         }
         if !self.named.insert((kind, name.clone())) {
@@ -383,38 +415,50 @@ impl<'a> Diff<'a> {
         }
     }
 
-    fn give_id(&mut self) -> EndpointId {
+    pub(crate) fn give_id(&mut self) -> EndpointId {
         let id = EndpointId(self.set.next_endpoint);
         self.set.next_endpoint += 1;
         id
     }
 
-    fn note(&mut self, kind: Kind, name: &Name, how: How) {
+    pub(crate) fn note(&mut self, kind: Kind, name: &Name, how: How) {
         self.set.changed.push(changed(kind, &name.0, &name.1, how));
     }
 
-    fn refuse(&mut self, kind: Kind, name: &Name, (field, reason): Fault) {
+    pub(crate) fn refuse(&mut self, kind: Kind, name: &Name, fault: Fault) {
+        self.refuse_as(Wrong::Invalid, kind, name, fault);
+    }
+
+    pub(crate) fn refuse_as(
+        &mut self,
+        wrong: Wrong,
+        kind: Kind,
+        name: &Name,
+        (field, reason): Fault,
+    ) {
         self.errors.push(DeclaredError {
             kind: kind.name(),
             tenant: name.0.as_str().into(),
             name: (*name.1).into(),
             field,
             reason,
+            wrong,
             place: None,
         });
     }
 }
 
 const READ_ONLY: &str = "declared in the configuration file: change it there";
+const MANAGED: &str = "made through the management API, so the file cannot declare it too: remove it there, or name this one otherwise";
 
-fn changed(kind: Kind, tenant: &TenantId, name: &str, how: How) -> Changed {
+pub(crate) fn changed(kind: Kind, tenant: &TenantId, name: &str, how: How) -> Changed {
     Changed { kind, tenant: tenant.clone(), name: name.into(), how }
 }
 
-fn how(is_known: bool) -> How {
+pub(crate) fn how(is_known: bool) -> How {
     if is_known { How::Updated } else { How::Created }
 }
 
-fn name_of(endpoint: &Endpoint) -> Name {
+pub(crate) fn name_of(endpoint: &Endpoint) -> Name {
     (endpoint.tenant.clone(), endpoint.name.clone())
 }

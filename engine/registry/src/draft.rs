@@ -1,11 +1,14 @@
-use crate::row::{EndpointRow, FilterRow, FilterUse, Form, SourceRow, TermsRow};
+use crate::record::RecordName;
+use crate::row::{
+    EndpointRow, FilterRow, FilterUse, Form, RecordRow, SealedRow, SourceRow, TenantRow, TermsRow,
+};
 use crate::shelves::Name;
 use crate::{
-    Chain, ChainId, Endpoint, FilterVersion, ModuleDigest, Secrets, Snapshot, Source, Terms,
-    TypePattern,
+    Chain, ChainId, Endpoint, FilterVersion, ModuleDigest, Record, SealingKey, Secret, Secrets,
+    Snapshot, Source, Tenant, Terms, TypePattern,
 };
 use condition::{Condition, ConditionError};
-use event::{EndpointId, Offset, TenantId};
+use event::{EndpointId, Offset, TenantId, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +79,7 @@ pub(crate) fn endpoint(
         terms: row.terms.into_terms(),
         secrets,
         secret_digests: row.secret_digests,
+        about: row.about.into(),
         headers: row.headers.into_iter().map(|(n, v)| (n.into(), v.into())).collect(),
         is_disabled: row.disabled,
     })
@@ -127,6 +131,8 @@ impl EndpointRow {
             terms: TermsRow::of(&endpoint.terms),
             headers: pairs(&endpoint.headers),
             secret_digests: endpoint.secret_digests.clone(),
+            sealed: sealed(&endpoint.secrets),
+            about: endpoint.about.to_string(),
             disabled: endpoint.is_disabled,
         }
     }
@@ -144,6 +150,25 @@ fn pairs(headers: &[(Arc<str>, Arc<str>)]) -> Vec<(String, String)> {
     headers.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect()
 }
 
+/// Those that rows are to keep.
+pub(crate) fn sealed(secrets: &Secrets) -> Vec<SealedRow> {
+    let one = |secret: &Secret| {
+        let text = secret.sealed()?.to_string();
+        Some(SealedRow { text, until_ms: secret.retires().map(Time::millis) })
+    };
+    secrets.iter().filter_map(one).collect()
+}
+
+/// Opens what `sealed` gave.
+pub(crate) fn open(rows: &[SealedRow], key: Option<&SealingKey>) -> Result<Secrets, String> {
+    let one = |row: &SealedRow| {
+        let key = key.ok_or("its secrets are sealed, and there is no key that opens them")?;
+        let text = key.open(&row.text).map_err(|err| format!("its secrets: {err}"))?;
+        Ok(Secret::revived(&text, &row.text, row.until_ms.map(Time::from_millis)))
+    };
+    rows.iter().map(one).collect::<Result<_, String>>().map(Secrets::new)
+}
+
 /// What a secret's digest is salted with.
 pub(crate) fn owner(tenant: &TenantId, name: &str) -> Vec<u8> {
     format!("{}\0{name}", tenant.as_str()).into_bytes()
@@ -158,7 +183,38 @@ impl SourceRow {
             scheme: source.scheme.to_string(),
             settings: source.settings.to_string(),
             secret_digests: source.secret_digests.clone(),
+            sealed: sealed(&source.secrets),
         }
+    }
+}
+
+impl TenantRow {
+    pub(crate) fn of(tenant: &Tenant) -> TenantRow {
+        TenantRow {
+            v: Form,
+            origin: tenant.origin,
+            uid: tenant.uid.as_deref().map(str::to_owned),
+            about: tenant.about.to_string(),
+        }
+    }
+
+    pub(crate) fn tenant(self, id: &TenantId) -> Tenant {
+        Tenant {
+            id: id.clone(),
+            origin: self.origin,
+            uid: self.uid.map(Arc::from),
+            about: self.about.into(),
+        }
+    }
+}
+
+impl RecordRow {
+    pub(crate) fn of(record: &Record) -> RecordRow {
+        RecordRow { v: Form, origin: record.origin, about: record.about.to_string() }
+    }
+
+    pub(crate) fn record(self, (kind, name): &RecordName) -> Record {
+        Record { kind: *kind, name: name.clone(), origin: self.origin, about: self.about.into() }
     }
 }
 

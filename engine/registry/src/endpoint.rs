@@ -31,6 +31,8 @@ pub struct Endpoint {
     pub(crate) secret_digests: Vec<String>,
     /// Sent with every delivery. Kept in rows as they are.
     pub headers: Vec<(Arc<str>, Arc<str>)>,
+    /// What the management API keeps of it: a JSON text that the engine does not read.
+    pub about: Arc<str>,
     /// Still matched: its lane rests on its cursor until the endpoint is enabled.
     pub is_disabled: bool,
 }

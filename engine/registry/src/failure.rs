@@ -18,15 +18,26 @@ pub enum BadPattern {
 /// One thing that is wrong with what was declared: which resource, which field, why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredError {
-    /// `endpoint`, `filter`, `source` or `tenant`.
+    /// `endpoint`, `filter`, `source`, `tenant`, `event type` or `key`.
     pub kind: &'static str,
     pub tenant: Box<str>,
     pub name: Box<str>,
     /// The field's name in a configuration file.
     pub field: &'static str,
     pub reason: String,
+    pub wrong: Wrong,
     /// The place inside the field, where the field is a condition.
     pub place: Option<ConditionError>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// The value itself.
+    Invalid,
+    /// The name is somebody else's.
+    Taken,
+    /// A configuration file owns it.
+    ReadOnly,
 }
 
 impl fmt::Display for DeclaredError {

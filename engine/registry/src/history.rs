@@ -1,8 +1,9 @@
-use crate::row::{CounterRow, EndpointRow, FilterRow, Form, SourceRow, TenantRow};
+use crate::row::{CounterRow, EndpointRow, FilterRow, Form, RecordRow, SourceRow, TenantRow};
 use crate::row::{endpoint_bytes, name_bytes};
 use crate::tables::{COUNTER, Tables};
 use crate::{
-    ChangeSet, Declared, Endpoint, Kind, Row, RowError, RowKey, Snapshot, Source, Stale, revive,
+    ChangeSet, Declared, Endpoint, Kind, Row, RowError, RowKey, SealingKey, Snapshot, Source,
+    Stale, revive,
 };
 use event::{EndpointId, Offset};
 use serde::Serialize;
@@ -26,16 +27,18 @@ pub struct History {
 
 impl History {
     /// Reads back what `apply` gave and `forget_below` has not taken, in any order. The secrets
-    /// of what is declared are lent to all versions of the resources of the same names.
+    /// of what is declared are lent to all versions of the resources of the same names; `key`
+    /// opens those that rows keep.
     ///
-    /// Errors: a row of an unknown kind or form, or one that cannot be read.
+    /// Errors: a row of an unknown kind or form, or one that cannot be read or opened.
     pub fn from_rows(
         rows: impl IntoIterator<Item = Row>,
         declared: &Declared,
+        key: Option<&SealingKey>,
     ) -> Result<History, RowError> {
         let mut rows: Vec<Row> = rows.into_iter().collect();
         rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let tables = revive::tables(&rows, declared)?;
+        let tables = revive::tables(&rows, declared, key)?;
         let epochs: BTreeMap<_, _> =
             rows.iter().map(|row| (row.key.since, Arc::default())).collect();
         let since = epochs.last_key_value().map_or(Offset::ZERO, |(since, _)| *since);
@@ -104,7 +107,7 @@ impl History {
             next = self.tables.build(since, since);
         }
         // Last, because endpoints are unlinked from the tenant that they had.
-        set.tenants.iter().for_each(|(tenant, origin)| next.set_tenant(tenant, *origin));
+        set.tenants.into_iter().for_each(|(id, tenant)| next.set_tenant(&id, tenant));
         next.since = since;
         next.next_endpoint = set.next_endpoint;
         next.revision = set.base + 1;
@@ -130,10 +133,16 @@ impl History {
             rows.push(row(Kind::Counter, COUNTER.into(), since, Some(value)));
             self.tables.set_counter(since, set.next_endpoint);
         }
-        for (tenant, origin) in &set.tenants {
-            let value = origin.map(|origin| TenantRow { v: Form, origin });
-            rows.push(row(Kind::Tenant, tenant.as_str().as_bytes().into(), since, value));
-            self.tables.set_tenant(since, tenant, *origin);
+        for (id, tenant) in &set.tenants {
+            let value = tenant.as_deref().map(TenantRow::of);
+            rows.push(row(Kind::Tenant, id.as_str().as_bytes().into(), since, value));
+            self.tables.set_tenant(since, id, tenant.clone());
+        }
+        for (name, record) in &set.records {
+            let value = record.as_deref().map(RecordRow::of);
+            rows.push(row(name.0.into(), name.1.as_bytes().into(), since, value));
+            self.tables.set_record(since, name, record.clone());
+            next.set_record(name, record.clone());
         }
         for (name, draft) in &set.sources {
             let source = draft.clone().map(|draft| Arc::new(Source { since, ..draft }));

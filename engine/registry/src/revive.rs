@@ -1,25 +1,34 @@
 use crate::draft::{self, Drafter};
-use crate::row::{CounterRow, EndpointRow, FilterRow, SourceRow, TenantRow};
+use crate::row::{CounterRow, EndpointRow, FilterRow, RecordRow, SealedRow, SourceRow, TenantRow};
 use crate::shelves::Name;
 use crate::tables::Tables;
-use crate::{Declared, Endpoint, Kind, Row, RowError, Secrets};
+use crate::{Declared, Endpoint, Kind, RecordKind, Row, RowError, SealingKey, Secrets, Source};
 use event::{EndpointId, TenantId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Reads rows back into tables. They must come sorted by key, for by their kinds' numbers filters
 /// come before the endpoints that use them.
-pub(crate) fn tables(rows: &[Row], declared: &Declared) -> Result<Tables, RowError> {
-    let mut reader =
-        Reader { tables: Tables::default(), drafter: Drafter::default(), lent: Lent::of(declared) };
+pub(crate) fn tables(
+    rows: &[Row],
+    declared: &Declared,
+    key: Option<&SealingKey>,
+) -> Result<Tables, RowError> {
+    let mut reader = Reader {
+        tables: Tables::default(),
+        drafter: Drafter::default(),
+        lent: Lent::of(declared),
+        key,
+    };
     rows.iter().try_for_each(|row| reader.read(row))?;
     Ok(reader.tables)
 }
 
-struct Reader {
+struct Reader<'a> {
     tables: Tables,
     drafter: Drafter<'static>,
     lent: Lent,
+    key: Option<&'a SealingKey>,
 }
 
 /// The secrets of today, by their owner's name.
@@ -43,7 +52,7 @@ fn name(tenant: &TenantId, name: &str) -> Name {
     (tenant.clone(), name.into())
 }
 
-impl Reader {
+impl Reader<'_> {
     fn read(&mut self, row: &Row) -> Result<(), RowError> {
         let since = row.key.since;
         match Kind::of(row.key.kind).ok_or_else(|| row.error("a kind not known here"))? {
@@ -52,14 +61,14 @@ impl Reader {
                 self.tables.set_counter(since, value.next_endpoint);
             }
             Kind::Tenant => {
-                let origin = row.read::<TenantRow>()?.map(|value| value.origin);
-                self.tables.set_tenant(since, &row.tenant()?, origin);
+                let id = row.tenant()?;
+                let tenant = row.read::<TenantRow>()?.map(|value| value.tenant(&id));
+                self.tables.set_tenant(since, &id, tenant.map(Arc::new));
             }
             Kind::Source => {
                 let name = row.name()?;
-                let secrets = self.lent.sources.get(&name).cloned().unwrap_or_default();
                 let value = row.read::<SourceRow>()?;
-                let source = value.map(|value| draft::source(&name, since, value, secrets));
+                let source = value.map(|value| self.source(row, &name, value)).transpose()?;
                 self.tables.set_source(since, &name, source.map(Arc::new));
             }
             Kind::Filter => {
@@ -75,8 +84,35 @@ impl Reader {
                 let endpoint = value.map(|value| self.endpoint(row, id, value)).transpose()?;
                 self.tables.set_endpoint(since, id, endpoint.map(Arc::new));
             }
+            Kind::EventType => self.record(row, RecordKind::EventType)?,
+            Kind::Key => self.record(row, RecordKind::Key)?,
         }
         Ok(())
+    }
+
+    fn record(&mut self, row: &Row, kind: RecordKind) -> Result<(), RowError> {
+        let name = row.record_name(kind)?;
+        let record = row.read::<RecordRow>()?.map(|value| value.record(&name));
+        self.tables.set_record(row.key.since, &name, record.map(Arc::new));
+        Ok(())
+    }
+
+    /// Those of today when a file gives them, else those that the row keeps.
+    fn secrets(
+        &self,
+        row: &Row,
+        lent: Option<&Secrets>,
+        sealed: &[SealedRow],
+    ) -> Result<Secrets, RowError> {
+        match lent {
+            Some(secrets) => Ok(secrets.clone()),
+            None => draft::open(sealed, self.key).map_err(|why| row.error(why)),
+        }
+    }
+
+    fn source(&self, row: &Row, name: &Name, value: SourceRow) -> Result<Source, RowError> {
+        let secrets = self.secrets(row, self.lent.sources.get(name), &value.sealed)?;
+        Ok(draft::source(name, row.key.since, value, secrets))
     }
 
     fn endpoint(
@@ -95,8 +131,8 @@ impl Reader {
         }
         let chain = self.drafter.chain(&tenant, value.condition.as_deref(), filters);
         let chain = chain.map_err(|error| row.error(format!("where: {error}")))?;
-        let secrets = self.lent.endpoints.get(&name(&tenant, &value.name));
-        let secrets = secrets.cloned().unwrap_or_default();
+        let lent = self.lent.endpoints.get(&name(&tenant, &value.name));
+        let secrets = self.secrets(row, lent, &value.sealed)?;
         draft::endpoint(id, row.key.since, value, chain, secrets).map_err(|why| row.error(why))
     }
 }

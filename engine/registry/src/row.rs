@@ -1,5 +1,6 @@
+use crate::record::RecordName;
 use crate::shelves::Name;
-use crate::{Concurrency, FilterLimits, OnError, Ordering, Origin, RowError};
+use crate::{Concurrency, FilterLimits, OnError, Ordering, Origin, RecordKind, RowError};
 use event::{EndpointId, Offset, TenantId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,15 +11,17 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "u32", into = "u32")]
 pub(crate) struct Form;
 
-const FORM: u32 = 1;
+/// Form 1 knew neither uids nor what the management API keeps; what it did not know reads as empty.
+const FORM: u32 = 2;
+const OLDEST_FORM: u32 = 1;
 
 impl TryFrom<u32> for Form {
     type Error = String;
 
     fn try_from(written: u32) -> Result<Form, String> {
         match written {
-            FORM => Ok(Form),
-            _ => Err(format!("written in form {written}, this reads {FORM}")),
+            OLDEST_FORM..=FORM => Ok(Form),
+            _ => Err(format!("written in form {written}, this reads {OLDEST_FORM} to {FORM}")),
         }
     }
 }
@@ -54,6 +57,8 @@ pub enum Kind {
     Source = 2,
     Filter = 3,
     Endpoint = 4,
+    EventType = 5,
+    Key = 6,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,6 +72,29 @@ pub(crate) struct CounterRow {
 pub(crate) struct TenantRow {
     pub v: Form,
     pub origin: Origin,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    #[serde(default = "nothing")]
+    pub about: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RecordRow {
+    pub v: Form,
+    pub origin: Origin,
+    pub about: String,
+}
+
+/// A secret that rows alone keep.
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(crate) struct SealedRow {
+    pub text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
+}
+
+fn nothing() -> String {
+    "{}".to_owned()
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -77,6 +105,8 @@ pub(crate) struct SourceRow {
     pub scheme: String,
     pub settings: String,
     pub secret_digests: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sealed: Vec<SealedRow>,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -104,7 +134,11 @@ pub(crate) struct EndpointRow {
     pub terms: TermsRow,
     pub headers: Vec<(String, String)>,
     pub secret_digests: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sealed: Vec<SealedRow>,
     pub disabled: bool,
+    #[serde(default = "nothing")]
+    pub about: String,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -126,8 +160,16 @@ pub(crate) struct TermsRow {
 
 impl Kind {
     pub fn of(number: u8) -> Option<Kind> {
-        let kinds = [Kind::Counter, Kind::Tenant, Kind::Source, Kind::Filter, Kind::Endpoint];
-        kinds.into_iter().find(|kind| *kind as u8 == number)
+        const KINDS: [Kind; 7] = [
+            Kind::Counter,
+            Kind::Tenant,
+            Kind::Source,
+            Kind::Filter,
+            Kind::Endpoint,
+            Kind::EventType,
+            Kind::Key,
+        ];
+        KINDS.into_iter().find(|kind| *kind as u8 == number)
     }
 
     /// As configuration files call it.
@@ -138,6 +180,17 @@ impl Kind {
             Kind::Source => "source",
             Kind::Filter => "filter",
             Kind::Endpoint => "endpoint",
+            Kind::EventType => "event type",
+            Kind::Key => "key",
+        }
+    }
+}
+
+impl From<RecordKind> for Kind {
+    fn from(kind: RecordKind) -> Kind {
+        match kind {
+            RecordKind::EventType => Kind::EventType,
+            RecordKind::Key => Kind::Key,
         }
     }
 }
@@ -177,6 +230,11 @@ impl Row {
     pub(crate) fn tenant(&self) -> Result<TenantId, RowError> {
         let text = std::str::from_utf8(&self.key.id).map_err(|e| self.error(e))?;
         Ok(TenantId::new(text))
+    }
+
+    pub(crate) fn record_name(&self, kind: RecordKind) -> Result<RecordName, RowError> {
+        let text = std::str::from_utf8(&self.key.id).map_err(|e| self.error(e))?;
+        Ok((kind, text.into()))
     }
 
     pub(crate) fn name(&self) -> Result<Name, RowError> {

@@ -1,3 +1,5 @@
+use crate::SealingKey;
+use event::Time;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
@@ -5,16 +7,45 @@ use zeroize::Zeroizing;
 
 /// A secret as it was configured. Wiped when the last owner lets go; never printed.
 #[derive(Clone)]
-pub struct Secret(Arc<Zeroizing<String>>);
+pub struct Secret {
+    text: Arc<Zeroizing<String>>,
+    /// As rows have it, of a secret that nobody but the registry knows.
+    sealed: Option<Arc<str>>,
+    until: Option<Time>,
+}
 
 impl Secret {
+    /// One that the configuration gives again at every start: rows keep a digest alone.
     pub fn new(text: &str) -> Secret {
-        Secret(Arc::new(Zeroizing::new(text.to_owned())))
+        Secret { text: Arc::new(Zeroizing::new(text.to_owned())), sealed: None, until: None }
+    }
+
+    /// One that rows keep, sealed.
+    pub fn kept(text: &str, key: &SealingKey) -> Secret {
+        Secret { sealed: Some(key.seal(text).into()), ..Secret::new(text) }
+    }
+
+    /// The same, retired from `until` on, by the wall clock.
+    pub fn until(self, until: Time) -> Secret {
+        Secret { until: Some(until), ..self }
+    }
+
+    pub(crate) fn revived(text: &str, sealed: &str, until: Option<Time>) -> Secret {
+        Secret { sealed: Some(sealed.into()), until, ..Secret::new(text) }
+    }
+
+    pub(crate) fn sealed(&self) -> Option<&Arc<str>> {
+        self.sealed.as_ref()
+    }
+
+    /// None: until it is taken away.
+    pub fn retires(&self) -> Option<Time> {
+        self.until
     }
 
     /// The one way to the text: for signing and verifying only.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
@@ -27,9 +58,10 @@ impl fmt::Debug for Secret {
 /// The secrets of one endpoint or source: the current one first, then those that a rotation has
 /// not yet retired.
 ///
-/// Rows keep a salted digest of each, to tell a change; the texts come from the configuration at
-/// every start, found by the owner's name. A version of an endpoint that is history is lent the
-/// secrets of today, so what is sent late is signed with what receivers know now.
+/// Rows keep a salted digest of each, to tell a change. The texts of what a file declares come from
+/// the configuration at every start, found by the owner's name; those of what is managed are in
+/// the rows too, sealed. A version of an endpoint that is history is lent the secrets of today, so
+/// what is sent late is signed with what receivers know now.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets(Arc<[Secret]>);
 
@@ -40,6 +72,11 @@ impl Secrets {
 
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Secret> {
         self.0.iter()
+    }
+
+    /// Those that sign and verify at a time.
+    pub fn at(&self, now: Time) -> impl Iterator<Item = &Secret> {
+        self.iter().filter(move |secret| secret.retires().is_none_or(|until| now < until))
     }
 
     pub fn is_empty(&self) -> bool {

@@ -25,6 +25,16 @@ impl Shelved for ChainId {
     }
 }
 
+/// A tenant's other name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Uid(pub Arc<str>);
+
+impl Shelved for Uid {
+    fn shelf(&self) -> u8 {
+        fold(0xcbf2_9ce4_8422_2325, &self.0)
+    }
+}
+
 impl Shelved for TenantId {
     fn shelf(&self) -> u8 {
         fold(0xcbf2_9ce4_8422_2325, self.as_str())

@@ -1,11 +1,14 @@
 use crate::diff::Diff;
 use crate::index::{Matches, TypeIndex};
-use crate::shelves::{Name, Shelves};
+use crate::record::RecordName;
+use crate::shelves::{Name, Shelves, Uid};
 use crate::{
-    Chain, ChainId, ChangeSet, Declared, Endpoint, FilterVersion, Kind, Origin, Rejected, Source,
+    Chain, ChainId, ChangeSet, Declared, Edit, Endpoint, FilterVersion, Kind, Origin, Record,
+    RecordKind, Rejected, Source, Tenant,
 };
 use event::{EndpointId, Offset, TenantId};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 /// Everything that is in force from one offset on, until the next change. Immutable.
 ///
@@ -18,7 +21,11 @@ pub struct Snapshot {
     /// Which change this is the result of, since the start of the program; 0 is history.
     pub(crate) revision: u64,
     pub(crate) next_endpoint: u64,
-    tenants: Shelves<TenantId, Arc<Tenant>>,
+    tenants: Shelves<TenantId, Arc<Estate>>,
+    /// Made when somebody asks; snapshots with the same tenants share it.
+    tenants_in_order: Arc<OnceLock<Vec<TenantId>>>,
+    uids: Shelves<Uid, TenantId>,
+    records: Arc<BTreeMap<RecordName, Arc<Record>>>,
     pub(crate) sources: Shelves<Name, Arc<Source>>,
     pub(crate) filters: Shelves<Name, Arc<FilterVersion>>,
     pub(crate) endpoints: Shelves<EndpointId, Arc<Endpoint>>,
@@ -26,9 +33,10 @@ pub struct Snapshot {
     chains: Shelves<ChainId, Used>,
 }
 
+/// A tenant and what is its own.
 #[derive(Clone, Debug)]
-struct Tenant {
-    origin: Origin,
+struct Estate {
+    tenant: Arc<Tenant>,
     /// In the order of their ids.
     endpoints: Vec<EndpointId>,
     index: TypeIndex,
@@ -75,23 +83,44 @@ impl Snapshot {
         &'a self,
         tenant: &TenantId,
     ) -> impl Iterator<Item = &'a Arc<Endpoint>> + use<'a> {
-        let ids = self.tenants.get(tenant).map_or(&[][..], |tenant| &tenant.endpoints);
-        ids.iter().filter_map(|id| self.endpoint(*id))
+        self.endpoint_ids_of(tenant).iter().filter_map(|id| self.endpoint(*id))
     }
 
     pub fn endpoint_count(&self) -> usize {
         self.endpoints.len()
     }
 
-    /// In the order of their names.
-    pub fn tenants(&self) -> Vec<&TenantId> {
-        let mut names: Vec<_> = self.tenants.iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
-        names
+    /// The ids of all tenants, in their own order. The first call after a change of tenants
+    /// sorts them.
+    pub fn tenants(&self) -> &[TenantId] {
+        self.tenants_in_order.get_or_init(|| {
+            let mut ids: Vec<_> = self.tenants.iter().map(|(id, _)| id.clone()).collect();
+            ids.sort_unstable();
+            ids
+        })
     }
 
-    pub fn has_tenant(&self, tenant: &TenantId) -> bool {
-        self.tenants.get(tenant).is_some()
+    pub fn tenant(&self, id: &TenantId) -> Option<&Arc<Tenant>> {
+        self.tenants.get(id).map(|estate| &estate.tenant)
+    }
+
+    pub fn tenant_with_uid(&self, uid: &str) -> Option<&Arc<Tenant>> {
+        self.tenant(self.uids.get(&Uid(uid.into()))?)
+    }
+
+    pub fn record(&self, kind: RecordKind, name: &str) -> Option<&Arc<Record>> {
+        self.records.get(&(kind, name.into()))
+    }
+
+    /// The records of a kind by name.
+    pub fn records(&self, kind: RecordKind) -> impl DoubleEndedIterator<Item = &Arc<Record>> {
+        let all = self.records.iter().filter(move |((of, _), _)| *of == kind);
+        all.map(|(_, record)| record)
+    }
+
+    /// The ids of a tenant's endpoints, in their order.
+    pub fn endpoint_ids_of(&self, tenant: &TenantId) -> &[EndpointId] {
+        self.tenants.get(tenant).map_or(&[], |estate| &estate.endpoints)
     }
 
     pub fn source(&self, tenant: &TenantId, name: &str) -> Option<&Arc<Source>> {
@@ -119,7 +148,9 @@ impl Snapshot {
 
     /// What makes this snapshot's declared resources those of a configuration file, the whole of
     /// it: names keep their ids, new names get new ones, what the file does not name is removed.
-    /// Managed resources stay, save those whose names the file takes.
+    /// Managed resources stay.
+    ///
+    /// Errors: also for a name that a managed resource has.
     pub fn diff(&self, declared: &Declared) -> Result<ChangeSet, Rejected> {
         let mut diff = Diff::new(self, Origin::Declared);
         diff.put_all(declared);
@@ -127,6 +158,11 @@ impl Snapshot {
         diff.follow(&declared.tenants);
         diff.remove_idle_tenants();
         diff.finish()
+    }
+
+    /// A change of managed resources in the making.
+    pub fn edit(&self) -> Edit<'_> {
+        Edit(Diff::new(self, Origin::Managed))
     }
 
     /// What creates or changes managed resources, each named once, and leaves all others.
@@ -149,22 +185,35 @@ impl Snapshot {
         diff.finish()
     }
 
-    pub(crate) fn origin_of(&self, tenant: &TenantId) -> Option<Origin> {
-        self.tenants.get(tenant).map(|tenant| tenant.origin)
-    }
-
-    pub(crate) fn set_tenant(&mut self, id: &TenantId, origin: Option<Origin>) {
-        let Some(origin) = origin else {
+    pub(crate) fn set_tenant(&mut self, id: &TenantId, tenant: Option<Arc<Tenant>>) {
+        self.tenants_in_order = Arc::default();
+        let old = self.tenant(id).and_then(|tenant| tenant.uid.clone());
+        if let Some(uid) = old {
+            self.uids.remove(&Uid(uid));
+        }
+        let Some(tenant) = tenant else {
             self.tenants.remove(id);
             return;
         };
-        Arc::make_mut(self.tenant_mut(id)).origin = origin;
+        if let Some(uid) = tenant.uid.clone() {
+            self.uids.insert(Uid(uid), id.clone());
+        }
+        Arc::make_mut(self.estate_mut(id)).tenant = tenant;
     }
 
-    fn tenant_mut(&mut self, id: &TenantId) -> &mut Arc<Tenant> {
+    pub(crate) fn set_record(&mut self, name: &RecordName, record: Option<Arc<Record>>) {
+        let records = Arc::make_mut(&mut self.records);
+        match record {
+            Some(record) => records.insert(name.clone(), record),
+            None => records.remove(name),
+        };
+    }
+
+    fn estate_mut(&mut self, id: &TenantId) -> &mut Arc<Estate> {
         self.tenants.shelf_mut(id).entry(id.clone()).or_insert_with(|| {
-            Arc::new(Tenant {
-                origin: Origin::Declared,
+            Arc::new(Estate {
+                // An endpoint may come before its tenant, which then takes this one's place.
+                tenant: Arc::new(Tenant::plain(id, Origin::Declared)),
                 endpoints: Vec::new(),
                 index: TypeIndex::default(),
             })
@@ -198,7 +247,7 @@ impl Snapshot {
     fn link(&mut self, endpoint: &Arc<Endpoint>) {
         let name = (endpoint.tenant.clone(), endpoint.name.clone());
         self.names.insert(name, endpoint.id);
-        let tenant = Arc::make_mut(self.tenant_mut(&endpoint.tenant));
+        let tenant = Arc::make_mut(self.estate_mut(&endpoint.tenant));
         let place = tenant.endpoints.partition_point(|id| *id < endpoint.id);
         tenant.endpoints.insert(place, endpoint.id);
         tenant.index.add(endpoint);
@@ -210,7 +259,7 @@ impl Snapshot {
 
     fn unlink(&mut self, endpoint: &Arc<Endpoint>) {
         self.names.remove(&(endpoint.tenant.clone(), endpoint.name.clone()));
-        let tenant = Arc::make_mut(self.tenant_mut(&endpoint.tenant));
+        let tenant = Arc::make_mut(self.estate_mut(&endpoint.tenant));
         if let Ok(place) = tenant.endpoints.binary_search(&endpoint.id) {
             tenant.endpoints.remove(place);
         }

@@ -1,7 +1,8 @@
+use crate::record::RecordName;
 use crate::row::{endpoint_bytes, name_bytes};
 use crate::shelves::{Name, Shelved, Shelves};
 use crate::versions::Versions;
-use crate::{Endpoint, FilterVersion, Kind, Origin, RowKey, Snapshot, Source};
+use crate::{Endpoint, FilterVersion, Kind, Record, RowKey, Snapshot, Source, Tenant};
 use event::{EndpointId, Offset, TenantId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ pub(crate) const COUNTER: &[u8] = b"endpoint";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     counters: Versions<u64>,
-    tenants: Shelves<TenantId, Versions<Origin>>,
+    tenants: Shelves<TenantId, Versions<Tenant>>,
+    records: BTreeMap<RecordName, Versions<Record>>,
     sources: Shelves<Name, Versions<Source>>,
     filters: Shelves<Name, Versions<FilterVersion>>,
     endpoints: Shelves<EndpointId, Versions<Endpoint>>,
@@ -31,6 +33,7 @@ struct Key {
 enum Thing {
     Counter,
     Tenant(TenantId),
+    Record(RecordName),
     Source(Name),
     Filter(Name),
     Endpoint(EndpointId),
@@ -42,9 +45,21 @@ impl Tables {
         self.supersede(Thing::Counter, since, ended, false);
     }
 
-    pub(crate) fn set_tenant(&mut self, since: Offset, id: &TenantId, origin: Option<Origin>) {
-        let ended = entry(&mut self.tenants, id).set(since, origin.map(Arc::new));
-        self.supersede(Thing::Tenant(id.clone()), since, ended, origin.is_none());
+    pub(crate) fn set_tenant(&mut self, since: Offset, id: &TenantId, value: Option<Arc<Tenant>>) {
+        let is_gone = value.is_none();
+        let ended = entry(&mut self.tenants, id).set(since, value);
+        self.supersede(Thing::Tenant(id.clone()), since, ended, is_gone);
+    }
+
+    pub(crate) fn set_record(
+        &mut self,
+        since: Offset,
+        name: &RecordName,
+        value: Option<Arc<Record>>,
+    ) {
+        let is_gone = value.is_none();
+        let ended = self.records.entry(name.clone()).or_default().set(since, value);
+        self.supersede(Thing::Record(name.clone()), since, ended, is_gone);
     }
 
     pub(crate) fn set_source(&mut self, since: Offset, name: &Name, value: Option<Arc<Source>>) {
@@ -92,7 +107,10 @@ impl Tables {
         // A counter row is never behind the ids; if one were, no id would be given twice.
         snapshot.next_endpoint = counted.max(given + 1);
         for (tenant, versions) in self.tenants.iter() {
-            snapshot.set_tenant(tenant, versions.at(offset).map(|origin| **origin));
+            snapshot.set_tenant(tenant, versions.at(offset).cloned());
+        }
+        for (name, versions) in &self.records {
+            snapshot.set_record(name, versions.at(offset).cloned());
         }
         for (name, versions) in self.sources.iter() {
             snapshot.set_source(name, versions.at(offset).cloned());
@@ -134,6 +152,7 @@ impl Tables {
         let answer = match &key.thing {
             Thing::Counter => Some(self.counters.is_spent(since, trim)),
             Thing::Tenant(id) => self.tenants.get(id).map(|v| v.is_spent(since, trim)),
+            Thing::Record(name) => self.records.get(name).map(|v| v.is_spent(since, trim)),
             Thing::Source(name) => self.sources.get(name).map(|v| v.is_spent(since, trim)),
             Thing::Filter(name) => self.filters.get(name).map(|v| v.is_spent(since, trim)),
             Thing::Endpoint(id) => self.endpoints.get(id).map(|v| v.is_spent(since, trim)),
@@ -141,10 +160,19 @@ impl Tables {
         answer.unwrap_or(false)
     }
 
+    fn forget_record(&mut self, name: &RecordName, since: Offset) {
+        let Some(versions) = self.records.get_mut(name) else { return };
+        versions.remove(since);
+        if versions.is_empty() {
+            self.records.remove(name);
+        }
+    }
+
     fn forget(&mut self, key: &Key) {
         match &key.thing {
             Thing::Counter => self.counters.remove(key.since),
             Thing::Tenant(id) => remove(&mut self.tenants, id, key.since),
+            Thing::Record(name) => self.forget_record(name, key.since),
             Thing::Source(name) => remove(&mut self.sources, name, key.since),
             Thing::Filter(name) => remove(&mut self.filters, name, key.since),
             Thing::Endpoint(id) => remove(&mut self.endpoints, id, key.since),
@@ -172,6 +200,7 @@ impl From<Key> for RowKey {
         let (kind, id) = match key.thing {
             Thing::Counter => (Kind::Counter, COUNTER.into()),
             Thing::Tenant(id) => (Kind::Tenant, id.as_str().as_bytes().into()),
+            Thing::Record((kind, name)) => (kind.into(), name.as_bytes().into()),
             Thing::Source(name) => (Kind::Source, name_bytes(&name)),
             Thing::Filter(name) => (Kind::Filter, name_bytes(&name)),
             Thing::Endpoint(id) => (Kind::Endpoint, endpoint_bytes(id)),

@@ -5,7 +5,7 @@
 use event::{Offset, TenantId};
 use registry::{
     Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource, FilterLimits, History, How, Kind,
-    ModuleDigest, OnError, Origin, Rejected, Row, RowKey, Secret, Secrets, Stale,
+    ModuleDigest, OnError, Origin, Rejected, Row, RowKey, Secret, Secrets, Stale, Wrong,
 };
 
 fn tenant(name: &str) -> TenantId {
@@ -172,15 +172,20 @@ fn managed_resources_live_beside_declared_ones() {
 }
 
 #[test]
-fn a_file_takes_over_a_managed_name_and_its_id() {
+fn a_file_cannot_declare_a_managed_name() {
     let mut history = History::default();
     let one = Declared { endpoints: vec![endpoint("a", "one")], ..Declared::default() };
     let set = history.latest().put(&one).unwrap();
     history.apply(set, Offset(1)).unwrap();
-    let id = history.latest().endpoints()[0].id;
-    apply(&mut history, &one, 2);
-    let found = history.latest().endpoints()[0].clone();
-    assert_eq!((found.id, found.origin), (id, Origin::Declared));
+    let refused = history.latest().diff(&one).unwrap_err();
+    assert_eq!(refused.0[0].wrong, Wrong::Taken);
+    let told = "endpoint `one`, name: made through the management API, so the file cannot declare \
+                it too: remove it there, or name this one otherwise";
+    assert_eq!(reasons(refused), [told]);
+    let set = history.latest().remove(Kind::Endpoint, &tenant("a"), "one").unwrap();
+    history.apply(set, Offset(2)).unwrap();
+    apply(&mut history, &one, 3);
+    assert_eq!(history.latest().endpoints()[0].origin, Origin::Declared);
 }
 
 #[test]
@@ -258,7 +263,7 @@ fn secrets_stay_out_of_rows_and_are_lent_at_load() {
     }
     assert!(!format!("{history:?}").contains("marker"));
 
-    let history = History::from_rows(rows.clone(), &with("marker-new")).unwrap();
+    let history = History::from_rows(rows.clone(), &with("marker-new"), None).unwrap();
     let id = history.latest().endpoints()[0].id;
     for offset in [1, 5] {
         let endpoint = history.endpoint_at(id, Offset(offset)).unwrap();
@@ -268,7 +273,7 @@ fn secrets_stay_out_of_rows_and_are_lent_at_load() {
     assert_eq!(history.latest().sources()[0].secrets.iter().count(), 1);
     assert!(history.latest().diff(&with("marker-new")).unwrap().is_empty());
 
-    let history = History::from_rows(rows, &with("marker-newer")).unwrap();
+    let history = History::from_rows(rows, &with("marker-newer"), None).unwrap();
     let set = history.latest().diff(&with("marker-newer")).unwrap();
     assert_eq!(set.changed().len(), 1, "the new secret becomes a version on record");
 }
@@ -284,7 +289,7 @@ fn terms_and_headers_survive_rows() {
     let declared = Declared { endpoints: vec![declared], ..Declared::default() };
     let mut history = History::default();
     let rows = apply(&mut history, &declared, 1);
-    let again = History::from_rows(rows, &declared).unwrap();
+    let again = History::from_rows(rows, &declared, None).unwrap();
     for history in [&history, &again] {
         let endpoint = history.latest().endpoints()[0];
         assert_eq!(endpoint.terms, declared.endpoints[0].terms);
@@ -304,7 +309,7 @@ fn rows_that_cannot_be_read_are_refused() {
         ..Declared::default()
     };
     let rows = apply(&mut history, &declared, 7);
-    let read = |rows: Vec<Row>| History::from_rows(rows, &Declared::default());
+    let read = |rows: Vec<Row>| History::from_rows(rows, &Declared::default(), None);
     assert!(read(rows.clone()).is_ok());
     let is = |row: &Row, kind: Kind| row.key.kind == kind as u8;
     let spoil = |kind: Kind, from: &str, to: &str| {
@@ -315,7 +320,7 @@ fn rows_that_cannot_be_read_are_refused() {
         row.value = text.replace(from, to).into_bytes();
         read(rows).map(|_| ()).unwrap_err().to_string()
     };
-    assert!(spoil(Kind::Endpoint, "\"v\":1", "\"v\":2").contains("written in form 2"));
+    assert!(spoil(Kind::Endpoint, "\"v\":2", "\"v\":3").contains("written in form 3"));
     assert!(spoil(Kind::Endpoint, "{", "[").contains("kind 4 from offset 7"));
     assert!(
         spoil(Kind::Filter, "\"module\":\"01", "\"module\":\"02").contains("filter `f` is gone")

@@ -199,7 +199,7 @@ proptest! {
     fn every_offset_is_ruled_by_its_version(steps in steps()) {
         let (history, table, truth) = replay(&steps);
         let end = truth.last().unwrap().0.0 + 2;
-        let again = History::from_rows(table.rows(), &Declared::default()).unwrap();
+        let again = History::from_rows(table.rows(), &Declared::default(), None).unwrap();
         for offset in (0..end).map(Offset) {
             let config = at(&truth, offset);
             let snapshot = history.at(offset);
@@ -238,7 +238,7 @@ proptest! {
                 for key in history.forget_below(since) {
                     table.0.remove(&key);
                 }
-                history = History::from_rows(table.rows(), &Declared::default()).unwrap();
+                history = History::from_rows(table.rows(), &Declared::default(), None).unwrap();
             }
         }
     }
@@ -253,7 +253,7 @@ proptest! {
             for key in history.forget_below(trim) {
                 prop_assert!(table.0.remove(&key).is_some(), "{key:?} was never written");
             }
-            let again = History::from_rows(table.rows(), &Declared::default()).unwrap();
+            let again = History::from_rows(table.rows(), &Declared::default(), None).unwrap();
             for offset in (trim.0..end).map(Offset) {
                 let config = at(&truth, offset);
                 prop_assert_eq!(actual(&history.at(offset), &config), expected(&config));

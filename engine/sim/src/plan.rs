@@ -148,6 +148,7 @@ impl Plan {
             shards,
             hot_bytes_max: self.hot_bytes_max,
             seed: self.seed,
+            sealing: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 use crate::closures::Closures;
 use control::{CodeClass, Metrics};
 use delivery::{Address, Client, Letter, Target, TargetOptions};
-use event::{Attempted, Cause, EndpointId, Offset, Outcome};
+use event::{Attempted, Cause, EndpointId, Offset, Outcome, Time};
 use pipeline::Attempt;
 use pipeline::pump::{Deliver, Delivering};
 use registry::Endpoint;
@@ -20,8 +20,15 @@ pub struct Outbound {
     pub closures: Arc<Closures>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
-    /// By endpoint, with the version that each was made from.
-    pub targets: RefCell<BTreeMap<EndpointId, (Offset, Rc<Target>)>>,
+    pub targets: RefCell<BTreeMap<EndpointId, Made>>,
+}
+
+/// What was made of one version of an endpoint.
+pub struct Made {
+    since: Offset,
+    /// When the first of its secrets retires.
+    until: Option<Time>,
+    target: Rc<Target>,
 }
 
 /// More targets than this are dropped together, with their connections, and made again.
@@ -78,23 +85,27 @@ async fn send(client: Rc<Client>, target: Rc<Target>, attempt: Attempt) -> Attem
 impl Outbound {
     fn target(&self, endpoint: &Endpoint) -> Result<Rc<Target>, String> {
         let mut targets = self.targets.borrow_mut();
-        if let Some((since, target)) = targets.get(&endpoint.id)
-            && *since == endpoint.since
-        {
-            return Ok(target.clone());
+        let is_of_today = |made: &&Made| {
+            made.since == endpoint.since && made.until.is_none_or(|until| self.clock.wall() < until)
+        };
+        if let Some(made) = targets.get(&endpoint.id).filter(is_of_today) {
+            return Ok(made.target.clone());
         }
         if targets.len() >= TARGETS_MAX {
             targets.clear();
         }
-        let target = Rc::new(make(&self.client, self.family, endpoint)?);
-        targets.insert(endpoint.id, (endpoint.since, target.clone()));
+        let now = self.clock.wall();
+        let target = Rc::new(make(&self.client, self.family, endpoint, now)?);
+        let until = endpoint.secrets.at(now).filter_map(registry::Secret::retires).min();
+        let made = Made { since: endpoint.since, until, target: target.clone() };
+        targets.insert(endpoint.id, made);
         Ok(target)
     }
 }
 
-fn make(client: &Client, family: Family, endpoint: &Endpoint) -> Result<Target, String> {
+fn make(client: &Client, family: Family, endpoint: &Endpoint, now: Time) -> Result<Target, String> {
     let address = Address::parse(&endpoint.url).map_err(|refusal| refusal.rule.to_string())?;
-    let secrets = endpoint.secrets.iter().map(|secret| {
+    let secrets = endpoint.secrets.at(now).map(|secret| {
         Secret::parse(secret.expose(), SecretForm::Standard).map_err(|bad| bad.to_string())
     });
     let headers = endpoint.headers.iter();

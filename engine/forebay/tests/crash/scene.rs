@@ -150,7 +150,7 @@ fn dead_letters(log: &dyn Log, plan: &Plan) -> Vec<Grave> {
         key: RowKey { kind: key.kind, id: key.id, since: key.since },
         value,
     });
-    let history = History::from_rows(rows, &plan.declared).unwrap();
+    let history = History::from_rows(rows, &plan.declared, None).unwrap();
     let dead = log.dead(None, usize::MAX).unwrap();
     let parcel = |id: DeliveryId| log.parcel(id).unwrap().expect("a dead letter has its bytes");
     dead.into_iter()

@@ -148,7 +148,7 @@ fn history(key: &[u8], content: &[u8]) {
         let key = RowKey { kind, id, since: Offset(since.0 + n) };
         Row { key, value: take.rest().to_vec() }
     });
-    let Ok(history) = History::from_rows(rows, &Declared::default()) else { return };
+    let Ok(history) = History::from_rows(rows, &Declared::default(), None) else { return };
     let latest = history.latest();
     assert_eq!(history.at(Offset::MAX).endpoints().len(), latest.endpoints().len());
     for offset in 0..=since.0 + 8 {

@@ -4,7 +4,7 @@ use super::*;
 use crate::shard::{ShardLimits, ShardStart, shard_of};
 use event::Change;
 use event::{AttemptRow, EndpointId, RetryKey, RetryRow};
-use registry::{Declared, Rejected, Row, RowError, RowKey};
+use registry::{Declared, Rejected, Row, RowError, RowKey, SealingKey};
 
 const RETRIES_PAGE: usize = 4096;
 
@@ -19,6 +19,8 @@ pub struct WriterOptions {
     /// Of events that the road keeps in memory, over all shards.
     pub hot_bytes_max: usize,
     pub seed: u64,
+    /// Opens the secrets that registry rows keep.
+    pub sealing: Option<Arc<SealingKey>>,
 }
 
 /// The writer, and what each shard is to start from.
@@ -56,7 +58,8 @@ impl Writer {
             key: RowKey { kind: key.kind, id: key.id, since: key.since },
             value,
         });
-        let mut history = History::from_rows(rows, declared).map_err(StartError::Registry)?;
+        let mut history = History::from_rows(rows, declared, options.sealing.as_deref())
+            .map_err(StartError::Registry)?;
         let set = history.latest().diff(declared).map_err(StartError::Declared)?;
         let rows = history.apply(set, log.head()).expect("nobody else changes it yet");
         let history = Arc::new(history);

@@ -42,7 +42,7 @@ impl Versions {
             key: RowKey { kind: key.kind, id: key.id.clone(), since: key.since },
             value: value.clone(),
         });
-        let history = History::from_rows(rows, &Declared::default()).expect("rows are sound");
+        let history = History::from_rows(rows, &Declared::default(), None).expect("rows are sound");
         let mut offsets: Vec<Offset> = self.rows.keys().map(|key| key.since).collect();
         offsets.sort_unstable();
         offsets.dedup();
