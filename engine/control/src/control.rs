@@ -1,18 +1,24 @@
-use crate::reply::{Problem, answer, empty, harden, problem, typed};
-use crate::route::{Access, Route};
-use crate::{AdminKey, Build, Commands, Health, Machine, Metrics, Readings, Reads};
-use crate::{explain, host, letter, letters, page};
+use crate::api::{
+    self, Access, Answered, Apps, Begun, Call, Captured, Failures, Keys, Matched, Operation,
+    Principal, Query, Repeats, Scope, Token, Whose,
+};
+use crate::problem::{Form, Problem};
+use crate::reply::{self, empty, harden};
+use crate::{AdminKey, Build, Commands, Health, Machine, Metrics, Reads, host};
 use bytes::Bytes;
-use event::{DeliveryId, EventId};
+use event::TenantId;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
+use hyper::header::{AUTHORIZATION, ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::http::request::Parts;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use log::{Failure, Log};
 use registry::History;
-use runtime::{Clock, Entropy};
-use serde_json::json;
+use runtime::{Clock, Entropy, tasks};
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 #[derive(Clone, Debug)]
@@ -24,6 +30,29 @@ pub struct ControlOptions {
     /// loopback listener, for a proxy in front of it.
     pub hosts: Vec<String>,
     pub build: Build,
+    pub limits: ControlLimits,
+}
+
+#[derive(Clone, Debug)]
+pub struct ControlLimits {
+    /// Of a whole body.
+    pub body_timeout: Duration,
+    pub body_bytes_max: usize,
+    /// Of a body that brings events.
+    pub events_bytes_max: usize,
+    /// Wrong keys from one address in a minute; after that its keys are not looked at.
+    pub failures_max: u32,
+}
+
+impl Default for ControlLimits {
+    fn default() -> ControlLimits {
+        ControlLimits {
+            body_timeout: Duration::from_secs(30),
+            body_bytes_max: 1 << 20,
+            events_bytes_max: 1 << 20,
+            failures_max: 10,
+        }
+    }
 }
 
 pub struct Ports {
@@ -32,62 +61,124 @@ pub struct Ports {
     pub commands: Box<dyn Commands>,
     pub reads: Box<dyn Reads>,
     pub machine: Box<dyn Machine>,
+    /// Keys beside the configured one.
+    pub keys: Keys,
+    pub apps: Apps,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
 
 /// Answers what people and machines ask of a running node.
 pub struct Control {
-    options: ControlOptions,
-    ports: Ports,
+    pub(crate) options: ControlOptions,
+    pub(crate) ports: Ports,
+    failures: RefCell<Failures>,
+    repeats: RefCell<Repeats>,
+}
+
+/// A request that is let in.
+struct Admitted {
+    operation: &'static Operation,
+    captured: Captured,
+    tenant: Option<TenantId>,
+    principal: Principal,
+    query: Query,
 }
 
 const REQUEST_ID_BYTES_MAX: usize = 128;
-const HTML: &str = "text/html; charset=utf-8";
+const REPEAT_KEY: &str = "idempotency-key";
+const REPEAT_KEY_BYTES_MAX: usize = 256;
 
 impl Control {
-    pub fn new(options: ControlOptions, ports: Ports) -> Control {
-        Control { options, ports }
+    pub fn new(options: ControlOptions, ports: Ports) -> Rc<Control> {
+        let failures = RefCell::new(Failures::new(options.limits.failures_max));
+        Rc::new(Control { options, ports, failures, repeats: RefCell::default() })
     }
 
-    /// Always answers, and within the time that its ports take. No request's body is read.
-    pub async fn answer(&self, request: Request<Incoming>) -> Response<Bytes> {
-        let (head, _) = request.into_parts();
+    /// Always answers, and within the time that its ports and the sender's body take. A body is
+    /// read once its sender may do what it asks for.
+    pub async fn answer(
+        self: Rc<Self>,
+        request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> Response<Bytes> {
+        let (head, body) = request.into_parts();
         let id = self.request_id(&head);
-        let answered = match self.admit(&head) {
-            Ok(route) => self.serve(route, &head, &id).await,
-            Err(problem) => Err(problem),
+        let answered = match self.admit(&head, peer) {
+            Ok(admitted) => self.serve(admitted, &head, body, &id).await,
+            Err(problem) => {
+                api::dismiss(body);
+                Err(problem)
+            }
         };
-        let mut response = answered.unwrap_or_else(|problem| problem.response());
+        let form = Form::of(head.uri.path());
+        let mut response = answered.unwrap_or_else(|problem| problem.response(form));
         harden(&mut response, &id);
         response
     }
 
-    fn admit(&self, head: &Parts) -> Result<Route, Problem> {
-        let route = Route::of(head.uri.path()).ok_or(Problem::NotFound("there is no such path"))?;
+    fn admit(&self, head: &Parts, peer: IpAddr) -> Result<Admitted, Problem> {
+        let (operation, captured) = match api::find(&head.method, head.uri.path()) {
+            Matched::Operation(operation, captured) => (operation, captured),
+            Matched::OtherMethod(allow) => return Err(Problem::Method(allow)),
+            Matched::Nothing => return Err(Problem::NotFound("there is no such path")),
+        };
+        let tenant = captured.app().and_then(|app| (self.ports.apps)(app));
+        let whose = match captured.app() {
+            Some(_) => Whose::App(tenant.as_ref()),
+            None => Whose::Node,
+        };
+        let principal = self.permitted(operation.scope, whose, head, peer)?;
+        let query = Query::of(head.uri.query().unwrap_or_default(), operation.query)?;
+        Ok(Admitted { operation, captured, tenant, principal, query })
+    }
+
+    /// Who asks, if they may.
+    fn permitted(
+        &self,
+        scope: Scope,
+        whose: Whose<'_>,
+        head: &Parts,
+        peer: IpAddr,
+    ) -> Result<Principal, Problem> {
         let is_named = !self.options.is_loopback || host::is_ours(head, &self.options.hosts);
-        match route.access() {
-            Access::Anyone => {}
-            Access::Page if is_named => {}
-            Access::Page => return Err(Problem::Host),
-            Access::Local if self.options.is_loopback && is_named => {}
-            // With the key the name does not matter: no web page from elsewhere has it.
-            Access::Local | Access::Key if self.bears_key(head) => {}
-            Access::Local if !is_named => return Err(Problem::Host),
-            Access::Local | Access::Key => return Err(Problem::NoKey),
+        match scope {
+            Scope::Page if !is_named => return Err(Problem::Host),
+            Scope::Anyone | Scope::Page => return Ok(Principal::nobody()),
+            Scope::Local if self.options.is_loopback && is_named => return Ok(Principal::nobody()),
+            _ => {}
         }
-        match route.allows(&head.method) {
-            true => Ok(route),
-            false => Err(Problem::Method(route.methods())),
+        // With a key the name does not matter: no web page from elsewhere has it.
+        let principal = self.principal(head, peer)?;
+        match api::permits(&principal, scope, whose) {
+            Access::Granted => Ok(principal),
+            Access::Unknown if scope == Scope::Local && !is_named => Err(Problem::Host),
+            Access::Unknown => Err(Problem::NoKey),
+            Access::Forbidden => Err(Problem::Forbidden),
+            Access::Hidden => Err(Problem::NO_APP),
         }
     }
 
-    fn bears_key(&self, head: &Parts) -> bool {
-        let mut all = head.headers.get_all(AUTHORIZATION).iter();
-        let (Some(first), None) = (all.next(), all.next()) else { return false };
-        let parts = first.to_str().ok().and_then(|text| text.split_once(' '));
-        let token = parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        token.is_some_and(|(_, token)| self.options.key.verify(token.trim_ascii()))
+    fn principal(&self, head: &Parts, peer: IpAddr) -> Result<Principal, Problem> {
+        if !head.headers.contains_key(AUTHORIZATION) {
+            return Ok(Principal::nobody());
+        }
+        let now = self.ports.clock.now();
+        if let Some(wait) = self.failures.borrow().wait(peer, now) {
+            return Err(Problem::TooMany(wait));
+        }
+        let principal = bearer(head).and_then(|token| self.bearer_of(token));
+        Ok(principal.unwrap_or_else(|| {
+            self.failures.borrow_mut().count(peer, now);
+            Principal::nobody()
+        }))
+    }
+
+    fn bearer_of(&self, token: &str) -> Option<Principal> {
+        if self.options.key.verify(token) {
+            return Some(Principal::admin());
+        }
+        Token::read(token)?.principal(&self.ports.keys, self.ports.clock.wall())
     }
 
     /// The sender's own, where it may stand in a log line; else a new one.
@@ -104,94 +195,86 @@ impl Control {
     }
 
     async fn serve(
-        &self,
-        route: Route,
+        self: Rc<Self>,
+        admitted: Admitted,
         head: &Parts,
+        body: Incoming,
         id: &str,
-    ) -> Result<Response<Bytes>, Problem> {
-        match route {
-            Route::Notice => Ok(self.notice()),
-            Route::Live => Ok(answer(200, &json!({ "status": "ok" }))),
-            Route::Ready => Ok(self.ready()),
-            Route::Metrics => Ok(self.metrics().await),
-            Route::Reload => self.reload(id).await,
-            Route::Letters => {
-                let wish = letters::Wish::of(head.uri.query().unwrap_or_default())?;
-                let page = self.ask(move |log, history| letters::list(log, history, wish)).await?;
-                Ok(answer(200, &page))
-            }
-            Route::Letter(delivery) => {
-                let read =
-                    move |log: &dyn Log, history: &History| letters::show(log, history, delivery);
-                let letter = self.ask(read).await?;
-                let letter = letter.ok_or(Problem::NotFound("there is no such dead letter"))?;
-                Ok(answer(200, &letter))
-            }
-            Route::Redrive(delivery) => {
-                self.ports.commands.redrive(delivery).await?;
-                audit("redrive", delivery, id);
-                Ok(answer(202, &json!({ "id": letter::name(delivery), "state": "retrying" })))
-            }
-            Route::Purge(delivery) => {
-                self.ports.commands.purge(delivery).await?;
-                audit("purge", delivery, id);
-                Ok(empty(204))
-            }
-            Route::Explain(event) => self.explain(event).await,
+    ) -> Answered {
+        let Admitted { operation, captured, tenant, principal, query } = admitted;
+        let limits = &self.options.limits;
+        let body_bytes_max = match operation.scope {
+            Scope::Publish => limits.events_bytes_max,
+            _ => limits.body_bytes_max,
+        };
+        let body = api::read_body(body, body_bytes_max, limits.body_timeout).await?;
+        let headers = head.headers.clone();
+        let request_id = id.to_owned();
+        let call = Call { captured, tenant, query, headers, body, principal, request_id };
+        let key = head.headers.get(REPEAT_KEY).filter(|_| operation.is_repeatable());
+        let mut response = match key {
+            Some(key) => self.once(operation, call, key, head).await?,
+            None => self.run(operation, call, head.uri.path()).await?,
+        };
+        if is_known(head, &response) {
+            let tag = response.headers()[ETAG].clone();
+            response = empty(304);
+            response.headers_mut().insert(ETAG, tag);
         }
+        Ok(response)
     }
 
-    fn notice(&self) -> Response<Bytes> {
-        let mut response = typed(200, HTML, page::notice(&self.options.build));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        response
-    }
-
-    fn ready(&self) -> Response<Bytes> {
-        let reasons = self.ports.health.reasons();
-        let durability = &self.options.build.durability;
-        if reasons.is_empty() {
-            return answer(200, &json!({ "status": "ready", "durability": durability }));
+    async fn run(&self, operation: &Operation, call: Call, path: &str) -> Answered {
+        let (who, request_id) = (call.principal.id.clone(), call.request_id.clone());
+        let answered = (operation.run)(self, call).await;
+        if let (Ok(response), true) = (&answered, operation.is_change()) {
+            let status = response.status().as_u16();
+            let what = operation.id;
+            tracing::info!(target: "audit", who = &*who, what, path, status, request_id, "a change");
         }
-        let texts: Vec<&str> = reasons.iter().map(|reason| reason.text()).collect();
-        let codes: Vec<&str> = reasons.iter().map(|reason| reason.code()).collect();
-        let more = json!({ "reasons": codes, "durability": durability });
-        problem(503, "not_ready", "Service Unavailable", &texts.join("; "), more)
+        answered
     }
 
-    async fn metrics(&self) -> Response<Bytes> {
-        let now = self.ports.clock.wall();
-        // A scrape that cannot read the log still tells what was counted.
-        let readings = self.ask(move |log, _| Readings::of(log, now)).await.ok();
-        let process = self.ports.machine.usage();
-        let text = self.ports.metrics.render(readings, process, &self.options.build);
-        typed(200, crate::metrics::MEDIA_TYPE, text.into())
-    }
-
-    async fn reload(&self, id: &str) -> Result<Response<Bytes>, Problem> {
-        let reloaded = self.ports.commands.reload().await?;
-        tracing::info!(request_id = id, changes = reloaded.changes, "reloaded by the API");
-        let body = json!({ "changes": reloaded.changes, "needsRestart": reloaded.restart });
-        Ok(answer(200, &body))
-    }
-
-    async fn explain(&self, id: EventId) -> Result<Response<Bytes>, Problem> {
-        let read = move |log: &dyn Log, history: &History| explain::gather(log, history, id);
-        match self.ask(read).await? {
-            explain::Found::Event(evidence) => Ok(answer(200, &explain::tell(&evidence))),
-            explain::Found::Unknown => Err(Problem::NotFound("there is no such event")),
-            explain::Found::Forgotten => Err(Problem::NotFound("retention has taken this event")),
-            explain::Found::Damaged => {
-                tracing::error!(event = %id, "the event's record is damaged");
-                Err(Problem::Failed)
+    /// Runs a change once for its `Idempotency-Key`. It goes on when its sender hangs up, so that
+    /// the next try finds its answer.
+    async fn once(
+        self: Rc<Self>,
+        operation: &'static Operation,
+        call: Call,
+        key: &HeaderValue,
+        head: &Parts,
+    ) -> Answered {
+        if key.is_empty() || key.len() > REPEAT_KEY_BYTES_MAX {
+            return Err(Problem::BadRequest("an Idempotency-Key has 1 to 256 bytes".into()));
+        }
+        let uri = head.uri.path_and_query().map_or("/", |uri| uri.as_str()).to_owned();
+        let whose = [&*call.principal.id, operation.id];
+        let request = [uri.as_bytes(), &call.body];
+        let now = self.ports.clock.now();
+        let begun = self.repeats.borrow_mut().begin(&whose, key.as_bytes(), &request, now);
+        let key = match begun {
+            Begun::First(key) => key,
+            Begun::Answered(answer) => return Ok(*answer),
+            Begun::Running => return Err(Problem::Running),
+            Begun::OtherRequest => return Err(Problem::OtherRequest),
+        };
+        let running = tasks::spawn(async move {
+            let path = uri.split('?').next().unwrap_or_default();
+            let answered = self.run(operation, call, path).await;
+            let now = self.ports.clock.now();
+            let mut repeats = self.repeats.borrow_mut();
+            match &answered {
+                Ok(answer) => repeats.end(key, answer, now),
+                Err(_) => repeats.abandon(key),
             }
-        }
+            drop(repeats);
+            answered
+        });
+        running.await.unwrap_or(Err(Problem::Failed))
     }
 
     /// Runs a reading where it may block.
-    async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn Log, &History) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -211,6 +294,18 @@ impl Control {
     }
 }
 
-fn audit(command: &str, delivery: DeliveryId, request_id: &str) {
-    tracing::info!(command, letter = letter::name(delivery), request_id, "a dead letter's command");
+/// The token of the one `Authorization` header.
+fn bearer(head: &Parts) -> Option<&str> {
+    let mut all = head.headers.get_all(AUTHORIZATION).iter();
+    let (Some(first), None) = (all.next(), all.next()) else { return None };
+    let (scheme, token) = first.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_ascii())
+}
+
+/// Whether the sender has this version of the resource already.
+fn is_known(head: &Parts, response: &Response<Bytes>) -> bool {
+    let is_read = head.method == Method::GET || head.method == Method::HEAD;
+    let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+    let (Some(tag), true) = (tag, is_read && response.status() == 200) else { return false };
+    head.headers.get_all(IF_NONE_MATCH).iter().any(|list| reply::names(list, tag))
 }

@@ -1,6 +1,7 @@
+use crate::api::Query;
 use crate::explain::time;
 use crate::letter;
-use crate::reply::Problem;
+use crate::problem::Problem;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use event::{DeadRow, DeliveryId, EndpointId, LaneId, Offset, Parcel, Stage};
@@ -21,28 +22,19 @@ const LIMIT: usize = 50;
 const LIMIT_MAX: u64 = 250;
 
 impl Wish {
-    /// Reads `limit`, `iterator` and `endpoint`; nothing else may be asked for.
-    pub fn of(query: &str) -> Result<Wish, Problem> {
+    pub fn of(query: &Query) -> Result<Wish, Problem> {
         let mut wish = Wish { limit: LIMIT, from: None, endpoint: None };
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let number = value.parse::<u64>().ok();
-            match name {
-                "limit" => match number {
-                    Some(limit @ 1..=LIMIT_MAX) => wish.limit = limit as usize,
-                    _ => return Err(bad("`limit` is a number from 1 to 250")),
-                },
-                "iterator" => match letter::read(value) {
-                    Some(from) => wish.from = Some(from),
-                    None => return Err(bad("`iterator` is what the page before gave")),
-                },
-                "endpoint" => {
-                    let id = value.strip_prefix("ep_").and_then(|id| id.parse().ok());
-                    let id = id.ok_or_else(|| bad("`endpoint` is an id like ep_7"))?;
-                    wish.endpoint = Some(EndpointId(id));
-                }
-                _ => return Err(bad("there are `limit`, `iterator` and `endpoint`")),
-            }
+        if let Some(limit) = query.number("limit", 1..=LIMIT_MAX)? {
+            wish.limit = limit as usize;
+        }
+        if let Some(text) = query.one("iterator")? {
+            let bad = || Problem::parameter("iterator", "it is what the page before gave");
+            wish.from = Some(letter::read(text).ok_or_else(bad)?);
+        }
+        if let Some(text) = query.one("endpoint")? {
+            let id = text.strip_prefix("ep_").and_then(|id| id.parse().ok());
+            let bad = || Problem::parameter("endpoint", "it is an id like ep_7");
+            wish.endpoint = Some(EndpointId(id.ok_or_else(bad)?));
         }
         Ok(wish)
     }
@@ -56,10 +48,6 @@ impl Wish {
         });
         self.from.max(first)
     }
-}
-
-fn bad(detail: &'static str) -> Problem {
-    Problem::BadRequest(detail.into())
 }
 
 /// A page, in the order of endpoint and offset. `iterator` is the place of the next page.
@@ -130,12 +118,17 @@ fn describe(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::PARAMETERS;
+
+    fn of(text: &str) -> Result<Wish, Problem> {
+        Wish::of(&Query::of(text, PARAMETERS)?)
+    }
 
     #[test]
     fn wishes_are_bounded_and_known() {
-        let wish = Wish::of("limit=250&endpoint=ep_7").unwrap();
+        let wish = of("limit=250&endpoint=ep_7").unwrap();
         assert_eq!((wish.limit, wish.endpoint), (250, Some(EndpointId(7))));
-        assert_eq!(Wish::of("").unwrap().limit, 50);
+        assert_eq!(of("").unwrap().limit, 50);
         for bad in [
             "limit=0",
             "limit=251",
@@ -148,7 +141,7 @@ mod tests {
             "order=desc",
             "limit=18446744073709551616",
         ] {
-            assert!(matches!(Wish::of(bad), Err(Problem::BadRequest(_))), "{bad}");
+            assert!(matches!(of(bad), Err(Problem::Parameter { .. })), "{bad}");
         }
     }
 }

@@ -3,10 +3,11 @@ use crate::adapters::control::{Desk, Proc, Shelf};
 use crate::changes::Changes;
 use crate::modules::write_whole;
 use crate::{OpenError, Plan};
-use control::{AdminKey, Build, Control, ControlOptions, Health, Metrics};
+use control::{AdminKey, Apps, Build, Control, ControlLimits, ControlOptions, Health, Metrics};
 use event::{TenantId, Time};
-use ingest::{Body, Fallback, Observed, Ports, Producer, Server};
+use ingest::{Body, Fallback, Observed, Peer, Ports, Producer, Server};
 use log::Log;
+use pipeline::pump::Publisher;
 use pipeline::writer::Durability;
 use runtime::{Clock, OsEntropy, descriptors_max, spawn_thread, tasks};
 use std::net::SocketAddr;
@@ -44,6 +45,11 @@ impl Listening {
             is_loopback: at.ip().is_loopback(),
             hosts: Vec::new(),
             build: build(plan),
+            limits: ControlLimits {
+                body_timeout: plan.ingest.body_timeout,
+                events_bytes_max: plan.ingest.body_bytes_max,
+                ..ControlLimits::default()
+            },
         };
         let mut limits = plan.ingest.clone();
         limits.connections_max = connections_max(limits.connections_max, descriptors_max());
@@ -98,7 +104,7 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
     let WayIn { changes, clock, log, metrics, health } = way_in;
     let key = options.key.clone();
     let counted = metrics.clone();
-    let control = Rc::new(Control::new(
+    let control = Control::new(
         options,
         control::Ports {
             metrics,
@@ -110,10 +116,13 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
                 running: Arc::default(),
             }),
             machine: Box::new(Proc),
+            // The configured key is the only one there is.
+            keys: Box::new(|_| None),
+            apps: apps(changes.publisher.clone()),
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
         },
-    ));
+    );
     Ports {
         accept: Road(changes.publisher),
         clock,
@@ -130,6 +139,14 @@ fn producer(key: &AdminKey, given: &str) -> Option<Producer> {
     key.verify(given).then(producer)
 }
 
+/// An application is called by its tenant's name.
+fn apps(publisher: Publisher) -> Apps {
+    Box::new(move |app| {
+        let tenant = TenantId::new(app);
+        publisher.history().latest().has_tenant(&tenant).then_some(tenant)
+    })
+}
+
 fn fallback(control: Rc<Control>, health: Arc<Health>, log: Arc<dyn Log>) -> Fallback {
     Box::new(move |request| {
         let control = control.clone();
@@ -137,7 +154,9 @@ fn fallback(control: Rc<Control>, health: Arc<Health>, log: Arc<dyn Log>) -> Fal
             let is_below = log.room().is_ok_and(|room| room.is_below_floor);
             health.disk_is_below_floor(is_below);
         }
-        Box::pin(async move { control.answer(request).await.map(Body::Whole) })
+        let peer = request.extensions().get::<Peer>().expect("ingest says where it came from");
+        let peer = peer.0.ip();
+        Box::pin(async move { control.answer(request, peer).await.map(Body::Whole) })
     })
 }
 

@@ -5,6 +5,7 @@ mod access;
 mod commands;
 mod explain;
 mod letters;
+mod matrix;
 mod node;
 mod pages;
 mod scrape;

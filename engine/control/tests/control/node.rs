@@ -1,7 +1,8 @@
 use bytes::Bytes;
 use control::{
-    AdminKey, Build, Commands, Control, ControlOptions, Denied, Health, Machine, Metrics, Pending,
-    Phase, Ports, ProcessUse, Reading, Reads, Reloaded,
+    AdminKey, Apps, Build, Commands, Control, ControlLimits, ControlOptions, Denied, Health,
+    KeyRow, Machine, Metrics, Pending, Phase, Ports, ProcessUse, Reading, Reads, Reloaded, Role,
+    Token,
 };
 use event::{
     Arrival, DeliveryId, EndpointId, Envelope, Event, EventId, Headers, LaneId, Offset, StreamId,
@@ -36,6 +37,9 @@ pub struct Node {
     /// Whether readings are run at all.
     pub reads: bool,
     pub commands: Rc<Orders>,
+    /// By their ids.
+    pub keys: BTreeMap<String, KeyRow>,
+    pub limits: ControlLimits,
 }
 
 /// What the commands answer, and what was ordered.
@@ -58,6 +62,9 @@ impl Node {
             is_loopback: true,
             reads: true,
             commands: Rc::default(),
+            keys: BTreeMap::new(),
+            // Tests show more wrong keys than people do.
+            limits: ControlLimits { failures_max: 100_000, ..ControlLimits::default() },
         }
     }
 
@@ -87,7 +94,7 @@ impl Node {
         id
     }
 
-    fn control(&self) -> Control {
+    fn control(&self) -> Rc<Control> {
         let options = ControlOptions {
             key: AdminKey::read(&self.key).unwrap(),
             is_loopback: self.is_loopback,
@@ -97,6 +104,7 @@ impl Node {
                 revision: "abc".into(),
                 durability: "fsync".into(),
             },
+            limits: self.limits.clone(),
         };
         let reads =
             Here { log: self.log.clone(), history: self.history.clone(), is_running: self.reads };
@@ -106,6 +114,11 @@ impl Node {
             commands: Box::new(Desk(self.commands.clone())),
             reads: Box::new(reads),
             machine: Box::new(Small),
+            keys: Box::new({
+                let keys = self.keys.clone();
+                move |id| keys.get(id).cloned()
+            }),
+            apps: apps(),
             clock: Arc::new(ManualClock::at(NOW)),
             entropy: Arc::new(OsEntropy),
         };
@@ -114,19 +127,21 @@ impl Node {
 
     /// Starts a server, sends it the requests one by one and answers what it answered.
     pub fn ask(&self, requests: &[String]) -> Vec<Reply> {
-        let control = Rc::new(self.control());
+        let control = self.control();
         let requests = requests.to_vec();
         tasks::run(async move {
             let listener = runtime::listen(([127, 0, 0, 1], 0).into()).unwrap();
             let address = listener.local_addr().unwrap();
             tasks::spawn(async move {
                 loop {
-                    let (stream, _) = listener.accept().await.unwrap();
+                    let (stream, peer) = listener.accept().await.unwrap();
                     let control = control.clone();
                     let answer = service_fn(move |request| {
                         let control = control.clone();
                         async move {
-                            Ok::<_, Infallible>(control.answer(request).await.map(Full::new))
+                            Ok::<_, Infallible>(
+                                control.answer(request, peer.ip()).await.map(Full::new),
+                            )
                         }
                     });
                     let stream = TokioIo::new(stream);
@@ -195,6 +210,22 @@ impl Reply {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
+}
+
+/// Gives the node a key of this role that ends at a second, and answers its token.
+pub fn key(node: &mut Node, role: Role, expires_secs: u64) -> String {
+    let id = format!("{:010}", node.keys.len());
+    let text = format!("fbk_{id}_{}", "s".repeat(43));
+    let digest = Token::read(&text).unwrap().digest();
+    let expires = (expires_secs != u64::MAX).then(|| Time::from_secs(expires_secs));
+    node.keys.insert(id, KeyRow { digest, role, expires });
+    text
+}
+
+/// There are `default` and `other`.
+fn apps() -> Apps {
+    let known = [tenant(), TenantId::new("other")];
+    Box::new(move |app| known.iter().find(|known| known.as_str() == app).cloned())
 }
 
 pub fn tenant() -> TenantId {

@@ -1,0 +1,52 @@
+//! The table of operations: what can be asked of a node, by whom, and with what.
+//!
+//! Routing, access, the OpenAPI document and the test of the access matrix all come from `TABLE`.
+//! To add an operation:
+//! 1. Write `async fn it(control: &Control, call: Call) -> Answered` in the file of its resource.
+//! 2. Add its row to that file's `OPERATIONS`; `run: |control, call| Box::pin(it(control, call))`.
+//! 3. Name the file's `OPERATIONS` in `TABLE` below; a new `{capture}` gets its row in `path.rs`.
+//! 4. Say what the body and the answers look like by types with `JsonSchema`: `Content::json::<T>`.
+//! 5. Renew `engine/docs/openapi.json`; the test that fails says how.
+//!
+//! What a handler may rely on: the key has been looked up and may do this, `call.app()` is the
+//! tenant of the path or 404, the query holds known names alone, the body is whole and within its
+//! bound. `call.json::<T>()?` reads it, `resource(..)` answers with an `ETag`, `call.if_match(..)?`
+//! holds a change to the version that its sender saw. Every change is audited by its operation.
+
+mod access;
+mod body;
+mod call;
+mod explain;
+mod failures;
+mod keys;
+mod letters;
+mod node;
+mod operation;
+mod path;
+mod query;
+mod repeats;
+
+pub use access::{Access, Deed, Principal, Role, Scope, Whose, permits};
+pub(crate) use body::{dismiss, read as read_body};
+pub(crate) use call::Call;
+pub(crate) use failures::Failures;
+pub use keys::{Apps, KeyRow, Keys, Token};
+#[cfg(test)]
+pub(crate) use letters::PARAMETERS;
+pub(crate) use operation::Answered;
+pub use operation::{Content, Operation, Parameter, SchemaOf, Verb};
+pub use path::Capture;
+pub(crate) use path::{Captured, Matched, find};
+pub use path::{captures, is_in_app};
+pub(crate) use query::Query;
+pub(crate) use repeats::{Begun, Repeats};
+
+const TABLE: &[&[Operation]] = &[node::OPERATIONS, letters::OPERATIONS, explain::OPERATIONS];
+
+/// Everything that can be asked of a node.
+pub fn operations() -> impl Iterator<Item = &'static Operation> {
+    TABLE.iter().copied().flatten()
+}
+
+#[cfg(test)]
+mod tests;

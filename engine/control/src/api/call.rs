@@ -1,0 +1,95 @@
+use crate::api::{Captured, Principal, Query};
+use crate::problem::{Flaw, Problem};
+use crate::reply;
+use bytes::Bytes;
+use event::TenantId;
+use hyper::HeaderMap;
+use hyper::header::{CONTENT_TYPE, IF_MATCH};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_path_to_error::Segment;
+
+/// One request for an operation, by someone who may.
+pub(crate) struct Call {
+    pub captured: Captured,
+    /// The application of the path; see `app`.
+    pub tenant: Option<TenantId>,
+    pub query: Query,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub principal: Principal,
+    pub request_id: String,
+}
+
+impl Call {
+    /// The application that the path names, or 404.
+    pub fn app(&self) -> Result<&TenantId, Problem> {
+        self.tenant.as_ref().ok_or(Problem::NO_APP)
+    }
+
+    /// A part of the path, by the name of its capture.
+    pub fn named(&self, capture: &str) -> &str {
+        self.captured.named(capture)
+    }
+
+    /// Reads the body. 415 for another media type, 422 with the place for what does not fit.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if !self.is_json() {
+            return Err(Problem::MediaType);
+        }
+        let mut reader = serde_json::Deserializer::from_slice(&self.body);
+        let read = serde_path_to_error::deserialize(&mut reader).map_err(flaw)?;
+        reader.end().map_err(|error| Problem::Invalid(vec![broken(&error)]))?;
+        Ok(read)
+    }
+
+    /// A body without a type is taken at its word.
+    fn is_json(&self) -> bool {
+        let Some(given) = self.headers.get(CONTENT_TYPE) else { return true };
+        let given = given.to_str().unwrap_or_default();
+        let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        essence == "application/json" || essence.ends_with("+json")
+    }
+
+    /// 412 when the sender knew another version of the resource than this one, which is what
+    /// `reply::resource` would answer to a GET now.
+    pub fn if_match(&self, now: &impl Serialize) -> Result<(), Problem> {
+        let mut given = self.headers.get_all(IF_MATCH).iter().peekable();
+        if given.peek().is_none() {
+            return Ok(());
+        }
+        let tag = reply::tag(&reply::json(now));
+        match given.any(|list| reply::names(list, &tag)) {
+            true => Ok(()),
+            false => Err(Problem::Precondition),
+        }
+    }
+}
+
+fn flaw(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let place: Vec<String> = error.path().iter().filter_map(place).collect();
+    let inner = error.into_inner();
+    if inner.classify() != Category::Data {
+        return Problem::Invalid(vec![broken(&inner)]);
+    }
+    let place = ["body".to_owned()].into_iter().chain(place).collect();
+    Problem::Invalid(vec![Flaw { place, text: inner.to_string(), kind: "value_error" }])
+}
+
+fn place(segment: &Segment) -> Option<String> {
+    match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { variant } => Some(variant.clone()),
+        Segment::Unknown => None,
+    }
+}
+
+fn broken(error: &serde_json::Error) -> Flaw {
+    Flaw {
+        place: vec!["body".to_owned()],
+        text: format!("the body is not JSON: {error}"),
+        kind: "value_error.jsondecode",
+    }
+}

@@ -1,0 +1,33 @@
+use crate::api::{Answered, Call, Content, Operation, Scope, Verb};
+use crate::problem::Problem;
+use crate::reply::answer;
+use crate::{Control, explain};
+use event::EventId;
+use log::Log;
+use registry::History;
+
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    verb: Verb::Get,
+    path: "/v1/explain/{event_id}",
+    id: "event.explain",
+    summary: "What became of an event at each endpoint, and why",
+    scope: Scope::Read,
+    query: &[],
+    body: Content::Empty,
+    answers: &[(200, Content::json::<serde_json::Map<String, serde_json::Value>>())],
+    run: |control, call| Box::pin(tell(control, call)),
+}];
+
+async fn tell(control: &Control, call: Call) -> Answered {
+    let id: EventId = call.named("event_id").parse().expect("the path fits");
+    let read = move |log: &dyn Log, history: &History| explain::gather(log, history, id);
+    match control.ask(read).await? {
+        explain::Found::Event(evidence) => Ok(answer(200, &explain::tell(&evidence))),
+        explain::Found::Unknown => Err(Problem::NotFound("there is no such event")),
+        explain::Found::Forgotten => Err(Problem::NotFound("retention has taken this event")),
+        explain::Found::Damaged => {
+            tracing::error!(event = %id, "the event's record is damaged");
+            Err(Problem::Failed)
+        }
+    }
+}

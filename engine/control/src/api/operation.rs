@@ -1,0 +1,100 @@
+use crate::Control;
+use crate::api::{Call, Scope};
+use crate::problem::Problem;
+use bytes::Bytes;
+use hyper::{Method, Response};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use std::pin::Pin;
+
+/// One thing that can be asked of a node.
+#[derive(Clone, Copy)]
+pub struct Operation {
+    pub verb: Verb,
+    /// Exact segments and `{captures}`; `path.rs` says what each capture can be.
+    pub path: &'static str,
+    /// A stable name for programs. That of Svix where Svix has the operation.
+    pub id: &'static str,
+    pub summary: &'static str,
+    pub scope: Scope,
+    /// Nothing else may stand in the query.
+    pub query: &'static [Parameter],
+    pub body: Content,
+    /// What is answered when it went well.
+    pub answers: &'static [(u16, Content)],
+    pub(crate) run: Run,
+}
+
+/// What an operation came to.
+pub(crate) type Answered = Result<Response<Bytes>, Problem>;
+pub(crate) type Answering<'a> = Pin<Box<dyn Future<Output = Answered> + 'a>>;
+pub(crate) type Run = for<'a> fn(&'a Control, Call) -> Answering<'a>;
+
+/// A schema, written where the generator collects what it refers to.
+pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// One parameter of a query.
+#[derive(Clone, Copy)]
+pub struct Parameter {
+    pub name: &'static str,
+    pub schema: SchemaOf,
+    pub doc: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+/// What a body holds.
+#[derive(Clone, Copy)]
+pub enum Content {
+    Empty,
+    Json(SchemaOf),
+    /// Of this media type.
+    Text(&'static str),
+}
+
+impl Operation {
+    /// Whether it leaves the node other than it was.
+    pub fn is_change(&self) -> bool {
+        self.verb != Verb::Get
+    }
+
+    /// Whether an `Idempotency-Key` makes a repeat of it safe. Messages have a key of their own.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.verb == Verb::Post && self.scope != Scope::Publish
+    }
+}
+
+impl Parameter {
+    pub const fn of<T: JsonSchema>(name: &'static str, doc: &'static str) -> Parameter {
+        Parameter { name, schema: SchemaGenerator::subschema_for::<T>, doc }
+    }
+}
+
+impl Content {
+    pub const fn json<T: JsonSchema>() -> Content {
+        Content::Json(SchemaGenerator::subschema_for::<T>)
+    }
+}
+
+impl Verb {
+    pub fn name(self) -> &'static str {
+        match self {
+            Verb::Get => "GET",
+            Verb::Post => "POST",
+            Verb::Put => "PUT",
+            Verb::Patch => "PATCH",
+            Verb::Delete => "DELETE",
+        }
+    }
+
+    /// HEAD is where GET is.
+    pub(crate) fn is(self, method: &Method) -> bool {
+        method.as_str() == self.name() || (self == Verb::Get && method == Method::HEAD)
+    }
+}

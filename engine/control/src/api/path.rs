@@ -1,0 +1,167 @@
+use crate::api::{Operation, Verb, operations};
+use crate::letter;
+use event::EventId;
+use hyper::Method;
+use std::fmt::Write;
+
+/// What may stand at a place of a path.
+#[derive(Clone, Copy)]
+pub struct Capture {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub example: &'static str,
+    /// What cannot be one is no path of ours: 404, whoever asks.
+    fits: fn(&str) -> bool,
+}
+
+const APP: &str = "app_id";
+/// Longer than any id or name of ours.
+const CAPTURE_BYTES_MAX: usize = 256;
+
+const CAPTURES: &[Capture] = &[
+    Capture { name: APP, doc: "The application's id or uid.", example: "app_1", fits: any },
+    Capture {
+        name: "letter_id",
+        doc: "A dead letter: endpoint, lane, offset and output.",
+        example: "dl_1-0-0-0",
+        fits: |text| letter::read(text).is_some(),
+    },
+    Capture {
+        name: "event_id",
+        doc: "An event.",
+        example: "evt_00000000000000000000000",
+        fits: |text| text.parse::<EventId>().is_ok(),
+    },
+];
+
+fn any(_: &str) -> bool {
+    true
+}
+
+/// What the captures of a path can be, by their names.
+pub fn captures(path: &str) -> impl Iterator<Item = &'static Capture> {
+    path.split('/').filter_map(name_of).map(capture)
+}
+
+/// Whether a path is about one application.
+pub fn is_in_app(path: &str) -> bool {
+    path.split('/').filter_map(name_of).any(|name| name == APP)
+}
+
+fn name_of(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+fn capture(name: &str) -> &'static Capture {
+    CAPTURES.iter().find(|capture| capture.name == name).expect("every capture is listed")
+}
+
+/// What a path captured, decoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Captured(Vec<(&'static str, String)>);
+
+impl Captured {
+    /// Of a capture that the operation's path has.
+    pub fn named(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| &**value).expect("the operation's path has this capture")
+    }
+
+    pub fn app(&self) -> Option<&str> {
+        self.0.iter().find(|(name, _)| *name == APP).map(|(_, value)| &**value)
+    }
+}
+
+/// What a method and a path lead to.
+pub(crate) enum Matched {
+    Operation(&'static Operation, Captured),
+    /// The path is known; these are its methods, as for `Allow`.
+    OtherMethod(String),
+    Nothing,
+}
+
+/// A slash at the end does not count. An exact segment goes before a capture.
+pub(crate) fn find(method: &Method, path: &str) -> Matched {
+    let Some(segments) = segments(path) else { return Matched::Nothing };
+    let fitting = operations().filter_map(|operation| {
+        let captured = read(operation.path, &segments)?;
+        Some((captured.0.len(), operation, captured))
+    });
+    let fitting: Vec<_> = fitting.collect();
+    let Some(fewest) = fitting.iter().map(|(captures, ..)| *captures).min() else {
+        return Matched::Nothing;
+    };
+    let mut verbs = Vec::new();
+    for (captures, operation, captured) in fitting {
+        if captures == fewest && operation.verb.is(method) {
+            return Matched::Operation(operation, captured);
+        }
+        if captures == fewest {
+            verbs.push(operation.verb);
+        }
+    }
+    Matched::OtherMethod(allow(verbs))
+}
+
+fn allow(mut verbs: Vec<Verb>) -> String {
+    verbs.sort_unstable();
+    let mut names = String::new();
+    for verb in verbs {
+        let separator = if names.is_empty() { "" } else { ", " };
+        let head = if verb == Verb::Get { ", HEAD" } else { "" };
+        let _ = write!(names, "{separator}{}{head}", verb.name());
+    }
+    names
+}
+
+/// Decoded. None for what is no path of ours: an empty segment, a broken escape, one that hides
+/// a slash or a control character.
+fn segments(path: &str) -> Option<Vec<String>> {
+    let path = path.strip_prefix('/')?;
+    let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
+    if path.is_empty() {
+        return Some(Vec::new());
+    }
+    path.split('/').map(segment).collect()
+}
+
+fn segment(text: &str) -> Option<String> {
+    let decoded = decode(text)?;
+    let is_plain = |letter: char| letter != '/' && !letter.is_control();
+    let is_fit = !decoded.is_empty() && decoded.len() <= CAPTURE_BYTES_MAX;
+    (is_fit && decoded.chars().all(is_plain)).then_some(decoded)
+}
+
+fn read(pattern: &'static str, segments: &[String]) -> Option<Captured> {
+    let mut wanted = pattern.split('/').filter(|segment| !segment.is_empty());
+    let mut captured = Captured::default();
+    for segment in segments {
+        let wanted = wanted.next()?;
+        match name_of(wanted) {
+            Some(name) if (capture(name).fits)(segment) => {
+                captured.0.push((name, segment.clone()));
+            }
+            None if wanted == segment => {}
+            _ => return None,
+        }
+    }
+    wanted.next().is_none().then_some(captured)
+}
+
+/// Percent-encoding taken back. None when it is broken or does not hold UTF-8.
+pub(crate) fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let [high, low, after @ ..] = rest else { return None };
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        bytes.push((digit(*high)? * 16 + digit(*low)?) as u8);
+        rest = after;
+    }
+    String::from_utf8(bytes).ok()
+}
