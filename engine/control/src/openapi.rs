@@ -15,7 +15,7 @@ struct Problem {
     code: String,
     detail: String,
     /// What is wrong with the body, place by place.
-    errors: Option<Vec<ValidationError>>,
+    errors: Option<Vec<ValidationErrorItem>>,
 }
 
 /// What is told of a request that failed, under `/api/v1`.
@@ -31,12 +31,12 @@ struct HttpErrorOut {
 #[schemars(rename = "HTTPValidationError")]
 #[expect(dead_code, reason = "it stands for its schema alone")]
 struct HttpValidationError {
-    detail: Vec<ValidationError>,
+    detail: Vec<ValidationErrorItem>,
 }
 
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "it stands for its schema alone")]
-struct ValidationError {
+struct ValidationErrorItem {
     /// `body` or `query`, then the way to the value.
     loc: Vec<String>,
     msg: String,

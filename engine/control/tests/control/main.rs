@@ -8,4 +8,5 @@ mod letters;
 mod matrix;
 mod node;
 mod pages;
+mod requests;
 mod scrape;
