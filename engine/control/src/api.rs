@@ -6,7 +6,6 @@
 //! 2. Add its row to that file's `OPERATIONS`; `run: |control, call| Box::pin(it(control, call))`.
 //! 3. Name the file's `OPERATIONS` in `TABLE` below; a new `{capture}` gets its row in `path.rs`.
 //! 4. Say what the body and the answers look like by types with `JsonSchema`: `Content::json::<T>`.
-//! 5. Renew `engine/docs/openapi.json`; the test that fails says how.
 //!
 //! What a handler may rely on: the key has been looked up and may do this, `call.app()` is the
 //! tenant of the path or 404, the query holds known names alone, the body is whole and within its

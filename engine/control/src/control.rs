@@ -229,8 +229,8 @@ impl Control {
         let answered = (operation.run)(self, call).await;
         if let (Ok(response), true) = (&answered, operation.is_change()) {
             let status = response.status().as_u16();
-            let what = operation.id;
-            tracing::info!(target: "audit", who = &*who, what, path, status, request_id, "a change");
+            let (who, what) = (&*who, operation.id);
+            tracing::info!(target: "audit", who, what, path, status, request_id, "a change");
         }
         answered
     }
