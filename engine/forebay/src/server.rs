@@ -139,11 +139,13 @@ fn producer(key: &AdminKey, given: &str) -> Option<Producer> {
     key.verify(given).then(producer)
 }
 
-/// An application is called by its tenant's name.
+/// An application is called by its tenant's id or uid.
 fn apps(publisher: Publisher) -> Apps {
     Box::new(move |app| {
-        let tenant = TenantId::new(app);
-        publisher.history().latest().has_tenant(&tenant).then_some(tenant)
+        let history = publisher.history();
+        let latest = history.latest();
+        let tenant = latest.tenant(&TenantId::new(app)).or_else(|| latest.tenant_with_uid(app));
+        tenant.map(|tenant| tenant.id.clone())
     })
 }
 
