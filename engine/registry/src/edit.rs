@@ -53,9 +53,9 @@ impl Edit<'_> {
     fn owner_of(&self, uid: &str) -> Option<TenantId> {
         let base = self.0.base;
         let put = self.0.set.tenants.iter().filter_map(|(_, tenant)| tenant.as_ref());
-        let put = put.filter(|tenant| tenant.uid.as_deref() == Some(uid)).map(|t| t.id.clone());
+        let mut put = put.filter(|tenant| tenant.uid.as_deref() == Some(uid)).map(|t| t.id.clone());
         let known = base.tenant_with_uid(uid).or_else(|| base.tenant(&TenantId::new(uid)));
-        put.last().or_else(|| known.map(|tenant| tenant.id.clone()))
+        put.next_back().or_else(|| known.map(|tenant| tenant.id.clone()))
     }
 
     /// Removes a tenant with everything that is its own.
