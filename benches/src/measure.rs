@@ -101,8 +101,8 @@ pub fn compare(
     Ok(Case { name: name.into(), figures: figures.collect(), note: String::new() })
 }
 
-/// A turn that did something: on a busy machine a server may not get to its first answer in a short span, so what did
-/// nothing is asked again for longer, up to [`SPAN_MAX`].
+/// A turn that did something: on a busy machine a server may not get to its first answer in a
+/// short span, so what did nothing is asked again for longer, up to [`SPAN_MAX`].
 fn a_turn(contender: &mut Contender<'_>, mut span: Duration) -> anyhow::Result<Turn> {
     loop {
         let turn = (contender.run)(span)?;

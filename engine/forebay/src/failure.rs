@@ -22,7 +22,8 @@ pub enum OpenError {
     #[error("{}: {source}", path.display())]
     Modules { path: PathBuf, source: io::Error },
     #[error(
-        "{}: {source}\nhelp: it opens the secrets of what the management API made; put it back from a backup",
+        "{}: {source}\nhelp: it opens the secrets of what the management API \
+         made; put it back from a backup",
         path.display()
     )]
     Key { path: PathBuf, source: io::Error },

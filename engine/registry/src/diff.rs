@@ -449,7 +449,8 @@ impl<'a> Diff<'a> {
 }
 
 const READ_ONLY: &str = "declared in the configuration file: change it there";
-const MANAGED: &str = "made through the management API, so the file cannot declare it too: remove it there, or name this one otherwise";
+const MANAGED: &str = "made through the management API, so the file cannot declare it too: remove \
+                       it there, or name this one otherwise";
 
 pub(crate) fn changed(kind: Kind, tenant: &TenantId, name: &str, how: How) -> Changed {
     Changed { kind, tenant: tenant.clone(), name: name.into(), how }
