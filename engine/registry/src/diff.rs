@@ -62,6 +62,7 @@ impl<'a> Diff<'a> {
         declared.filters.iter().for_each(|filter| self.put_filter(filter));
         declared.sources.iter().for_each(|source| self.put_source(source));
         declared.endpoints.iter().for_each(|endpoint| self.put_endpoint(endpoint));
+        self.tenants.extend(declared.tenants.iter().cloned());
     }
 
     /// Removes what has the origin of this change and is not named by it.
@@ -80,10 +81,10 @@ impl<'a> Diff<'a> {
     }
 
     /// Carries the change to what depends on it.
-    pub(crate) fn follow(&mut self, tenants: &[TenantId]) {
+    pub(crate) fn follow(&mut self) {
         self.follow_filters();
         self.check_paths();
-        self.put_tenants(tenants);
+        self.put_tenants();
     }
 
     fn remove_unless_named(&mut self, kind: Kind, name: &Name) {
@@ -270,29 +271,22 @@ impl<'a> Diff<'a> {
     }
 
     /// Makes the tenants that are named and not there yet.
-    fn put_tenants(&mut self, declared: &[TenantId]) {
-        for tenant in declared {
+    fn put_tenants(&mut self) {
+        let is_put = |id: &TenantId| self.set.tenants.iter().any(|(put, _)| put == id);
+        let is_there = |id: &TenantId| self.base.tenant(id).is_some() || is_put(id);
+        let missing: Vec<_> = self.tenants.iter().filter(|id| !is_there(id)).cloned().collect();
+        for tenant in missing {
             if let Err(fault) = check::name(tenant.as_str()) {
-                let name: Name = (tenant.clone(), tenant.as_str().into());
-                self.refuse(Kind::Tenant, &name, fault);
-            }
-        }
-        self.tenants.extend(declared.iter().cloned());
-        for tenant in std::mem::take(&mut self.tenants) {
-            let is_put = self.set.tenants.iter().any(|(id, _)| *id == tenant);
-            if is_put || self.base.tenant(&tenant).is_some() {
-                self.tenants.insert(tenant);
-                continue;
+                self.refuse(Kind::Tenant, &itself(&tenant), fault);
             }
             if let Some(other) = self.base.tenant_with_uid(tenant.as_str()) {
                 let reason = format!("the uid of tenant `{}`, which is managed", other.id.as_str());
-                let name: Name = (tenant.clone(), tenant.as_str().into());
-                self.refuse_as(Wrong::Taken, Kind::Tenant, &name, ("app", reason));
+                let fault = ("app", reason);
+                self.refuse_as(Wrong::Taken, Kind::Tenant, &itself(&tenant), fault);
             }
             let plain = Arc::new(Tenant::plain(&tenant, self.origin));
-            self.set.tenants.push((tenant.clone(), Some(plain)));
             self.set.changed.push(changed(Kind::Tenant, &tenant, "", How::Created));
-            self.tenants.insert(tenant);
+            self.set.tenants.push((tenant, Some(plain)));
         }
     }
 
@@ -344,8 +338,10 @@ impl<'a> Diff<'a> {
             self.refuse(kind, name, ("name", "declared twice".into()));
             return false;
         }
-        self.tenants.insert(name.0.clone());
         let fault = check::name(name.0.as_str()).map_err(|(_, reason)| ("app", reason)).err();
+        if fault.is_none() {
+            self.tenants.insert(name.0.clone());
+        }
         let fault = fault.or(check::name(&name.1).err());
         let is_sound = fault.is_none();
         fault.into_iter().for_each(|fault| self.refuse(kind, name, fault));
@@ -458,6 +454,11 @@ pub(crate) fn changed(kind: Kind, tenant: &TenantId, name: &str, how: How) -> Ch
 
 pub(crate) fn how(is_known: bool) -> How {
     if is_known { How::Updated } else { How::Created }
+}
+
+/// What a tenant is called where everything else has a name within one.
+pub(crate) fn itself(tenant: &TenantId) -> Name {
+    (tenant.clone(), tenant.as_str().into())
 }
 
 pub(crate) fn name_of(endpoint: &Endpoint) -> Name {

@@ -1,10 +1,10 @@
 use crate::check;
-use crate::diff::{Diff, changed, how, name_of};
+use crate::diff::{Diff, changed, how, itself, name_of};
 use crate::record::{RECORDS_MAX, RecordName};
 use crate::shelves::Name;
 use crate::{
-    ChangeSet, Declared, DeclaredEndpoint, DeclaredTenant, How, Kind, Origin, Record, RecordKind,
-    Rejected, Tenant, Wrong,
+    ChangeSet, Declared, DeclaredEndpoint, DeclaredTenant, Endpoint, How, Kind, Origin, Record,
+    RecordKind, Rejected, Tenant, Wrong,
 };
 use event::{EndpointId, TenantId};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub struct Edit<'a>(pub(crate) Diff<'a>);
 impl Edit<'_> {
     /// Creates a tenant or gives it another uid or text.
     pub fn put_tenant(&mut self, declared: &DeclaredTenant) {
-        let name: Name = (declared.id.clone(), declared.id.as_str().into());
+        let name = itself(&declared.id);
         let old = self.0.base.tenant(&declared.id);
         if !self.0.may_put(Kind::Tenant, &name, old.map(|old| old.origin)) {
             return;
@@ -52,18 +52,17 @@ impl Edit<'_> {
     /// The tenant that a uid leads to, or an id that is one letter for letter.
     fn owner_of(&self, uid: &str) -> Option<TenantId> {
         let base = self.0.base;
-        let put = self.0.set.tenants.iter().filter_map(|(_, tenant)| tenant.as_ref());
-        let mut put = put.filter(|tenant| tenant.uid.as_deref() == Some(uid)).map(|t| t.id.clone());
+        let mut put = self.0.set.tenants.iter().filter_map(|(_, tenant)| tenant.as_ref());
         let known = base.tenant_with_uid(uid).or_else(|| base.tenant(&TenantId::new(uid)));
-        put.next_back().or_else(|| known.map(|tenant| tenant.id.clone()))
+        let owner = put.find(|tenant| tenant.uid.as_deref() == Some(uid)).or(known);
+        owner.map(|tenant| tenant.id.clone())
     }
 
     /// Removes a tenant with everything that is its own.
     pub fn remove_tenant(&mut self, id: &TenantId) {
         let base = self.0.base;
         let Some(tenant) = base.tenant(id) else { return };
-        let name: Name = (id.clone(), id.as_str().into());
-        if !self.0.is_own(Kind::Tenant, &name, tenant.origin) {
+        if !self.0.is_own(Kind::Tenant, &itself(id), tenant.origin) {
             return;
         }
         for (name, _) in base.filters.iter().filter(|(name, _)| name.0 == *id) {
@@ -81,40 +80,41 @@ impl Edit<'_> {
     /// Creates an endpoint. Without a name it is named by its id, `ep_7`.
     pub fn create_endpoint(&mut self, declared: &DeclaredEndpoint) -> EndpointId {
         let id = self.0.give_id();
-        let mut declared = declared.clone();
-        if declared.name.is_empty() {
-            declared.name = id_name(id);
-        }
-        self.write_endpoint(id, &declared);
+        self.write_endpoint(id, None, declared);
         id
     }
 
-    /// Puts a new version of an endpoint in force; the name may be new too. None but a managed
-    /// endpoint of `declared.tenant` is changed.
+    /// Puts a new version of an endpoint of `declared.tenant` in force; the name may be new too.
+    /// What that tenant does not have is refused as missing.
     pub fn update_endpoint(&mut self, id: EndpointId, declared: &DeclaredEndpoint) {
+        let old = self.0.base.endpoint(id).filter(|old| old.tenant == declared.tenant);
+        let Some(old) = old else {
+            let name: Name = (declared.tenant.clone(), id_name(id).into());
+            let fault = ("name", "there is no such endpoint".to_owned());
+            return self.0.refuse_as(Wrong::Missing, Kind::Endpoint, &name, fault);
+        };
+        let own = name_of(old);
+        if self.0.is_own(Kind::Endpoint, &own, old.origin) {
+            self.write_endpoint(id, Some(old), declared);
+            self.0.named.insert((Kind::Endpoint, own));
+        }
+    }
+
+    fn write_endpoint(
+        &mut self,
+        id: EndpointId,
+        old: Option<&Arc<Endpoint>>,
+        declared: &DeclaredEndpoint,
+    ) {
         let mut declared = declared.clone();
         if declared.name.is_empty() {
             declared.name = id_name(id);
         }
-        self.write_endpoint(id, &declared);
-    }
-
-    fn write_endpoint(&mut self, id: EndpointId, declared: &DeclaredEndpoint) {
-        let base = self.0.base;
         let name: Name = (declared.tenant.clone(), declared.name.as_str().into());
-        let old = base.endpoint(id).filter(|old| old.tenant == declared.tenant);
-        if let Some(old) = old {
-            let own = name_of(old);
-            if !self.0.is_own(Kind::Endpoint, &own, old.origin) {
-                return;
-            }
-            self.0.named.insert((Kind::Endpoint, own.clone()));
-            self.0.named.remove(&(Kind::Endpoint, name.clone()));
-        }
         if !self.0.may_put(Kind::Endpoint, &name, None) {
             return;
         }
-        let namesake = base.endpoint_named(&name.0, &name.1);
+        let namesake = self.0.base.endpoint_named(&name.0, &name.1);
         if let Some(other) = namesake.filter(|other| other.id != id) {
             let reason = format!("ep_{} has it", other.id.0);
             return self.0.refuse_as(Wrong::Taken, Kind::Endpoint, &name, ("uid", reason));
@@ -126,7 +126,7 @@ impl Edit<'_> {
         if let Err(fault) = check::json("about", &declared.about) {
             return self.0.refuse(Kind::Endpoint, &name, fault);
         }
-        self.0.write_endpoint(id, old, declared);
+        self.0.write_endpoint(id, old, &declared);
     }
 
     /// Removes an endpoint of a tenant, if there is one.
@@ -137,12 +137,12 @@ impl Edit<'_> {
         }
     }
 
-    /// Creates or changes filters and sources, each named once.
+    /// Creates or changes what has a name, each named once.
     pub fn put(&mut self, managed: &Declared) {
         self.0.put_all(managed);
     }
 
-    /// Removes a filter or a source by name, if there is one.
+    /// Removes a filter, a source or an endpoint by name, if there is one.
     pub fn remove(&mut self, kind: Kind, tenant: &TenantId, name: &str) {
         self.0.remove(kind, &(tenant.clone(), name.into()));
     }
@@ -176,7 +176,7 @@ impl Edit<'_> {
     /// What leads from the snapshot to what was asked for, whole; an empty set when that is so
     /// already.
     pub fn finish(mut self) -> Result<ChangeSet, Rejected> {
-        self.0.follow(&[]);
+        self.0.follow();
         self.0.finish()
     }
 }

@@ -38,6 +38,8 @@ pub enum Wrong {
     Taken,
     /// A configuration file owns it.
     ReadOnly,
+    /// What was to be changed is not there.
+    Missing,
 }
 
 impl fmt::Display for DeclaredError {

@@ -1,4 +1,5 @@
 use crate::Origin;
+use crate::shelves::Shelved;
 use std::sync::Arc;
 
 /// Something that the management API keeps and the road does not read, such as an event type or
@@ -21,6 +22,12 @@ pub enum RecordKind {
 
 /// A record's own name, among all kinds.
 pub(crate) type RecordName = (RecordKind, Arc<str>);
+
+impl Shelved for RecordName {
+    fn shelf(&self) -> u8 {
+        self.1.shelf()
+    }
+}
 
 /// Of one kind on a node.
 pub(crate) const RECORDS_MAX: usize = 10_000;

@@ -25,19 +25,17 @@ impl Shelved for ChainId {
     }
 }
 
-/// A tenant's other name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Uid(pub Arc<str>);
+const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 
-impl Shelved for Uid {
+impl Shelved for Arc<str> {
     fn shelf(&self) -> u8 {
-        fold(0xcbf2_9ce4_8422_2325, &self.0)
+        fold(SEED, self)
     }
 }
 
 impl Shelved for TenantId {
     fn shelf(&self) -> u8 {
-        fold(0xcbf2_9ce4_8422_2325, self.as_str())
+        fold(SEED, self.as_str())
     }
 }
 

@@ -1,7 +1,7 @@
 use crate::diff::Diff;
 use crate::index::{Matches, TypeIndex};
 use crate::record::RecordName;
-use crate::shelves::{Name, Shelves, Uid};
+use crate::shelves::{Name, Shelves};
 use crate::{
     Chain, ChainId, ChangeSet, Declared, Edit, Endpoint, FilterVersion, Kind, Origin, Record,
     RecordKind, Rejected, Source, Tenant,
@@ -24,7 +24,8 @@ pub struct Snapshot {
     tenants: Shelves<TenantId, Arc<Estate>>,
     /// Made when somebody asks; snapshots with the same tenants share it.
     tenants_in_order: Arc<OnceLock<Vec<TenantId>>>,
-    uids: Shelves<Uid, TenantId>,
+    /// Tenants by their other names.
+    uids: Shelves<Arc<str>, TenantId>,
     records: Arc<BTreeMap<RecordName, Arc<Record>>>,
     pub(crate) sources: Shelves<Name, Arc<Source>>,
     pub(crate) filters: Shelves<Name, Arc<FilterVersion>>,
@@ -105,7 +106,7 @@ impl Snapshot {
     }
 
     pub fn tenant_with_uid(&self, uid: &str) -> Option<&Arc<Tenant>> {
-        self.tenant(self.uids.get(&Uid(uid.into()))?)
+        self.tenant(self.uids.get(&uid.into())?)
     }
 
     pub fn record(&self, kind: RecordKind, name: &str) -> Option<&Arc<Record>> {
@@ -155,7 +156,7 @@ impl Snapshot {
         let mut diff = Diff::new(self, Origin::Declared);
         diff.put_all(declared);
         diff.remove_the_rest();
-        diff.follow(&declared.tenants);
+        diff.follow();
         diff.remove_idle_tenants();
         diff.finish()
     }
@@ -169,34 +170,32 @@ impl Snapshot {
     ///
     /// Errors: also for a name that the configuration file declares.
     pub fn put(&self, managed: &Declared) -> Result<ChangeSet, Rejected> {
-        let mut diff = Diff::new(self, Origin::Managed);
-        diff.put_all(managed);
-        diff.follow(&managed.tenants);
-        diff.finish()
+        let mut edit = self.edit();
+        edit.put(managed);
+        edit.finish()
     }
 
     /// What removes a managed source, filter or endpoint; an empty set if there is none.
     ///
     /// Errors: for a declared one, and for a filter that an endpoint still needs.
     pub fn remove(&self, kind: Kind, tenant: &TenantId, name: &str) -> Result<ChangeSet, Rejected> {
-        let mut diff = Diff::new(self, Origin::Managed);
-        diff.remove(kind, &(tenant.clone(), name.into()));
-        diff.follow(&[]);
-        diff.finish()
+        let mut edit = self.edit();
+        edit.remove(kind, tenant, name);
+        edit.finish()
     }
 
     pub(crate) fn set_tenant(&mut self, id: &TenantId, tenant: Option<Arc<Tenant>>) {
         self.tenants_in_order = Arc::default();
         let old = self.tenant(id).and_then(|tenant| tenant.uid.clone());
         if let Some(uid) = old {
-            self.uids.remove(&Uid(uid));
+            self.uids.remove(&uid);
         }
         let Some(tenant) = tenant else {
             self.tenants.remove(id);
             return;
         };
         if let Some(uid) = tenant.uid.clone() {
-            self.uids.insert(Uid(uid), id.clone());
+            self.uids.insert(uid, id.clone());
         }
         Arc::make_mut(self.estate_mut(id)).tenant = tenant;
     }

@@ -14,7 +14,7 @@ pub(crate) const COUNTER: &[u8] = b"endpoint";
 pub(crate) struct Tables {
     counters: Versions<u64>,
     tenants: Shelves<TenantId, Versions<Tenant>>,
-    records: BTreeMap<RecordName, Versions<Record>>,
+    records: Shelves<RecordName, Versions<Record>>,
     sources: Shelves<Name, Versions<Source>>,
     filters: Shelves<Name, Versions<FilterVersion>>,
     endpoints: Shelves<EndpointId, Versions<Endpoint>>,
@@ -58,7 +58,7 @@ impl Tables {
         value: Option<Arc<Record>>,
     ) {
         let is_gone = value.is_none();
-        let ended = self.records.entry(name.clone()).or_default().set(since, value);
+        let ended = entry(&mut self.records, name).set(since, value);
         self.supersede(Thing::Record(name.clone()), since, ended, is_gone);
     }
 
@@ -109,7 +109,7 @@ impl Tables {
         for (tenant, versions) in self.tenants.iter() {
             snapshot.set_tenant(tenant, versions.at(offset).cloned());
         }
-        for (name, versions) in &self.records {
+        for (name, versions) in self.records.iter() {
             snapshot.set_record(name, versions.at(offset).cloned());
         }
         for (name, versions) in self.sources.iter() {
@@ -160,19 +160,11 @@ impl Tables {
         answer.unwrap_or(false)
     }
 
-    fn forget_record(&mut self, name: &RecordName, since: Offset) {
-        let Some(versions) = self.records.get_mut(name) else { return };
-        versions.remove(since);
-        if versions.is_empty() {
-            self.records.remove(name);
-        }
-    }
-
     fn forget(&mut self, key: &Key) {
         match &key.thing {
             Thing::Counter => self.counters.remove(key.since),
             Thing::Tenant(id) => remove(&mut self.tenants, id, key.since),
-            Thing::Record(name) => self.forget_record(name, key.since),
+            Thing::Record(name) => remove(&mut self.records, name, key.since),
             Thing::Source(name) => remove(&mut self.sources, name, key.since),
             Thing::Filter(name) => remove(&mut self.filters, name, key.since),
             Thing::Endpoint(id) => remove(&mut self.endpoints, id, key.since),

@@ -101,6 +101,9 @@ fn endpoints_are_changed_by_id_and_may_be_renamed() {
         assert_eq!(latest.endpoint_ids_of(&acme()), [one, two]);
     }
     let elsewhere = DeclaredEndpoint { tenant: TenantId::new("app_9"), ..endpoint("two") };
+    let missing = (Wrong::Missing, "name");
+    assert_eq!(wrong(table.edit(5, |e| e.update_endpoint(two, &elsewhere))), missing);
+    assert_eq!(wrong(table.edit(5, |e| e.update_endpoint(EndpointId(9), &elsewhere))), missing);
     let other = |edit: &mut Edit<'_>| edit.remove_endpoint(&elsewhere.tenant, two);
     table.edit(5, other).unwrap();
     assert!(table.history.latest().endpoint(two).is_some(), "it is not that tenant's");
@@ -200,4 +203,29 @@ fn rows_of_the_first_form_read_as_they_did() {
     assert_eq!((tenant.uid.as_deref(), &*tenant.about), (None, "{}"));
     let endpoint = latest.endpoint(EndpointId(7)).unwrap();
     assert_eq!((&*endpoint.name, &*endpoint.about, endpoint.since), ("one", "{}", Offset(3)));
+}
+
+#[test]
+fn one_edit_gives_no_name_twice() {
+    let mut table = Table::default();
+    table.edit(1, |edit| edit.create_endpoint(&endpoint("one"))).unwrap();
+    table.edit(2, |edit| edit.create_endpoint(&endpoint("two"))).unwrap();
+    let both = |edit: &mut Edit<'_>| {
+        edit.update_endpoint(EndpointId(1), &endpoint("both"));
+        edit.update_endpoint(EndpointId(2), &endpoint("both"));
+    };
+    assert_eq!(wrong(table.edit(3, both)), (Wrong::Invalid, "name"));
+    let uids = |edit: &mut Edit<'_>| {
+        edit.put_tenant(&tenant("app_2", Some("acme")));
+        edit.put_tenant(&tenant("app_3", Some("acme")));
+    };
+    assert_eq!(wrong(table.edit(3, uids)), (Wrong::Taken, "uid"));
+}
+
+#[test]
+fn an_edit_makes_the_tenants_that_it_is_given() {
+    let mut table = Table::default();
+    let given = Declared { tenants: vec![acme()], ..Declared::default() };
+    table.edit(1, |edit| edit.put(&given)).unwrap();
+    assert_eq!(table.history.latest().tenant(&acme()).unwrap().origin, Origin::Managed);
 }
