@@ -44,9 +44,7 @@ pub(crate) fn json(body: &impl Serialize) -> Bytes {
 
 /// The entity tag of a resource that is written so.
 pub(crate) fn tag(body: &[u8]) -> String {
-    let digest = Sha256::digest(body);
-    let digest: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{digest}\"")
+    format!("\"{}\"", hex::encode(&Sha256::digest(body)[..16]))
 }
 
 /// Whether a list of entity tags names this one, or any.

@@ -45,7 +45,7 @@ impl Engine {
         let log: Arc<dyn Log> = Arc::new(store);
         let modules = Arc::new(open_modules(&plan)?);
         let sealing = Arc::new(sealing_key(&plan)?);
-        let options = writer_options(&plan, sealing.clone());
+        let options = writer_options(&plan, sealing);
         let started = Writer::start(log.clone(), options, &plan.declared, clock.now())?;
         let closures: Arc<Closures> = Arc::default();
         let (metrics, health) = (Metrics::new(), Health::new());
