@@ -61,7 +61,8 @@ pub fn post(addr: SocketAddr, letter: &Letter) -> io::Result<Answer> {
     exchange(addr, &letter.request())
 }
 
-/// With the admin key. Asks again when it is told to: all places for readings of the log may be taken.
+/// With the admin key. Asks again when it is told to: all places for readings of the log may be
+/// taken.
 pub fn get(addr: SocketAddr, path: &str) -> io::Result<Answer> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {ADMIN_KEY}\r\n\r\n"
