@@ -17,6 +17,14 @@ fn no_promise_is_broken_and_every_kind_of_thing_happens() {
     }
 }
 
+/// Retention had taken the attempt row of a dead letter when a person purged it: that was told as
+/// a loss.
+#[test]
+fn what_a_person_purged_below_the_floor_is_no_loss() {
+    let verdict = sim::run(1432403131142404352, false);
+    assert_eq!(verdict.violation, None);
+}
+
 #[test]
 fn the_same_seed_goes_the_same_way() {
     for seed in 0..40 {

@@ -189,7 +189,7 @@ impl Ledger {
         self.purged.retain(|d| {
             let is_back = self.dead.contains_key(d) || self.retries.contains_key(d);
             let was_begun = self.attempts.get(&pair_of(d)).is_some_and(|r| r.contains_key(&d.k));
-            d.offset < head && !is_back && was_begun
+            d.offset < head && !is_back && (was_begun || d.offset < self.floor)
         });
         self.ever_dead.retain(|d| d.offset < head);
         self.postponed.retain(|pair| pair.1 < head);

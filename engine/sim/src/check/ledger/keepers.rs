@@ -1,6 +1,7 @@
 use super::versions::wants;
 use super::*;
 use crate::guests::{Fate, fate};
+use std::ops::RangeInclusive;
 
 impl Ledger {
     pub(super) fn check_all(&mut self) -> Result<(), Violation> {
@@ -57,8 +58,10 @@ impl Ledger {
             !wants(version, event) || fate(version.chain.as_deref(), event) == Fate::Dropped
         };
         let own = self.versions.at(endpoint, offset);
-        // Attempt rows below the floor are not read back after a crash.
-        let is_below_floor = offset < self.floor && self.rows_of(pair).next().is_some();
+        // Attempt rows below the floor are not read back after a crash: what keeps the event, or
+        // a person who has purged it, stands for them.
+        let stands_for_rows = self.rows_of(pair).next().is_some() || self.was_purged(pair);
+        let is_below_floor = offset < self.floor && stands_for_rows;
         if own.is_none_or(drops) || self.has_gap(pair) || is_below_floor {
             return Ok(true);
         }
@@ -139,11 +142,12 @@ impl Ledger {
 
     /// The deliveries of a pair that retry and dead rows keep.
     fn rows_of(&self, pair: Pair) -> impl Iterator<Item = DeliveryId> {
-        let lane = LaneId::main(pair.0);
-        let first = DeliveryId { lane, offset: pair.1, k: 0 };
-        let last = DeliveryId { lane, offset: pair.1, k: u32::MAX };
-        let retries = self.retries.range(first..=last).map(|(d, _)| *d);
-        retries.chain(self.dead.range(first..=last).map(|(d, _)| *d))
+        let retries = self.retries.range(outputs_of(pair)).map(|(d, _)| *d);
+        retries.chain(self.dead.range(outputs_of(pair)).map(|(d, _)| *d))
+    }
+
+    fn was_purged(&self, pair: Pair) -> bool {
+        self.purged.range(outputs_of(pair)).next().is_some()
     }
 
     /// A postponed input that its chain has dropped since leaves nothing but its first row.
@@ -153,4 +157,10 @@ impl Ledger {
         let mut versions = self.versions.from(pair.0, pair.1).into_iter();
         is_input && versions.any(|v| fate(v.chain.as_deref(), event) == Fate::Dropped)
     }
+}
+
+/// Every delivery that a pair may have on the main lane.
+fn outputs_of((endpoint, offset): Pair) -> RangeInclusive<DeliveryId> {
+    let lane = LaneId::main(endpoint);
+    DeliveryId { lane, offset, k: 0 }..=DeliveryId { lane, offset, k: u32::MAX }
 }
