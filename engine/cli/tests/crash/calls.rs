@@ -132,6 +132,10 @@ impl Sweep {
         }
         std::thread::sleep(Duration::from_millis(300));
         tracer.detach();
+        // Those that come and go, such as for a reading of the log, have no part in an event.
+        let after = threads(node.pid());
+        let names: BTreeMap<_, _> =
+            names.into_iter().filter(|(name, id)| after.get(name) == Some(id)).collect();
         let at = node.kill();
         self.note_death(at);
         let mut blows = Vec::new();
