@@ -13,6 +13,7 @@
 //! holds a change to the version that its sender saw. Every change is audited by its operation.
 
 mod access;
+mod apps;
 mod body;
 mod call;
 mod explain;
@@ -24,6 +25,7 @@ mod operation;
 mod path;
 mod query;
 mod repeats;
+mod wire;
 
 pub use access::{Access, Deed, Principal, Role, Scope, Whose, permits};
 pub(crate) use body::{dismiss, read as read_body};
@@ -40,7 +42,8 @@ pub use path::{captures, is_in_app};
 pub(crate) use query::Query;
 pub(crate) use repeats::{Begun, Repeats};
 
-const TABLE: &[&[Operation]] = &[node::OPERATIONS, letters::OPERATIONS, explain::OPERATIONS];
+const TABLE: &[&[Operation]] =
+    &[node::OPERATIONS, apps::OPERATIONS, letters::OPERATIONS, explain::OPERATIONS];
 
 /// Everything that can be asked of a node.
 pub fn operations() -> impl Iterator<Item = &'static Operation> {

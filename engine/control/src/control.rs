@@ -4,7 +4,7 @@ use crate::api::{
 };
 use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
-use crate::{AdminKey, Build, Commands, Health, Machine, Metrics, Reads, host};
+use crate::{AdminKey, Build, Commands, Denied, Health, Machine, Metrics, Reads, host};
 use bytes::Bytes;
 use event::TenantId;
 use hyper::body::Incoming;
@@ -12,7 +12,7 @@ use hyper::header::{AUTHORIZATION, ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use log::{Failure, Log};
-use registry::History;
+use registry::{ChangeSet, History, SealingKey, Snapshot};
 use runtime::{Clock, Entropy, tasks};
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -64,6 +64,8 @@ pub struct Ports {
     /// Keys beside the configured one.
     pub keys: Keys,
     pub apps: Apps,
+    /// Seals the secrets that are made here.
+    pub sealing: Arc<SealingKey>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
@@ -271,6 +273,31 @@ impl Control {
             answered
         });
         running.await.unwrap_or(Err(Problem::Failed))
+    }
+
+    /// What is in force now.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.ports.commands.history().latest().clone()
+    }
+
+    /// Makes a change from the newest snapshot, again when another came first, and puts it in
+    /// force. Gives what `make` gave beside the change.
+    pub(crate) async fn change<T>(
+        &self,
+        make: impl Fn(&Snapshot) -> Result<(ChangeSet, T), Problem>,
+    ) -> Result<T, Problem> {
+        loop {
+            let history = self.ports.commands.history();
+            let (set, made) = make(history.latest())?;
+            if set.is_empty() {
+                return Ok(made);
+            }
+            match self.ports.commands.change(set).await {
+                Ok(()) => return Ok(made),
+                Err(Denied::Stale) => {}
+                Err(denied) => return Err(denied.into()),
+            }
+        }
     }
 
     /// Runs a reading where it may block.

@@ -211,6 +211,7 @@ fn failures(operation: &Operation) -> Vec<u16> {
         (422, has_body || is_svix || operation.is_change()),
         (429, needs_key(operation)),
         (503, operation.scope != Scope::Anyone),
+        (507, operation.scope == Scope::Publish),
     ]
     .into_iter()
     .filter_map(|(status, can_be)| can_be.then_some(status))

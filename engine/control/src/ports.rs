@@ -1,14 +1,25 @@
 use crate::ProcessUse;
-use event::DeliveryId;
+use event::{Arrival, DeliveryId, EventId};
 use log::Log;
-use registry::History;
+use registry::{ChangeSet, History};
 use std::pin::Pin;
+use std::sync::Arc;
 
 pub type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// What a person may do to the road. A command is durable when its future resolves; dropping the
 /// future does not take it back.
 pub trait Commands {
+    /// All versions of what is configured, as last committed. Never blocks.
+    fn history(&self) -> Arc<History>;
+
+    /// Puts a change in force, whole or not at all. `Denied::Stale` when another came first: then
+    /// it has to be made again from a newer snapshot.
+    fn change(&self, set: ChangeSet) -> Pending<Result<(), Denied>>;
+
+    /// Hands an event over to the road.
+    fn publish(&self, arrival: Arrival) -> Pending<Result<Published, Denied>>;
+
     /// Reads the configuration again: all of it comes into force, or nothing does.
     fn reload(&self) -> Pending<Result<Reloaded, Denied>>;
 
@@ -17,6 +28,14 @@ pub trait Commands {
 
     /// Forgets a dead letter and its bytes.
     fn purge(&self, letter: DeliveryId) -> Pending<Result<(), Denied>>;
+}
+
+/// A durable event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    pub id: EventId,
+    /// The event was there already, under this id.
+    pub is_duplicate: bool,
 }
 
 /// What a reload came to.
@@ -34,6 +53,10 @@ pub enum Denied {
     NotFound,
     /// What is wrong with what was asked for, in words for the operator.
     Rejected(String),
+    /// The event's key is that of this one, which is another.
+    Conflict(EventId),
+    /// The disk is full.
+    Full,
     /// Something else changed at the same time: ask again.
     Stale,
     /// No room now: ask again in a moment.

@@ -3,6 +3,7 @@ use crate::reply::{problem, typed};
 use bytes::Bytes;
 use hyper::Response;
 use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use registry::{Rejected, Wrong};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -46,6 +47,9 @@ pub(crate) enum Problem {
     TooMany(Duration),
     /// What went wrong inside is in the node's own log.
     Failed,
+    /// What is a part of the wire format and nothing that this node does.
+    NotImplemented(&'static str),
+    DiskFull,
     Busy,
     Stopping,
 }
@@ -151,6 +155,10 @@ impl Problem {
                 let detail = "the node's own log says what went wrong";
                 row(500, "failed", "Internal Server Error", detail)
             }
+            Problem::NotImplemented(detail) => {
+                row(501, "not_implemented", "Not Implemented", detail)
+            }
+            Problem::DiskFull => row(507, "disk", "Insufficient Storage", "try again later"),
             Problem::Busy => row(503, "busy", "Service Unavailable", "try again later"),
             Problem::Stopping => {
                 row(503, "stopping", "Service Unavailable", "the node is stopping")
@@ -257,11 +265,38 @@ impl Flaw {
     }
 }
 
+impl From<Rejected> for Problem {
+    fn from(rejected: Rejected) -> Problem {
+        let flaws = rejected.0.iter().map(|error| {
+            let place = vec!["body".to_owned(), member(error.field).to_owned()];
+            Flaw { place, text: error.reason.clone(), kind: "value_error" }
+        });
+        let first = rejected.0.iter().find(|error| error.wrong != Wrong::Invalid);
+        match first.map(|error| (error.wrong, error)) {
+            Some((Wrong::Missing, _)) => Problem::NotFound("there is no such resource"),
+            Some((_, error)) => Problem::Clash(error.to_string().into()),
+            None => Problem::Invalid(flaws.collect()),
+        }
+    }
+}
+
+/// The member of a body that a field of the configuration is.
+fn member(field: &'static str) -> &'static str {
+    match field {
+        "types" => "eventTypes",
+        "timeout" => "timeoutMs",
+        "name" => "uid",
+        field => field,
+    }
+}
+
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Problem {
         match denied {
             Denied::NotFound => Problem::NotFound("there is no such dead letter"),
             Denied::Rejected(why) => Problem::Rejected(why),
+            Denied::Conflict(id) => Problem::Clash(format!("the event {id} has this key").into()),
+            Denied::Full => Problem::DiskFull,
             Denied::Stale => Problem::Conflict,
             Denied::Busy => Problem::Busy,
             Denied::Stopping => Problem::Stopping,

@@ -34,7 +34,7 @@ const RESERVED: &[&str] = &[
     "upgrade",
     "user-agent",
 ];
-const RESERVED_PREFIXES: &[&str] = &["webhook-", "svix-", "proxy-", ":"];
+const RESERVED_PREFIXES: &[&str] = &["webhook-", "svix-", "forebay-", "proxy-", ":"];
 
 /// Meant for us, not for whoever is downstream.
 const PRIVATE: &[&str] = &["authorization", "cookie", "set-cookie", "www-authenticate"];

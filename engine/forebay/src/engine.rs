@@ -45,7 +45,7 @@ impl Engine {
         let log: Arc<dyn Log> = Arc::new(store);
         let modules = Arc::new(open_modules(&plan)?);
         let sealing = Arc::new(sealing_key(&plan)?);
-        let options = writer_options(&plan, sealing);
+        let options = writer_options(&plan, sealing.clone());
         let started = Writer::start(log.clone(), options, &plan.declared, clock.now())?;
         let closures: Arc<Closures> = Arc::default();
         let (metrics, health) = (Metrics::new(), Health::new());
@@ -70,7 +70,8 @@ impl Engine {
             None => None,
             Some(at) => {
                 let (changes, clock, log) = (changes.clone(), clock.clone(), log.clone());
-                let way_in = WayIn { changes, clock, log, metrics, health: health.clone() };
+                let health = health.clone();
+                let way_in = WayIn { changes, sealing, clock, log, metrics, health };
                 Some(Listening::start(at, &plan, way_in)?)
             }
         };

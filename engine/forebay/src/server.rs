@@ -9,6 +9,7 @@ use ingest::{Body, Fallback, Observed, Peer, Ports, Producer, Server};
 use log::Log;
 use pipeline::pump::Publisher;
 use pipeline::writer::Durability;
+use registry::SealingKey;
 use runtime::{Clock, OsEntropy, descriptors_max, spawn_thread, tasks};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,6 +23,7 @@ use tokio::sync::oneshot;
 /// What the thread that lets events in stands on.
 pub struct WayIn {
     pub changes: Changes,
+    pub sealing: Arc<SealingKey>,
     pub clock: Arc<dyn Clock>,
     pub log: Arc<dyn Log>,
     pub metrics: Arc<Metrics>,
@@ -101,7 +103,7 @@ fn connections_max(wanted: usize, descriptors: Option<u64>) -> usize {
 }
 
 fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
-    let WayIn { changes, clock, log, metrics, health } = way_in;
+    let WayIn { changes, sealing, clock, log, metrics, health } = way_in;
     let key = options.key.clone();
     let counted = metrics.clone();
     let control = Control::new(
@@ -119,6 +121,7 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
             // The configured key is the only one there is.
             keys: Box::new(|_| None),
             apps: apps(changes.publisher.clone()),
+            sealing,
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
         },

@@ -1,19 +1,19 @@
 use bytes::Bytes;
 use control::{
     AdminKey, Apps, Build, Commands, Control, ControlLimits, ControlOptions, Denied, Health,
-    KeyRow, Machine, Metrics, Pending, Phase, Ports, ProcessUse, Reading, Reads, Reloaded, Role,
-    Token,
+    KeyRow, Machine, Metrics, Pending, Phase, Ports, ProcessUse, Published, Reading, Reads,
+    Reloaded, Role, Token,
 };
 use event::{
-    Arrival, DeliveryId, EndpointId, Envelope, Event, EventId, Headers, LaneId, Offset, StreamId,
-    TenantId, Time,
+    Arrival, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId, Offset,
+    StreamId, TenantId, Time,
 };
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use log::{Group, Log, MemLog, Sync};
-use registry::{Declared, DeclaredEndpoint, History};
+use log::{DuplicateRow, Group, Log, MemLog, Sync};
+use registry::{ChangeSet, Declared, DeclaredEndpoint, History, SealingKey};
 use runtime::{ManualClock, OsEntropy, tasks};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -111,14 +111,19 @@ impl Node {
         let ports = Ports {
             metrics: self.metrics.clone(),
             health: self.health.clone(),
-            commands: Box::new(Desk(self.commands.clone())),
+            commands: Box::new(Desk {
+                orders: self.commands.clone(),
+                log: self.log.clone(),
+                history: self.history.clone(),
+            }),
             reads: Box::new(reads),
             machine: Box::new(Small),
             keys: Box::new({
                 let keys = self.keys.clone();
                 move |id| keys.get(id).cloned()
             }),
-            apps: apps(),
+            apps: apps(self.history.clone()),
+            sealing: Arc::new(SealingKey::new(&[7; 32])),
             clock: Arc::new(ManualClock::at(NOW)),
             entropy: Arc::new(OsEntropy),
         };
@@ -222,10 +227,16 @@ pub fn key(node: &mut Node, role: Role, expires_secs: u64) -> String {
     text
 }
 
-/// There are `default` and `other`.
-fn apps() -> Apps {
+/// There are `default` and `other`, and what was made.
+fn apps(history: Rc<RefCell<History>>) -> Apps {
     let known = [tenant(), TenantId::new("other")];
-    Box::new(move |app| known.iter().find(|known| known.as_str() == app).cloned())
+    Box::new(move |app| {
+        let history = history.borrow();
+        let made = history.latest().tenant(&TenantId::new(app));
+        let made = made.or_else(|| history.latest().tenant_with_uid(app));
+        let known = known.iter().find(|known| known.as_str() == app);
+        made.map(|tenant| tenant.id.clone()).or(known.cloned())
+    })
 }
 
 pub fn tenant() -> TenantId {
@@ -249,16 +260,35 @@ pub fn event(id: EventId, event_type: &str, body: &str) -> Event {
     Arrival { envelope, body: Bytes::copy_from_slice(body.as_bytes()), duplicate: None }.at(id)
 }
 
-struct Desk(Rc<Orders>);
+struct Desk {
+    orders: Rc<Orders>,
+    log: Arc<MemLog>,
+    history: Rc<RefCell<History>>,
+}
 
 impl Desk {
     fn order(&self, what: String) -> Result<(), Denied> {
-        self.0.given.borrow_mut().push(what);
-        self.0.answer.borrow().clone().map_or(Ok(()), Err)
+        self.orders.given.borrow_mut().push(what);
+        self.orders.answer.borrow().clone().map_or(Ok(()), Err)
     }
 }
 
 impl Commands for Desk {
+    fn history(&self) -> Arc<History> {
+        Arc::new(self.history.borrow().clone())
+    }
+
+    fn change(&self, set: ChangeSet) -> Pending<Result<(), Denied>> {
+        let applied = self.history.borrow_mut().apply(set, self.log.head());
+        Box::pin(async move { applied.map(drop).map_err(|_| Denied::Stale) })
+    }
+
+    /// Keys are looked up in the log; a repeat is told as such.
+    fn publish(&self, arrival: Arrival) -> Pending<Result<Published, Denied>> {
+        let published = publish(&self.log, arrival);
+        Box::pin(async move { published })
+    }
+
     fn reload(&self) -> Pending<Result<Reloaded, Denied>> {
         let done = self.order("reload".into());
         let restart = vec!["server.listen".to_owned()];
@@ -274,6 +304,24 @@ impl Commands for Desk {
         let done = self.order(format!("purge {letter:?}"));
         Box::pin(async move { done })
     }
+}
+
+fn publish(log: &MemLog, arrival: Arrival) -> Result<Published, Denied> {
+    let (tenant, source) = (arrival.envelope.tenant.clone(), arrival.envelope.source.clone());
+    let id = EventId::new(NOW.millis(), log.head());
+    let mut group = Group::default();
+    if let Some(Duplicate { key, digest, .. }) = arrival.duplicate.clone() {
+        if let Some(known) = log.duplicate(&tenant, &source, &key).unwrap() {
+            return match known.digest == digest {
+                true => Ok(Published { id: known.id, is_duplicate: true }),
+                false => Err(Denied::Conflict(known.id)),
+            };
+        }
+        group.duplicates.push(DuplicateRow { tenant, source, key, digest, id });
+    }
+    group.events.push(Arc::new(arrival.at(id)));
+    log.commit(log.claim().unwrap(), &group, Sync::Now).unwrap();
+    Ok(Published { id, is_duplicate: false })
 }
 
 struct Here {

@@ -1,11 +1,12 @@
 use crate::ChangeError;
 use crate::changes::Changes;
-use control::Reloaded;
-use control::{Commands, Denied, Machine, Pending, ProcessTexts, ProcessUse, Reading, Reads};
-use event::DeliveryId;
+use control::{Commands, Denied, Machine, Pending, ProcessTexts, ProcessUse, Published};
+use control::{Reading, Reads, Reloaded};
+use event::{Arrival, DeliveryId};
 use log::Log;
 use pipeline::pump::{Publisher, Refused};
-use pipeline::writer::{Command, CommandError};
+use pipeline::writer::{Command, CommandError, Receipt};
+use registry::{ChangeSet, History};
 use runtime::spawn_thread;
 use std::fs;
 use std::sync::Arc;
@@ -15,6 +16,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Desk(pub Changes);
 
 impl Commands for Desk {
+    fn history(&self) -> Arc<History> {
+        self.0.publisher.history()
+    }
+
+    fn change(&self, set: ChangeSet) -> Pending<Result<(), Denied>> {
+        Box::pin(ask(self.0.publisher.clone(), Command::Change(set)))
+    }
+
+    fn publish(&self, arrival: Arrival) -> Pending<Result<Published, Denied>> {
+        let publisher = self.0.publisher.clone();
+        Box::pin(async move {
+            match publisher.publish(arrival).await {
+                Ok(Receipt::Accepted { id, is_duplicate, .. }) => {
+                    Ok(Published { id, is_duplicate })
+                }
+                Ok(Receipt::Conflict { id }) => Err(Denied::Conflict(id)),
+                Ok(Receipt::Full) => Err(Denied::Full),
+                Err(why) => Err(refused(why)),
+            }
+        })
+    }
+
     fn reload(&self) -> Pending<Result<Reloaded, Denied>> {
         let changes = self.0.clone();
         Box::pin(async move {
@@ -40,8 +63,14 @@ async fn ask(publisher: Publisher, command: Command) -> Result<(), Denied> {
         Ok(Ok(())) => Ok(()),
         Ok(Err(CommandError::NotFound)) => Err(Denied::NotFound),
         Ok(Err(CommandError::Stale)) => Err(Denied::Stale),
-        Err(Refused::Busy) => Err(Denied::Busy),
-        Err(Refused::Stopping) => Err(Denied::Stopping),
+        Err(why) => Err(refused(why)),
+    }
+}
+
+fn refused(why: Refused) -> Denied {
+    match why {
+        Refused::Busy => Denied::Busy,
+        Refused::Stopping => Denied::Stopping,
     }
 }
 

@@ -1,0 +1,333 @@
+use crate::api::wire::{
+    Given, ITERATOR, LIMIT, Metadata, ORDER, Page, WORD_BYTES_MAX, Wanted, Word, check_metadata,
+    check_uid, flag, written,
+};
+use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Scope, Verb};
+use crate::explain::time;
+use crate::problem::Problem;
+use crate::reply::{answer, empty, resource};
+use crate::{Control, id};
+use event::{TenantId, Time};
+use registry::{DeclaredTenant, Tenant};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::mem;
+
+const IF_EXISTS: Parameter =
+    Parameter::of::<bool>("get_if_exists", "Answer the application that has the uid, if any.");
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation {
+        verb: Verb::Get,
+        path: "/api/v1/app",
+        id: "v1.application.list",
+        summary: "A page of applications, by id",
+        // A key that is bound to an application sees that one alone.
+        scope: Scope::Keyed,
+        query: &[LIMIT, ITERATOR, ORDER],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<Page<ApplicationOut>>())],
+        run: |control, call| Box::pin(async move { list(control, &call) }),
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/api/v1/app",
+        id: "v1.application.create",
+        summary: "Creates an application",
+        scope: Scope::Admin,
+        query: &[IF_EXISTS],
+        body: Content::json::<ApplicationIn>(),
+        answers: &[
+            (201, Content::json::<ApplicationOut>()),
+            (200, Content::json::<ApplicationOut>()),
+        ],
+        run: |control, call| Box::pin(create(control, call)),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/api/v1/app/{app_id}",
+        id: "v1.application.get",
+        summary: "An application",
+        scope: Scope::Tenant(Deed::Read),
+        query: &[],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<ApplicationOut>())],
+        run: |control, call| Box::pin(async move { get(control, &call) }),
+    },
+    Operation {
+        verb: Verb::Put,
+        path: "/api/v1/app/{app_id}",
+        id: "v1.application.update",
+        summary: "Replaces an application, or creates it under this uid",
+        scope: Scope::Tenant(Deed::Write),
+        query: &[],
+        body: Content::json::<ApplicationIn>(),
+        answers: &[
+            (200, Content::json::<ApplicationOut>()),
+            (201, Content::json::<ApplicationOut>()),
+        ],
+        run: |control, call| Box::pin(update(control, call)),
+    },
+    Operation {
+        verb: Verb::Patch,
+        path: "/api/v1/app/{app_id}",
+        id: "v1.application.patch",
+        summary: "Changes what is given of an application",
+        scope: Scope::Tenant(Deed::Write),
+        query: &[],
+        body: Content::json::<ApplicationPatch>(),
+        answers: &[(200, Content::json::<ApplicationOut>())],
+        run: |control, call| Box::pin(patch(control, call)),
+    },
+    Operation {
+        verb: Verb::Delete,
+        path: "/api/v1/app/{app_id}",
+        id: "v1.application.delete",
+        summary: "Removes an application with its endpoints, filters and sources",
+        scope: Scope::Admin,
+        query: &[],
+        body: Content::Empty,
+        answers: &[(204, Content::Empty)],
+        run: |control, call| Box::pin(delete(control, call)),
+    },
+];
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ApplicationIn {
+    #[schemars(length(min = 1))]
+    pub name: String,
+    pub uid: Option<Word>,
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// Kept and shown; nothing is held back by it yet.
+    #[serde(default, alias = "rateLimit")]
+    #[schemars(range(min = 1))]
+    pub throttle_rate: Option<u16>,
+}
+
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ApplicationPatch {
+    name: Option<String>,
+    #[serde(default)]
+    uid: Given<Word>,
+    metadata: Option<Metadata>,
+    #[serde(default, alias = "rateLimit")]
+    throttle_rate: Given<u16>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ApplicationOut {
+    id: String,
+    name: String,
+    uid: Option<String>,
+    metadata: Metadata,
+    throttle_rate: Option<u16>,
+    created_at: String,
+    updated_at: String,
+}
+
+/// What the registry keeps of an application beside its id and uid. Times are milliseconds; what
+/// a configuration file declares has none.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct About {
+    name: String,
+    metadata: Metadata,
+    throttle_rate: Option<u16>,
+    created: u64,
+    updated: u64,
+}
+
+impl ApplicationIn {
+    fn check(&self) -> Result<(), Problem> {
+        if self.name.is_empty() || self.name.len() > WORD_BYTES_MAX {
+            return Err(Problem::value(&["name"], "1 to 256 bytes"));
+        }
+        if self.throttle_rate == Some(0) {
+            return Err(Problem::value(&["throttleRate"], "at least 1"));
+        }
+        check_uid(self.uid.as_ref())?;
+        check_metadata(&self.metadata)
+    }
+
+    fn declared(&self, id: &TenantId, created: Time, updated: Time) -> DeclaredTenant {
+        let about = About {
+            name: self.name.clone(),
+            metadata: self.metadata.clone(),
+            throttle_rate: self.throttle_rate,
+            created: created.millis(),
+            updated: updated.millis(),
+        };
+        DeclaredTenant {
+            id: id.clone(),
+            uid: self.uid.as_ref().map(|uid| uid.as_str().to_owned()),
+            about: written(&about),
+        }
+    }
+
+    /// What a PUT would have to say to leave the application as it is.
+    fn of(tenant: &Tenant) -> ApplicationIn {
+        let about = About::of(&tenant.id, &tenant.about);
+        let uid = tenant.uid.as_deref().and_then(|uid| Word::try_from(uid.to_owned()).ok());
+        ApplicationIn {
+            name: about.name,
+            uid,
+            metadata: about.metadata,
+            throttle_rate: about.throttle_rate,
+        }
+    }
+}
+
+impl ApplicationPatch {
+    fn over(self, old: &mut ApplicationIn) {
+        old.name = self.name.unwrap_or_else(|| mem::take(&mut old.name));
+        old.metadata = self.metadata.unwrap_or_else(|| mem::take(&mut old.metadata));
+        self.uid.over(&mut old.uid);
+        self.throttle_rate.over(&mut old.throttle_rate);
+    }
+}
+
+impl About {
+    /// An application that a configuration file names has its id for a name.
+    fn of(id: &TenantId, text: &str) -> About {
+        let mut about: About = serde_json::from_str(text).unwrap_or_default();
+        if about.name.is_empty() {
+            about.name = id.as_str().to_owned();
+        }
+        about
+    }
+}
+
+fn out(id: &TenantId, uid: Option<&str>, about: &str) -> ApplicationOut {
+    let about = About::of(id, about);
+    ApplicationOut {
+        id: id.as_str().to_owned(),
+        name: about.name,
+        uid: uid.map(str::to_owned),
+        metadata: about.metadata,
+        throttle_rate: about.throttle_rate,
+        created_at: time(Time::from_millis(about.created)),
+        updated_at: time(Time::from_millis(about.updated)),
+    }
+}
+
+fn shown(tenant: &Tenant) -> ApplicationOut {
+    out(&tenant.id, tenant.uid.as_deref(), &tenant.about)
+}
+
+fn list(control: &Control, call: &Call) -> Answered {
+    let wanted = Wanted::of(&call.query, false)?;
+    let snapshot = control.snapshot();
+    let own = call.principal.role.tenant().map(|own| vec![own.clone()]);
+    let all = own.as_deref().unwrap_or_else(|| snapshot.tenants());
+    let name = |id: &TenantId| id.as_str().to_owned();
+    let show = |id| snapshot.tenant(id).map(|tenant| shown(tenant));
+    Ok(answer(200, &wanted.cut(all, name, |text| Some(text.to_owned()), name, show)?.flat()))
+}
+
+async fn create(control: &Control, call: Call) -> Answered {
+    let given: ApplicationIn = call.json()?;
+    let may_exist = flag(&call.query, "get_if_exists", false)?;
+    let (out, is_new) = create_or_get(control, &given, may_exist).await?;
+    Ok(resource(if is_new { 201 } else { 200 }, &out))
+}
+
+/// Creates an application. One that has the uid already is answered as it is, or 409.
+async fn create_or_get(
+    control: &Control,
+    given: &ApplicationIn,
+    may_exist: bool,
+) -> Result<(ApplicationOut, bool), Problem> {
+    given.check()?;
+    let now = control.ports.clock.wall();
+    let id = TenantId::new(&format!("app_{}", id::sorted(now, &*control.ports.entropy)));
+    let new = given.declared(&id, now, now);
+    control
+        .change(|snapshot| {
+            let known = new.uid.as_deref().and_then(|uid| snapshot.tenant_with_uid(uid));
+            if let Some(known) = known.filter(|_| may_exist) {
+                return Ok((snapshot.edit().finish()?, (shown(known), false)));
+            }
+            let mut edit = snapshot.edit();
+            edit.put_tenant(&new);
+            Ok((edit.finish()?, (out(&id, new.uid.as_deref(), &new.about), true)))
+        })
+        .await
+}
+
+/// The application of this name, which is made when there is none. Its name is then its uid.
+pub(crate) async fn ensure(
+    control: &Control,
+    app: &str,
+    given: &ApplicationIn,
+) -> Result<TenantId, Problem> {
+    let uid = Word::try_from(app.to_owned()).map_err(|_| Problem::NO_APP)?;
+    if given.uid.as_ref().is_some_and(|given| *given != uid) {
+        return Err(Problem::value(&["uid"], "the path says otherwise"));
+    }
+    let given = ApplicationIn { uid: Some(uid), ..given.clone() };
+    let (out, _) = create_or_get(control, &given, true).await?;
+    Ok(TenantId::new(&out.id))
+}
+
+fn get(control: &Control, call: &Call) -> Answered {
+    let snapshot = control.snapshot();
+    let tenant = snapshot.tenant(call.app()?).ok_or(Problem::NO_APP)?;
+    Ok(resource(200, &shown(tenant)))
+}
+
+async fn update(control: &Control, call: Call) -> Answered {
+    let given: ApplicationIn = call.json()?;
+    let Some(id) = &call.tenant else {
+        let id = ensure(control, call.named("app_id"), &given).await?;
+        let snapshot = control.snapshot();
+        return Ok(resource(201, &shown(snapshot.tenant(&id).ok_or(Problem::NO_APP)?)));
+    };
+    replace(control, &call, id, |_| given.clone()).await
+}
+
+async fn patch(control: &Control, call: Call) -> Answered {
+    let patch: ApplicationPatch = call.json()?;
+    let patched = |mut old: ApplicationIn| {
+        patch.clone().over(&mut old);
+        old
+    };
+    replace(control, &call, call.app()?, patched).await
+}
+
+async fn replace(
+    control: &Control,
+    call: &Call,
+    id: &TenantId,
+    make: impl Fn(ApplicationIn) -> ApplicationIn,
+) -> Answered {
+    let now = control.ports.clock.wall();
+    let replaced = control.change(|snapshot| {
+        let old = snapshot.tenant(id).ok_or(Problem::NO_APP)?;
+        call.if_match(&shown(old))?;
+        let given = make(ApplicationIn::of(old));
+        given.check()?;
+        let created = Time::from_millis(About::of(id, &old.about).created);
+        let new = given.declared(id, created, now);
+        let mut edit = snapshot.edit();
+        edit.put_tenant(&new);
+        Ok((edit.finish()?, out(id, new.uid.as_deref(), &new.about)))
+    });
+    Ok(resource(200, &replaced.await?))
+}
+
+async fn delete(control: &Control, call: Call) -> Answered {
+    let id = call.app()?;
+    let deleted = control.change(|snapshot| {
+        let old = snapshot.tenant(id).ok_or(Problem::NO_APP)?;
+        call.if_match(&shown(old))?;
+        let mut edit = snapshot.edit();
+        edit.remove_tenant(id);
+        Ok((edit.finish()?, ()))
+    });
+    deleted.await?;
+    Ok(empty(204))
+}
