@@ -16,6 +16,7 @@ mod access;
 mod apps;
 mod body;
 mod call;
+mod endpoints;
 mod explain;
 mod failures;
 mod keys;
@@ -42,8 +43,14 @@ pub use path::{captures, is_in_app};
 pub(crate) use query::Query;
 pub(crate) use repeats::{Begun, Repeats};
 
-const TABLE: &[&[Operation]] =
-    &[node::OPERATIONS, apps::OPERATIONS, letters::OPERATIONS, explain::OPERATIONS];
+const TABLE: &[&[Operation]] = &[
+    node::OPERATIONS,
+    apps::OPERATIONS,
+    endpoints::OPERATIONS,
+    endpoints::SECRETS,
+    letters::OPERATIONS,
+    explain::OPERATIONS,
+];
 
 /// Everything that can be asked of a node.
 pub fn operations() -> impl Iterator<Item = &'static Operation> {

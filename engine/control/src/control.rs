@@ -12,7 +12,7 @@ use hyper::header::{AUTHORIZATION, ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use log::{Failure, Log};
-use registry::{ChangeSet, History, SealingKey, Snapshot};
+use registry::{ChangeSet, History, SealingKey, Snapshot, Terms};
 use runtime::{Clock, Entropy, tasks};
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -30,6 +30,8 @@ pub struct ControlOptions {
     /// loopback listener, for a proxy in front of it.
     pub hosts: Vec<String>,
     pub build: Build,
+    /// Of endpoints that do not say otherwise.
+    pub terms: Terms,
     pub limits: ControlLimits,
 }
 

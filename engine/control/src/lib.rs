@@ -1,5 +1,5 @@
 //! Owns: what people and machines ask of a running node: metrics, health, commands, explanations.
-//! Imports: event, registry, log, runtime.
+//! Imports: event, condition, registry, log, runtime.
 //! Never: an ingest request, a policy, a file, a thread; the road, save by its `Commands` port.
 //!
 //! A `Control` lives on one thread and answers the requests that ingest does not know. What it

@@ -1,6 +1,6 @@
 use crate::target::Target;
 use bytes::Bytes;
-use event::{Headers, Refusal, Time};
+use event::{Headers, Refusal, Time, is_reserved_header};
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request};
@@ -19,30 +19,8 @@ pub struct Letter<'a> {
     pub body: Bytes,
 }
 
-/// Names that belong to the connection or to us, so that neither event nor endpoint sets them.
-const RESERVED: &[&str] = &[
-    "connection",
-    "content-encoding",
-    "content-length",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-];
-const RESERVED_PREFIXES: &[&str] = &["webhook-", "svix-", "forebay-", "proxy-", ":"];
-
 /// Meant for us, not for whoever is downstream.
 const PRIVATE: &[&str] = &["authorization", "cookie", "set-cookie", "www-authenticate"];
-
-/// `name` in lower case.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
 
 impl Target {
     /// The request without its URI, which depends on the connection that will carry it.
@@ -67,7 +45,7 @@ impl Target {
 
     /// What the endpoint's configuration sets wins over what the event brought.
     fn forward(&self, headers: &mut HeaderMap, name: &str, value: &[u8]) -> Result<(), Refusal> {
-        if is_reserved(name) || PRIVATE.contains(&name) {
+        if is_reserved_header(name) || PRIVATE.contains(&name) {
             return Ok(());
         }
         let name = HeaderName::try_from(name).map_err(|_| unfit(name))?;

@@ -1,7 +1,6 @@
 use crate::Address;
-use crate::letter::is_reserved;
 use crate::pool::Pool;
-use event::Time;
+use event::{Time, is_reserved_header};
 use hyper::header::{ACCEPT, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -90,7 +89,7 @@ fn template(options: &TargetOptions) -> Result<HeaderMap, Unusable> {
     for (name, value) in &options.headers {
         let bad = || Unusable::BadHeader(name.escape_default().to_string());
         let parsed = HeaderName::try_from(name.as_str()).map_err(|_| bad())?;
-        if is_reserved(parsed.as_str()) {
+        if is_reserved_header(parsed.as_str()) {
             return Err(Unusable::Reserved(name.clone()));
         }
         let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| bad())?;

@@ -24,6 +24,7 @@ mod attempt;
 mod content;
 mod id;
 pub mod limits;
+mod reserved;
 mod rng;
 mod rows;
 mod time;
@@ -35,6 +36,7 @@ pub use id::{
     BadId, DeliveryId, EndpointId, EventId, LaneId, Offset, PARTITIONS, StreamId, TenantId,
     hash_of, partition_of,
 };
+pub use reserved::is_reserved_header;
 pub use rng::Rng;
 pub use rows::{
     AttemptRow, AttemptState, Change, DeadRow, Due, DuplicateRow, GapRow, LaneRow, Parcel,

@@ -1,7 +1,7 @@
 use delivery::GuardOptions;
 use filter::ModuleLimits;
 use pipeline::writer::{Durability, Retention, Unread};
-use registry::{Declared, ModuleDigest};
+use registry::{Declared, ModuleDigest, Terms};
 use signature::Family;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,6 +22,8 @@ pub struct Plan {
     pub duplicate_window: Duration,
     pub duplicates_max: u64,
     pub declared: Declared,
+    /// Of endpoints that the API makes and that do not say otherwise.
+    pub terms: Terms,
     /// The bytes of every module that is declared.
     pub modules: BTreeMap<ModuleDigest, Arc<[u8]>>,
     pub module_limits: ModuleLimits,
@@ -66,6 +68,7 @@ impl Plan {
             duplicate_window: Duration::from_secs(24 * 3600),
             duplicates_max: 10_000_000,
             declared: Declared::default(),
+            terms: Terms::default(),
             modules: BTreeMap::new(),
             module_limits: ModuleLimits::default(),
             sources: Vec::new(),

@@ -47,6 +47,7 @@ impl Listening {
             is_loopback: at.ip().is_loopback(),
             hosts: Vec::new(),
             build: build(plan),
+            terms: plan.terms.clone(),
             limits: ControlLimits {
                 body_timeout: plan.ingest.body_timeout,
                 events_bytes_max: plan.ingest.body_bytes_max,

@@ -1,4 +1,5 @@
 use crate::{DeclaredEndpoint, Terms};
+use event::is_reserved_header;
 use event::limits::{HEADERS_BYTES_MAX, HEADERS_MAX, NAME_BYTES_MAX};
 
 /// Further attempts of one delivery.
@@ -66,6 +67,9 @@ fn headers(headers: &[(String, String)]) -> Result<(), Fault> {
         let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         if name.is_empty() || !name.chars().all(is_token) {
             return Err(("headers", format!("`{}` is not a header name", name.escape_debug())));
+        }
+        if is_reserved_header(&name.to_ascii_lowercase()) {
+            return Err(("headers", format!("`{name}` is set by every delivery itself")));
         }
         if value.chars().any(|c| c.is_control() && c != '\t') {
             return Err(("headers", format!("the value of `{name}` has control characters")));

@@ -20,7 +20,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ("ingest", &["event", "signature", "registry", "runtime"]),
     ("delivery", &["event", "signature", "runtime"]),
     ("connectors", &["event", "runtime"]),
-    ("control", &["event", "registry", "log", "runtime"]),
+    ("control", &["event", "condition", "registry", "log", "runtime"]),
     ("sim", &["event", "condition", "registry", "dispatch", "log", "pipeline", "runtime"]),
     (
         "forebay",

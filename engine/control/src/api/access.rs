@@ -51,6 +51,8 @@ pub enum Scope {
 pub enum Deed {
     Read,
     Write,
+    /// Reads what signs or lets in.
+    Reveal,
 }
 
 /// What an operation is asked about.
@@ -122,8 +124,8 @@ fn may(role: &Role, scope: Scope) -> bool {
         Role::Nobody => false,
         Role::Admin => true,
         Role::Manager(_) => {
-            let may = [Scope::Tenant(Deed::Write), Scope::Portal(Deed::Write), Scope::Publish];
-            reads || scope == Scope::Keyed || may.contains(&scope)
+            let may = [Scope::Keyed, Scope::Publish];
+            may.contains(&scope) || matches!(scope, Scope::Tenant(_) | Scope::Portal(_))
         }
         Role::Producer { .. } => matches!(scope, Scope::Keyed | Scope::Publish),
         Role::Reader(Some(_)) => reads || scope == Scope::Keyed,

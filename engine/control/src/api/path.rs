@@ -20,6 +20,7 @@ const CAPTURE_BYTES_MAX: usize = 256;
 
 const CAPTURES: &[Capture] = &[
     Capture { name: APP, doc: "The application's id or uid.", example: "app_1", fits: any },
+    Capture { name: "endpoint_id", doc: "The endpoint's id or uid.", example: "ep_1", fits: any },
     Capture {
         name: "letter_id",
         doc: "A dead letter: endpoint, lane, offset and output.",

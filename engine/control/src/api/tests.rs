@@ -117,7 +117,7 @@ fn principal(role: Role) -> Principal {
 fn roles_may_what_their_row_says() {
     use Access::{Forbidden as F, Granted as G, Hidden as H, Unknown as U};
     let own = TenantId::new("own");
-    let (read, write) = (Deed::Read, Deed::Write);
+    let (read, write, reveal) = (Deed::Read, Deed::Write, Deed::Reveal);
     let scopes = [
         Scope::Anyone,
         Scope::Keyed,
@@ -127,17 +127,26 @@ fn roles_may_what_their_row_says() {
         Scope::Tenant(write),
         Scope::Portal(read),
         Scope::Portal(write),
+        Scope::Portal(reveal),
         Scope::Publish,
     ];
     let producer = Role::Producer { tenant: own.clone(), types: None };
     let rows = [
-        (Role::Nobody, [G, U, U, U, U, U, U, U, U], [G, U, U, U, U, U, U, U, U]),
-        (Role::Admin, [G; 9], [G; 9]),
-        (Role::Manager(own.clone()), [G, G, F, F, G, G, G, G, G], [G, H, H, H, H, H, H, H, H]),
-        (producer, [G, G, F, F, F, F, F, F, G], [G, H, H, H, H, H, H, H, H]),
-        (Role::Reader(None), [G, G, G, F, G, F, G, F, F], [G, G, G, F, G, F, G, F, F]),
-        (Role::Reader(Some(own.clone())), [G, G, F, F, G, F, G, F, F], [G, H, H, H, H, H, H, H, H]),
-        (Role::Portal(own.clone()), [G, G, F, F, F, F, G, G, F], [G, H, H, H, H, H, H, H, H]),
+        (Role::Nobody, [G, U, U, U, U, U, U, U, U, U], [G, U, U, U, U, U, U, U, U, U]),
+        (Role::Admin, [G; 10], [G; 10]),
+        (
+            Role::Manager(own.clone()),
+            [G, G, F, F, G, G, G, G, G, G],
+            [G, H, H, H, H, H, H, H, H, H],
+        ),
+        (producer, [G, G, F, F, F, F, F, F, F, G], [G, H, H, H, H, H, H, H, H, H]),
+        (Role::Reader(None), [G, G, G, F, G, F, G, F, F, F], [G, G, G, F, G, F, G, F, F, F]),
+        (
+            Role::Reader(Some(own.clone())),
+            [G, G, F, F, G, F, G, F, F, F],
+            [G, H, H, H, H, H, H, H, H, H],
+        ),
+        (Role::Portal(own.clone()), [G, G, F, F, F, F, G, G, G, F], [G, H, H, H, H, H, H, H, H, H]),
     ];
     let other = TenantId::new("other");
     for (role, at_home, elsewhere) in rows {

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests meet the machine")]
 
 mod access;
+mod apps;
 mod commands;
+mod endpoints;
 mod explain;
 mod letters;
 mod matrix;

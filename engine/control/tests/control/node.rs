@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use log::{DuplicateRow, Group, Log, MemLog, Sync};
-use registry::{ChangeSet, Declared, DeclaredEndpoint, History, SealingKey};
+use registry::{ChangeSet, Declared, DeclaredEndpoint, History, SealingKey, Terms};
 use runtime::{ManualClock, OsEntropy, tasks};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -104,6 +104,7 @@ impl Node {
                 revision: "abc".into(),
                 durability: "fsync".into(),
             },
+            terms: Terms::default(),
             limits: self.limits.clone(),
         };
         let reads =
@@ -180,6 +181,11 @@ impl Node {
         self.one(request("POST", path, &[&self.bearer(), "content-length: 0"]))
     }
 
+    /// Sends a JSON body with the right key, and maybe more header lines.
+    pub fn send(&self, method: &str, path: &str, body: &str, more: &[&str]) -> Reply {
+        self.one(with_body(method, path, body, &[&[&*self.bearer()][..], more].concat()))
+    }
+
     pub fn bearer(&self) -> String {
         format!("authorization: Bearer {}", self.key)
     }
@@ -191,6 +197,13 @@ pub fn request(method: &str, path: &str, headers: &[&str]) -> String {
     let host = if names_host { "" } else { "host: localhost\r\n" };
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     format!("{method} {path} HTTP/1.1\r\n{host}connection: close\r\n{lines}\r\n")
+}
+
+/// The same, with a JSON body.
+pub fn with_body(method: &str, path: &str, body: &str, headers: &[&str]) -> String {
+    let length = format!("content-length: {}", body.len());
+    let own = ["content-type: application/json", &length];
+    request(method, path, &[&own[..], headers].concat()) + body
 }
 
 pub struct Reply {

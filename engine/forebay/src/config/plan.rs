@@ -21,6 +21,7 @@ impl Config {
             duplicate_window: self.ingest.duplicate_window,
             duplicates_max: self.ingest.duplicates_max,
             declared: self.declared(),
+            terms: self.delivery.terms.clone(),
             modules: self.module_bytes(),
             module_limits: self.module_limits(),
             sources: self.ways_in()?,

@@ -1,0 +1,241 @@
+mod model;
+mod secrets;
+
+pub(crate) use model::{EndpointOut, id_of};
+
+use crate::Control;
+use crate::api::wire::{ITERATOR, LIMIT, ORDER, Page, Wanted};
+use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb};
+use crate::problem::Problem;
+use crate::reply::{answer, empty, resource};
+use event::{EndpointId, TenantId, Time};
+use model::{About, EndpointIn, EndpointPatch, Rest};
+use registry::{ChangeSet, DeclaredEndpoint, Endpoint, Snapshot};
+use std::sync::Arc;
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation {
+        verb: Verb::Get,
+        path: "/api/v1/app/{app_id}/endpoint",
+        id: "v1.endpoint.list",
+        summary: "A page of an application's endpoints, in the order in which they were made",
+        scope: Scope::Portal(Deed::Read),
+        query: &[LIMIT, ITERATOR, ORDER],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<Page<EndpointOut>>())],
+        run: |control, call| Box::pin(async move { list(control, &call) }),
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/api/v1/app/{app_id}/endpoint",
+        id: "v1.endpoint.create",
+        summary: "Creates an endpoint",
+        scope: Scope::Portal(Deed::Write),
+        query: &[],
+        body: Content::json::<EndpointIn>(),
+        answers: &[(201, Content::json::<EndpointOut>())],
+        run: |control, call| Box::pin(create(control, call)),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/api/v1/app/{app_id}/endpoint/{endpoint_id}",
+        id: "v1.endpoint.get",
+        summary: "An endpoint",
+        scope: Scope::Portal(Deed::Read),
+        query: &[],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<EndpointOut>())],
+        run: |control, call| Box::pin(async move { get(control, &call) }),
+    },
+    Operation {
+        verb: Verb::Put,
+        path: "/api/v1/app/{app_id}/endpoint/{endpoint_id}",
+        id: "v1.endpoint.update",
+        summary: "Replaces an endpoint, or creates it under this uid",
+        scope: Scope::Portal(Deed::Write),
+        query: &[],
+        body: Content::json::<EndpointIn>(),
+        answers: &[(200, Content::json::<EndpointOut>()), (201, Content::json::<EndpointOut>())],
+        run: |control, call| Box::pin(update(control, call)),
+    },
+    Operation {
+        verb: Verb::Patch,
+        path: "/api/v1/app/{app_id}/endpoint/{endpoint_id}",
+        id: "v1.endpoint.patch",
+        summary: "Changes what is given of an endpoint",
+        scope: Scope::Portal(Deed::Write),
+        query: &[],
+        body: Content::json::<EndpointPatch>(),
+        answers: &[(200, Content::json::<EndpointOut>())],
+        run: |control, call| Box::pin(patch(control, call)),
+    },
+    Operation {
+        verb: Verb::Delete,
+        path: "/api/v1/app/{app_id}/endpoint/{endpoint_id}",
+        id: "v1.endpoint.delete",
+        summary: "Removes an endpoint; what waits for it is forgotten",
+        scope: Scope::Portal(Deed::Write),
+        query: &[],
+        body: Content::Empty,
+        answers: &[(204, Content::Empty)],
+        run: |control, call| Box::pin(delete(control, call)),
+    },
+];
+
+pub(crate) const SECRETS: &[Operation] = secrets::OPERATIONS;
+
+pub(crate) const NONE: Problem = Problem::NotFound("there is no such endpoint");
+
+/// The application's endpoint of this id or uid.
+pub(crate) fn find<'a>(
+    snapshot: &'a Snapshot,
+    app: &TenantId,
+    name: &str,
+) -> Result<&'a Arc<Endpoint>, Problem> {
+    let by_id = read_id(name).and_then(|id| snapshot.endpoint(id));
+    let by_id = by_id.filter(|endpoint| endpoint.tenant == *app);
+    by_id.or_else(|| snapshot.endpoint_named(app, name)).ok_or(NONE)
+}
+
+pub(crate) fn read_id(text: &str) -> Option<EndpointId> {
+    text.strip_prefix("ep_").and_then(|id| id.parse().ok()).map(EndpointId)
+}
+
+fn list(control: &Control, call: &Call) -> Answered {
+    let wanted = Wanted::of(&call.query, false)?;
+    let snapshot = control.snapshot();
+    let all = snapshot.endpoint_ids_of(call.app()?);
+    let show = |id: &EndpointId| snapshot.endpoint(*id).map(|found| EndpointOut::of(found));
+    let page = wanted.cut(all, |id| *id, read_id, |id| id_of(*id), show)?;
+    Ok(answer(200, &page.flat()))
+}
+
+async fn create(control: &Control, call: Call) -> Answered {
+    let given: EndpointIn = call.json()?;
+    let id = make(control, call.app()?, &given).await?;
+    shown(control, 201, id)
+}
+
+/// Answers the endpoint as it is now in force.
+fn shown(control: &Control, status: u16, id: EndpointId) -> Answered {
+    let snapshot = control.snapshot();
+    Ok(resource(status, &EndpointOut::of(snapshot.endpoint(id).ok_or(NONE)?)))
+}
+
+async fn make(
+    control: &Control,
+    app: &TenantId,
+    given: &EndpointIn,
+) -> Result<EndpointId, Problem> {
+    let now = control.ports.clock.wall();
+    let headers = given.headers.clone().unwrap_or_default();
+    let new = given.declared(Rest {
+        tenant: app.clone(),
+        terms: control.options.terms.clone(),
+        secrets: secrets::first(control, given.secret.as_deref())?,
+        headers: headers.into_iter().collect(),
+        created: now,
+        updated: now,
+    })?;
+    control
+        .change(|snapshot| {
+            let mut edit = snapshot.edit();
+            let id = edit.create_endpoint(&new);
+            Ok((edit.finish()?, id))
+        })
+        .await
+}
+
+fn get(control: &Control, call: &Call) -> Answered {
+    let snapshot = control.snapshot();
+    let endpoint = find(&snapshot, call.app()?, call.named("endpoint_id"))?;
+    Ok(resource(200, &EndpointOut::of(endpoint)))
+}
+
+async fn update(control: &Control, call: Call) -> Answered {
+    let given: EndpointIn = call.json()?;
+    let (app, name) = (call.app()?, call.named("endpoint_id"));
+    if find(&control.snapshot(), app, name).is_err() {
+        let id = make(control, app, &under(name, given)?).await?;
+        return shown(control, 201, id);
+    }
+    if given.secret.is_some() || given.headers.is_some() {
+        let text = "an endpoint's secret and headers have paths of their own";
+        return Err(Problem::value(&["secret"], text));
+    }
+    replace(control, &call, |_| given.clone()).await
+}
+
+/// The same, with the path's name for its uid.
+fn under(name: &str, given: EndpointIn) -> Result<EndpointIn, Problem> {
+    let uid = name.to_owned().try_into().map_err(|_| NONE)?;
+    match &given.uid {
+        Some(other) if *other != uid => Err(Problem::value(&["uid"], "the path says otherwise")),
+        _ => Ok(EndpointIn { uid: Some(uid), ..given }),
+    }
+}
+
+async fn patch(control: &Control, call: Call) -> Answered {
+    let patch: EndpointPatch = call.json()?;
+    let patched = |mut old: EndpointIn| {
+        patch.clone().over(&mut old);
+        old
+    };
+    replace(control, &call, patched).await
+}
+
+async fn replace(
+    control: &Control,
+    call: &Call,
+    make: impl Fn(EndpointIn) -> EndpointIn,
+) -> Answered {
+    let now = control.ports.clock.wall();
+    let id = rewrite(control, call, |old| {
+        make(EndpointIn::of(old))
+            .declared(Rest { terms: control.options.terms.clone(), ..rest(old, now) })
+    });
+    shown(control, 200, id.await?)
+}
+
+/// What a change of other members leaves as it is.
+fn rest(old: &Endpoint, now: Time) -> Rest {
+    let headers = old.headers.iter();
+    Rest {
+        tenant: old.tenant.clone(),
+        terms: old.terms.clone(),
+        secrets: old.secrets.clone(),
+        headers: headers.map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        created: Time::from_millis(About::of(old).created),
+        updated: now,
+    }
+}
+
+/// Puts a new version of the path's endpoint in force.
+async fn rewrite(
+    control: &Control,
+    call: &Call,
+    make: impl Fn(&Endpoint) -> Result<DeclaredEndpoint, Problem>,
+) -> Result<EndpointId, Problem> {
+    control
+        .change(|snapshot| {
+            let old = find(snapshot, call.app()?, call.named("endpoint_id"))?;
+            call.if_match(&EndpointOut::of(old))?;
+            let mut edit = snapshot.edit();
+            edit.update_endpoint(old.id, &make(old)?);
+            Ok((edit.finish()?, old.id))
+        })
+        .await
+}
+
+async fn delete(control: &Control, call: Call) -> Answered {
+    let removed = control.change(|snapshot| -> Result<(ChangeSet, ()), Problem> {
+        let app = call.app()?;
+        let old = find(snapshot, app, call.named("endpoint_id"))?;
+        call.if_match(&EndpointOut::of(old))?;
+        let mut edit = snapshot.edit();
+        edit.remove_endpoint(app, old.id);
+        Ok((edit.finish()?, ()))
+    });
+    removed.await?;
+    Ok(empty(204))
+}

@@ -1,0 +1,342 @@
+use crate::api::wire::{Given, Metadata, Word, check_metadata, check_uid, written};
+use crate::explain::time;
+use crate::problem::Problem;
+use condition::Condition;
+use event::{EndpointId, TenantId, Time};
+use hyper::Uri;
+use jiff::SignedDuration;
+use registry::{DeclaredEndpoint, Endpoint, Ordering, Secrets, Terms};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// The header of an event that has its channels: `,a,b,`. It is not sent to endpoints.
+pub(crate) const CHANNELS: &str = "forebay-channels";
+const CHANNELS_MAX: usize = 10;
+const TIMEOUT_MS_MAX: u64 = 3_600_000;
+
+pub(crate) type HeaderTexts = BTreeMap<String, String>;
+
+/// A new endpoint, or what takes the place of one.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct EndpointIn {
+    pub url: String,
+    pub uid: Option<Word>,
+    #[serde(default)]
+    pub description: String,
+    /// Types or patterns like `order.*`; every type when it is not said.
+    #[serde(alias = "filterTypes")]
+    #[schemars(length(min = 1, max = 256))]
+    pub event_types: Option<BTreeSet<String>>,
+    /// Messages of one of these channels alone.
+    #[schemars(length(min = 1, max = 10))]
+    pub channels: Option<BTreeSet<Word>>,
+    #[serde(default)]
+    pub disabled: bool,
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// Kept and shown; nothing is held back by it yet.
+    #[serde(alias = "rateLimit")]
+    #[schemars(range(min = 1))]
+    pub throttle_rate: Option<u16>,
+    /// `whsec_` and base64; made when it is not said. For a new endpoint alone.
+    #[schemars(regex(pattern = r"^(whsec_)?[a-zA-Z0-9+/=]{32,100}$"))]
+    pub secret: Option<String>,
+    /// Sent with every delivery. For a new endpoint alone.
+    pub headers: Option<HeaderTexts>,
+    /// A condition over the event, as in the configuration file.
+    pub r#where: Option<String>,
+    /// Names of the application's filters, in order.
+    pub filters: Option<Vec<String>>,
+    pub ordering: Option<OrderingText>,
+    /// The pauses before further attempts, like `["5s", "30m"]`.
+    #[schemars(length(max = 64))]
+    pub schedule: Option<Vec<String>>,
+    /// Of one attempt, all told.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub timeout_ms: Option<u64>,
+}
+
+/// What of an endpoint is to change.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct EndpointPatch {
+    url: Option<String>,
+    #[serde(default)]
+    uid: Given<Word>,
+    description: Option<String>,
+    #[serde(default, alias = "filterTypes")]
+    event_types: Given<BTreeSet<String>>,
+    #[serde(default)]
+    channels: Given<BTreeSet<Word>>,
+    disabled: Option<bool>,
+    metadata: Option<Metadata>,
+    #[serde(default, alias = "rateLimit")]
+    throttle_rate: Given<u16>,
+    #[serde(default)]
+    r#where: Given<String>,
+    #[serde(default)]
+    filters: Given<Vec<String>>,
+    #[serde(default)]
+    ordering: Given<OrderingText>,
+    #[serde(default)]
+    schedule: Given<Vec<String>>,
+    #[serde(default)]
+    timeout_ms: Given<u64>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EndpointOut {
+    pub id: String,
+    pub uid: Option<String>,
+    pub url: String,
+    pub description: String,
+    pub event_types: Option<Vec<String>>,
+    pub channels: Option<BTreeSet<Word>>,
+    pub disabled: bool,
+    pub metadata: Metadata,
+    pub throttle_rate: Option<u16>,
+    pub created_at: String,
+    pub updated_at: String,
+    pub r#where: Option<String>,
+    pub filters: Vec<String>,
+    pub ordering: OrderingText,
+    pub schedule: Vec<String>,
+    pub timeout_ms: u64,
+}
+
+/// What order an endpoint's deliveries keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "DeliveryOrdering")]
+pub(crate) enum OrderingText {
+    None,
+    Key,
+    Fifo,
+}
+
+/// What the registry keeps of an endpoint beside what the road reads. Times are milliseconds;
+/// what a configuration file declares has none.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct About {
+    description: String,
+    metadata: Metadata,
+    channels: Option<BTreeSet<Word>>,
+    throttle_rate: Option<u16>,
+    /// The condition without that of the channels.
+    r#where: Option<String>,
+    pub created: u64,
+    updated: u64,
+}
+
+/// What an endpoint has that its members in the API do not say.
+pub(super) struct Rest {
+    pub tenant: TenantId,
+    /// Of an endpoint that does not say otherwise.
+    pub terms: Terms,
+    pub secrets: Secrets,
+    pub headers: Vec<(String, String)>,
+    pub created: Time,
+    pub updated: Time,
+}
+
+impl EndpointIn {
+    pub fn declared(&self, rest: Rest) -> Result<DeclaredEndpoint, Problem> {
+        self.check()?;
+        let about = About {
+            description: self.description.clone(),
+            metadata: self.metadata.clone(),
+            channels: self.channels.clone(),
+            throttle_rate: self.throttle_rate,
+            r#where: self.r#where.clone(),
+            created: rest.created.millis(),
+            updated: rest.updated.millis(),
+        };
+        Ok(DeclaredEndpoint {
+            tenant: rest.tenant,
+            name: self.uid.as_ref().map_or_else(String::new, |uid| uid.as_str().to_owned()),
+            url: self.url.clone(),
+            types: self.event_types.iter().flatten().cloned().collect(),
+            condition: condition(self.r#where.as_deref(), self.channels.as_ref()),
+            filters: self.filters.clone().unwrap_or_default(),
+            terms: self.terms(rest.terms)?,
+            secrets: rest.secrets,
+            headers: rest.headers,
+            is_disabled: self.disabled,
+            about: written(&about),
+        })
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        let uri: Option<Uri> = self.url.parse().ok();
+        let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
+        if !uri.is_some_and(|uri| is_http(&uri) && uri.authority().is_some()) {
+            return Err(Problem::value(&["url"], "it is not an http or https URL"));
+        }
+        let bounds = [
+            ("eventTypes", self.event_types.as_ref().map(BTreeSet::len), 256),
+            ("channels", self.channels.as_ref().map(BTreeSet::len), CHANNELS_MAX),
+        ];
+        for (member, count, max) in bounds {
+            if count.is_some_and(|count| !(1..=max).contains(&count)) {
+                return Err(Problem::value(&[member], format!("1 to {max}, or null for all")));
+            }
+        }
+        // Alone, so that no parenthesis of it ends ours.
+        if let Some(Err(error)) = self.r#where.as_deref().map(Condition::compile) {
+            return Err(Problem::value(&["where"], error.to_string()));
+        }
+        if self.throttle_rate == Some(0) {
+            return Err(Problem::value(&["throttleRate"], "at least 1"));
+        }
+        check_uid(self.uid.as_ref())?;
+        check_metadata(&self.metadata)
+    }
+
+    fn terms(&self, defaults: Terms) -> Result<Terms, Problem> {
+        let mut terms = defaults;
+        if let Some(ordering) = self.ordering {
+            terms.ordering = ordering.into();
+        }
+        if let Some(texts) = &self.schedule {
+            terms.schedule = texts.iter().map(|text| pause(text)).collect::<Result<_, _>>()?;
+        }
+        if let Some(ms) = self.timeout_ms {
+            if !(1..=TIMEOUT_MS_MAX).contains(&ms) {
+                return Err(Problem::value(&["timeoutMs"], format!("1 to {TIMEOUT_MS_MAX}")));
+            }
+            terms.timeout = Duration::from_millis(ms);
+        }
+        Ok(terms)
+    }
+
+    /// What a PUT would have to say to leave the endpoint as it is.
+    pub fn of(endpoint: &Endpoint) -> EndpointIn {
+        let out = EndpointOut::of(endpoint);
+        EndpointIn {
+            url: out.url,
+            uid: out.uid.and_then(|uid| Word::try_from(uid).ok()),
+            description: out.description,
+            event_types: out.event_types.map(|types| types.into_iter().collect()),
+            channels: out.channels,
+            disabled: out.disabled,
+            metadata: out.metadata,
+            throttle_rate: out.throttle_rate,
+            secret: None,
+            headers: None,
+            r#where: out.r#where,
+            filters: Some(out.filters),
+            ordering: Some(out.ordering),
+            schedule: Some(out.schedule),
+            timeout_ms: Some(out.timeout_ms),
+        }
+    }
+}
+
+fn pause(text: &str) -> Result<Duration, Problem> {
+    let read: Option<SignedDuration> = text.parse().ok();
+    let pause = read.and_then(|read| Duration::try_from(read).ok());
+    pause.ok_or_else(|| Problem::value(&["schedule"], format!("`{text}` is no time like `30m`")))
+}
+
+/// The condition that the road checks: that of the endpoint, and that of its channels. The first
+/// comes first, so that an error in it is told at its place.
+fn condition(own: Option<&str>, channels: Option<&BTreeSet<Word>>) -> Option<String> {
+    let Some(channels) = channels else { return own.map(str::to_owned) };
+    let mut text = own.map_or_else(String::new, |own| format!("({own}\n) AND "));
+    for (n, channel) in channels.iter().enumerate() {
+        let before = if n == 0 { "(" } else { " OR " };
+        let _ = write!(text, "{before}contains(headers['{CHANNELS}'], ',{},')", channel.as_str());
+    }
+    text.push(')');
+    Some(text)
+}
+
+impl EndpointPatch {
+    pub fn over(self, old: &mut EndpointIn) {
+        old.url = self.url.unwrap_or_else(|| old.url.clone());
+        old.description = self.description.unwrap_or_else(|| old.description.clone());
+        old.disabled = self.disabled.unwrap_or(old.disabled);
+        old.metadata = self.metadata.unwrap_or_else(|| old.metadata.clone());
+        self.uid.over(&mut old.uid);
+        self.event_types.over(&mut old.event_types);
+        self.channels.over(&mut old.channels);
+        self.throttle_rate.over(&mut old.throttle_rate);
+        self.r#where.over(&mut old.r#where);
+        self.filters.over(&mut old.filters);
+        self.ordering.over(&mut old.ordering);
+        self.schedule.over(&mut old.schedule);
+        self.timeout_ms.over(&mut old.timeout_ms);
+        // A patch empties a list as it nulls it; only a whole endpoint has to say which it means.
+        old.event_types.take_if(|types| types.is_empty());
+        old.channels.take_if(|channels| channels.is_empty());
+    }
+}
+
+impl About {
+    pub fn of(endpoint: &Endpoint) -> About {
+        serde_json::from_str(&endpoint.about).unwrap_or_default()
+    }
+}
+
+impl EndpointOut {
+    pub fn of(endpoint: &Endpoint) -> EndpointOut {
+        let about = About::of(endpoint);
+        let chain = endpoint.chain.as_deref().and_then(|chain| chain.condition.as_deref());
+        let declared = chain.map(|condition| condition.text().to_owned());
+        let types: Vec<String> = endpoint.types.iter().map(ToString::to_string).collect();
+        let id = id_of(endpoint.id);
+        EndpointOut {
+            uid: (*endpoint.name != *id).then(|| endpoint.name.to_string()),
+            id,
+            url: endpoint.url.to_string(),
+            description: about.description,
+            event_types: (!types.is_empty()).then_some(types),
+            r#where: about.r#where.or(declared.filter(|_| about.channels.is_none())),
+            channels: about.channels,
+            disabled: endpoint.is_disabled,
+            metadata: about.metadata,
+            throttle_rate: about.throttle_rate,
+            created_at: time(Time::from_millis(about.created)),
+            updated_at: time(Time::from_millis(about.updated)),
+            filters: endpoint.filters.iter().map(ToString::to_string).collect(),
+            ordering: endpoint.terms.ordering.into(),
+            schedule: endpoint.terms.schedule.iter().map(|pause| pause_text(*pause)).collect(),
+            timeout_ms: u64::try_from(endpoint.terms.timeout.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// As `pause` reads it.
+fn pause_text(pause: Duration) -> String {
+    SignedDuration::try_from(pause).map_or_else(|_| "0s".to_owned(), |pause| format!("{pause:#}"))
+}
+
+pub(crate) fn id_of(id: EndpointId) -> String {
+    format!("ep_{}", id.0)
+}
+
+impl From<OrderingText> for Ordering {
+    fn from(text: OrderingText) -> Ordering {
+        match text {
+            OrderingText::None => Ordering::None,
+            OrderingText::Key => Ordering::Key,
+            OrderingText::Fifo => Ordering::Fifo,
+        }
+    }
+}
+
+impl From<Ordering> for OrderingText {
+    fn from(ordering: Ordering) -> OrderingText {
+        match ordering {
+            Ordering::None => OrderingText::None,
+            Ordering::Key => OrderingText::Key,
+            Ordering::Fifo => OrderingText::Fifo,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+use crate::node::{Node, key, request, with_body};
+use control::Role;
+use event::TenantId;
+use serde_json::{Value, json};
+
+const APPS: &str = "/api/v1/app";
+
+fn create(node: &Node, body: Value) -> Value {
+    let reply = node.send("POST", APPS, &body.to_string(), &[]);
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    reply.json()
+}
+
+#[test]
+fn an_application_lives_its_life() {
+    let node = Node::new();
+    let made = create(&node, json!({ "name": "Shop", "uid": "shop-1", "metadata": { "a": "b" } }));
+    let id = made["id"].as_str().unwrap();
+    assert!(id.starts_with("app_") && id.len() == 26, "{id}");
+    assert_eq!(made["createdAt"], "2023-11-14T22:13:20Z");
+    for name in [id, "shop-1"] {
+        assert_eq!(node.get(&format!("{APPS}/{name}")).json(), made);
+    }
+    let path = format!("{APPS}/shop-1");
+    let patched = node.send("PATCH", &path, r#"{"name":"Store","throttleRate":5}"#, &[]).json();
+    assert_eq!((&patched["name"], &patched["uid"]), (&json!("Store"), &json!("shop-1")));
+    assert_eq!((&patched["throttleRate"], &patched["metadata"]["a"]), (&json!(5), &json!("b")));
+    let put = node.send("PUT", &path, r#"{"name":"Last"}"#, &[]).json();
+    assert_eq!((&put["uid"], &put["metadata"], &put["id"]), (&json!(null), &json!({}), &json!(id)));
+    assert_eq!(node.get(&path).status, 404, "the uid is free again");
+    let gone = node.one(request("DELETE", &format!("{APPS}/{id}"), &[&node.bearer()]));
+    assert_eq!((gone.status, &*gone.body), (204, ""));
+    assert_eq!(node.get(&format!("{APPS}/{id}")).status, 404);
+}
+
+#[test]
+fn a_uid_is_given_once() {
+    let node = Node::new();
+    let first = create(&node, json!({ "name": "a", "uid": "u" }));
+    let other = create(&node, json!({ "name": "b" }));
+    let again = node.send("POST", APPS, r#"{"name":"c","uid":"u"}"#, &[]);
+    assert_eq!((again.status, &again.json()["code"]), (409, &json!("conflict")));
+    let get =
+        node.send("POST", &format!("{APPS}?get_if_exists=true"), r#"{"name":"c","uid":"u"}"#, &[]);
+    assert_eq!((get.status, get.json()), (200, first));
+    let path = format!("{APPS}/{}", other["id"].as_str().unwrap());
+    assert_eq!(node.send("PATCH", &path, r#"{"uid":"u"}"#, &[]).status, 409);
+    let put = node.send("PUT", &format!("{APPS}/new"), r#"{"name":"n"}"#, &[]);
+    assert_eq!((put.status, &put.json()["uid"]), (201, &json!("new")));
+}
+
+#[test]
+fn what_is_wrong_with_a_body_is_told_by_its_place() {
+    let node = Node::new();
+    let place = |body: &str| {
+        let reply = node.send("POST", APPS, body, &[]);
+        assert_eq!(reply.status, 422, "{}", reply.body);
+        reply.json()["detail"][0]["loc"].clone()
+    };
+    assert_eq!(place(r#"{"name":""}"#), json!(["body", "name"]));
+    assert_eq!(place(r#"{"name":"a","uid":"a b"}"#), json!(["body", "uid"]));
+    assert_eq!(place(r#"{"name":"a","uid":"app_1"}"#), json!(["body", "uid"]));
+    assert_eq!(place(r#"{"name":"a","throttleRate":0}"#), json!(["body", "throttleRate"]));
+    assert_eq!(place(r#"{"name":"a","metadata":{"x":1}}"#), json!(["body", "metadata", "x"]));
+    assert_eq!(place(r#"{"nam":"a"}"#), json!(["body", "nam"]));
+    assert_eq!(place("{"), json!(["body"]));
+    assert_eq!(node.get(APPS).json()["data"], json!([]), "nothing was made");
+}
+
+#[test]
+fn a_change_is_held_to_the_version_that_its_sender_saw() {
+    let node = Node::new();
+    let made = node.send("POST", APPS, r#"{"name":"a","uid":"u"}"#, &[]);
+    let seen = format!("if-match: {}", made.headers["etag"]);
+    let path = format!("{APPS}/u");
+    assert_eq!(node.send("PATCH", &path, r#"{"name":"b"}"#, &[&seen]).status, 200);
+    assert_eq!(node.send("PATCH", &path, r#"{"name":"c"}"#, &[&seen]).status, 412);
+    assert_eq!(node.get(&path).json()["name"], "b");
+}
+
+#[test]
+fn whoever_is_bound_to_an_application_lists_it_alone() {
+    let mut node = Node::new();
+    let (a, b) = (create(&node, json!({ "name": "a" })), create(&node, json!({ "name": "b" })));
+    assert_eq!(node.get(APPS).json()["data"].as_array().unwrap().len(), 2);
+    let own = TenantId::new(b["id"].as_str().unwrap());
+    let manager = key(&mut node, Role::Manager(own), u64::MAX);
+    let bearer = format!("authorization: Bearer {manager}");
+    let page = node.one(request("GET", APPS, &[&bearer])).json();
+    assert_eq!((&page["data"], &page["done"]), (&json!([b]), &json!(true)));
+    let other = format!("{APPS}/{}", a["id"].as_str().unwrap());
+    for method in ["GET", "DELETE"] {
+        assert_eq!(node.one(request(method, &other, &[&bearer])).status, 404, "{method}");
+    }
+    let refused = node.one(with_body("POST", APPS, r#"{"name":"c"}"#, &[&bearer]));
+    assert_eq!((refused.status, &refused.json()["code"]), (403, &json!("insufficient_access")));
+}
