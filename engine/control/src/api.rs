@@ -12,8 +12,10 @@
 //! bound. `call.json::<T>()?` reads it, `resource(..)` answers with an `ETag`, `call.if_match(..)?`
 //! holds a change to the version that its sender saw. Every change is audited by its operation.
 
+mod absent;
 mod access;
 mod apps;
+mod attempts;
 mod body;
 mod call;
 mod endpoints;
@@ -21,6 +23,7 @@ mod explain;
 mod failures;
 mod keys;
 mod letters;
+mod messages;
 mod node;
 mod operation;
 mod path;
@@ -48,6 +51,9 @@ const TABLE: &[&[Operation]] = &[
     apps::OPERATIONS,
     endpoints::OPERATIONS,
     endpoints::SECRETS,
+    messages::OPERATIONS,
+    attempts::OPERATIONS,
+    absent::OPERATIONS,
     letters::OPERATIONS,
     explain::OPERATIONS,
 ];

@@ -16,7 +16,6 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests meet the machine"))]
 
-#[allow(dead_code, reason = "operations with bodies are still to come")]
 mod api;
 mod control;
 mod explain;
@@ -30,10 +29,9 @@ mod metrics;
 mod openapi;
 mod page;
 mod ports;
-#[allow(dead_code, reason = "operations with bodies are still to come")]
 mod problem;
-#[allow(dead_code, reason = "operations with bodies are still to come")]
 mod reply;
+mod walk;
 
 pub use api::{
     Access, Apps, Capture, Content, Deed, KeyRow, Keys, Operation, Parameter, Principal, Role,

@@ -21,7 +21,7 @@ struct Problem {
 /// What is told of a request that failed, under `/api/v1`.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "it stands for its schema alone")]
-struct HttpErrorOut {
+pub(crate) struct HttpErrorOut {
     code: String,
     detail: String,
 }
@@ -125,7 +125,7 @@ impl Schemas {
                 "schema": (parameter.schema)(&mut self.read),
             })
         }));
-        if operation.is_repeatable() {
+        if operation.is_repeatable() || operation.scope == Scope::Publish {
             all.push(json!({
                 "name": "idempotency-key",
                 "in": "header",

@@ -1,4 +1,5 @@
 use event::TenantId;
+use registry::TypePattern;
 use std::sync::Arc;
 
 /// Who asks.
@@ -85,6 +86,18 @@ impl Principal {
 }
 
 impl Role {
+    /// Whether it may put an event of this type in, where it may put any.
+    pub fn may_publish(&self, event_type: &str) -> bool {
+        let is_it = |text: &str| {
+            let pattern = TypePattern::parse(text);
+            pattern.is_ok_and(|pattern| pattern.matches(event_type))
+        };
+        match self {
+            Role::Producer { types: Some(types), .. } => types.iter().any(|text| is_it(text)),
+            _ => true,
+        }
+    }
+
     /// The one application that it is bound to.
     pub fn tenant(&self) -> Option<&TenantId> {
         match self {

@@ -5,8 +5,7 @@ use bytes::Bytes;
 use event::TenantId;
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, IF_MATCH};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use serde_path_to_error::Segment;
 
@@ -34,7 +33,7 @@ impl Call {
     }
 
     /// Reads the body. 415 for another media type, 422 with the place for what does not fit.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Problem> {
         if !self.is_json() {
             return Err(Problem::MediaType);
         }

@@ -1,7 +1,7 @@
 mod model;
 mod secrets;
 
-pub(crate) use model::{EndpointOut, id_of};
+pub(crate) use model::{CHANNELS, EndpointOut, id_of};
 
 use crate::Control;
 use crate::api::wire::{ITERATOR, LIMIT, ORDER, Page, Wanted};

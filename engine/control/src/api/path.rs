@@ -22,6 +22,13 @@ const CAPTURES: &[Capture] = &[
     Capture { name: APP, doc: "The application's id or uid.", example: "app_1", fits: any },
     Capture { name: "endpoint_id", doc: "The endpoint's id or uid.", example: "ep_1", fits: any },
     Capture {
+        name: "msg_id",
+        doc: "The message's id, or the sender's own `eventId` for a day.",
+        example: "evt_00000000000000000000000",
+        fits: any,
+    },
+    Capture { name: "attempt_id", doc: "An attempt.", example: "atmpt_1-0-0-0-1", fits: any },
+    Capture {
         name: "letter_id",
         doc: "A dead letter: endpoint, lane, offset and output.",
         example: "dl_1-0-0-0",

@@ -60,16 +60,28 @@ impl<T> Page<Option<T>> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub limit: usize,
-    pub place: Place,
-    pub is_descending: bool,
+    place: Place<String>,
+    is_descending: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place<T> {
     Start,
-    /// Behind the resource of this name, in the order of the list.
-    After(String),
-    Before(String),
+    /// Behind this one, in the order of the list.
+    After(T),
+    Before(T),
+}
+
+impl<T> Place<T> {
+    /// Reads what an iterator names.
+    pub fn try_map<U>(self, read: impl FnOnce(T) -> Option<U>) -> Result<Place<U>, Problem> {
+        let bad = || Problem::parameter("iterator", "it is what another page gave");
+        Ok(match self {
+            Place::Start => Place::Start,
+            Place::After(last) => Place::After(read(last).ok_or_else(bad)?),
+            Place::Before(first) => Place::Before(read(first).ok_or_else(bad)?),
+        })
+    }
 }
 
 impl Wanted {
@@ -90,6 +102,14 @@ impl Wanted {
         Ok(Wanted { limit: limit(query)?, place, is_descending })
     }
 
+    pub fn place(&self) -> Place<&str> {
+        match &self.place {
+            Place::Start => Place::Start,
+            Place::After(last) => Place::After(last),
+            Place::Before(first) => Place::Before(first),
+        }
+    }
+
     /// Cuts a page out of a list that is in ascending order of its keys. `read` gives the key
     /// that an iterator names, and `name` what names an entry.
     pub fn cut<'a, T, K: Ord, O>(
@@ -100,18 +120,14 @@ impl Wanted {
         name: impl Fn(&T) -> String,
         show: impl FnMut(&'a T) -> O,
     ) -> Result<Page<O>, Problem> {
-        let bad = || Problem::parameter("iterator", "it is what another page gave");
-        let read = |text: &str| read(text).ok_or_else(bad);
         let limit = self.limit;
-        let (window, done) = match (&self.place, self.is_descending) {
+        let (window, done) = match (self.place().try_map(read)?, self.is_descending) {
             (Place::Start, false) => up(0, all.len(), limit),
             (Place::Start, true) => down(all.len(), limit),
             (Place::After(last), false) | (Place::Before(last), true) => {
-                let last = read(last)?;
                 up(all.partition_point(|entry| key(entry) <= last), all.len(), limit)
             }
             (Place::Before(first), false) | (Place::After(first), true) => {
-                let first = read(first)?;
                 down(all.partition_point(|entry| key(entry) < first), limit)
             }
         };

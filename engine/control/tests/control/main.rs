@@ -3,11 +3,13 @@
 
 mod access;
 mod apps;
+mod attempts;
 mod commands;
 mod endpoints;
 mod explain;
 mod letters;
 mod matrix;
+mod messages;
 mod node;
 mod pages;
 mod requests;

@@ -1,0 +1,60 @@
+//! What Svix's wire format has and this node does not do: each says so with 501.
+
+use crate::api::{Answered, Content, Deed, Operation, Scope, Verb};
+use crate::openapi::HttpErrorOut;
+use crate::problem::Problem;
+
+const ANSWERS: &[(u16, Content)] = &[(501, Content::json::<HttpErrorOut>())];
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation {
+        verb: Verb::Get,
+        path: "/api/v1/app/{app_id}/endpoint/{endpoint_id}/stats",
+        id: "v1.endpoint.get-stats",
+        summary: "Not in this version: counts of an endpoint's deliveries over time",
+        scope: Scope::Portal(Deed::Read),
+        query: &[],
+        body: Content::Empty,
+        answers: ANSWERS,
+        run: |_, _| Box::pin(async { absent("counts over time are not kept; see /metrics") }),
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/api/v1/app/{app_id}/endpoint/{endpoint_id}/send-example",
+        id: "v1.endpoint.send-example",
+        summary: "Not in this version: sends an example of an event type to one endpoint",
+        scope: Scope::Portal(Deed::Write),
+        query: &[],
+        body: Content::Empty,
+        answers: ANSWERS,
+        run: |_, _| Box::pin(async { absent("a message goes to all endpoints that want it") }),
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/api/v1/app/{app_id}/endpoint/{endpoint_id}/replay-missing",
+        id: "v1.endpoint.replay-missing",
+        summary: "Not in this version: sends what came before the endpoint was made",
+        scope: Scope::Portal(Deed::Write),
+        query: &[],
+        body: Content::Empty,
+        answers: ANSWERS,
+        run: |_, _| Box::pin(async { absent("an endpoint gets what came after it was made") }),
+    },
+    Operation {
+        verb: Verb::Delete,
+        path: "/api/v1/app/{app_id}/msg/{msg_id}/content",
+        id: "v1.message.expunge-content",
+        summary: "Not in this version: makes a message's payload unreadable",
+        scope: Scope::Tenant(Deed::Write),
+        query: &[],
+        body: Content::Empty,
+        answers: ANSWERS,
+        run: |_, _| {
+            Box::pin(async { absent("a payload stays as long as the log's retention says") })
+        },
+    },
+];
+
+fn absent(detail: &'static str) -> Answered {
+    Err(Problem::NotImplemented(detail))
+}
