@@ -14,6 +14,7 @@
 
 mod absent;
 mod access;
+mod again;
 mod apps;
 mod attempts;
 mod body;
@@ -53,6 +54,7 @@ const TABLE: &[&[Operation]] = &[
     endpoints::SECRETS,
     messages::OPERATIONS,
     attempts::OPERATIONS,
+    again::OPERATIONS,
     absent::OPERATIONS,
     letters::OPERATIONS,
     explain::OPERATIONS,

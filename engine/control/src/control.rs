@@ -60,7 +60,7 @@ impl Default for ControlLimits {
 pub struct Ports {
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
-    pub commands: Box<dyn Commands>,
+    pub commands: Rc<dyn Commands>,
     pub reads: Box<dyn Reads>,
     pub machine: Box<dyn Machine>,
     /// Keys beside the configured one.

@@ -112,7 +112,7 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
         control::Ports {
             metrics,
             health: health.clone(),
-            commands: Box::new(Desk(changes.clone())),
+            commands: Rc::new(Desk(changes.clone())),
             reads: Box::new(Shelf {
                 log: log.clone(),
                 publisher: changes.publisher.clone(),

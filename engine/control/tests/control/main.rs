@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests meet the machine")]
 
 mod access;
+mod again;
 mod apps;
 mod attempts;
 mod commands;

@@ -112,7 +112,7 @@ impl Node {
         let ports = Ports {
             metrics: self.metrics.clone(),
             health: self.health.clone(),
-            commands: Box::new(Desk {
+            commands: Rc::new(Desk {
                 orders: self.commands.clone(),
                 log: self.log.clone(),
                 history: self.history.clone(),

@@ -1,0 +1,185 @@
+//! Sending again what was given up on.
+
+use crate::api::wire::read_time;
+use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb, endpoints, messages};
+use crate::explain::time;
+use crate::openapi::HttpErrorOut;
+use crate::problem::Problem;
+use crate::reply::answer;
+use crate::{Commands, Control, Denied, id, walk};
+use event::{AttemptState, DeliveryId, EndpointId, LaneId, Offset, Time};
+use log::{Failure, Log};
+use runtime::tasks;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::rc::Rc;
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation {
+        verb: Verb::Post,
+        path: "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend",
+        id: "v1.message-attempt.resend",
+        summary: "Tries a dead letter of a message at an endpoint again, now",
+        scope: Scope::Portal(Deed::Write),
+        query: &[],
+        body: Content::Empty,
+        answers: &[(202, Content::json::<EmptyResponse>()), (501, Content::json::<HttpErrorOut>())],
+        run: |control, call| Box::pin(resend(control, call)),
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/api/v1/app/{app_id}/endpoint/{endpoint_id}/recover",
+        id: "v1.endpoint.recover",
+        summary: "Tries an endpoint's dead letters again, those of messages since a time",
+        scope: Scope::Portal(Deed::Write),
+        query: &[],
+        body: Content::json::<RecoverIn>(),
+        answers: &[(202, Content::json::<RecoverOut>())],
+        run: |control, call| Box::pin(recover(control, call)),
+    },
+];
+
+#[derive(Serialize, JsonSchema)]
+struct EmptyResponse {}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RecoverIn {
+    /// RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
+    since: String,
+    #[schemars(extend("format" = "date-time"))]
+    until: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct RecoverOut {
+    id: String,
+    status: &'static str,
+    task: &'static str,
+    updated_at: String,
+}
+
+/// What there is of a message at an endpoint.
+struct Sent {
+    /// Of the last row that the log has of it.
+    state: Option<AttemptState>,
+    dead: Vec<DeliveryId>,
+}
+
+async fn resend(control: &Control, call: Call) -> Answered {
+    let app = call.app()?.clone();
+    let endpoint = endpoints::find(&control.snapshot(), &app, call.named("endpoint_id"))?.id;
+    let message = call.named("msg_id").to_owned();
+    let read = move |log: &dyn Log, _: &_| {
+        let Some(event) = messages::find(log, &app, &message)? else { return Ok(None) };
+        sent(log, event.offset(), endpoint).map(Some)
+    };
+    let sent = control.ask(read).await?.ok_or(messages::NONE)?;
+    if sent.dead.is_empty() {
+        return Err(not_dead(sent.state));
+    }
+    for letter in sent.dead {
+        control.ports.commands.redrive(letter).await?;
+    }
+    Ok(answer(202, &EmptyResponse {}))
+}
+
+fn not_dead(state: Option<AttemptState>) -> Problem {
+    let clash = |text: &'static str| Problem::Clash(text.into());
+    match state {
+        None => clash("nothing was sent to this endpoint; /v1/explain says why"),
+        Some(AttemptState::Delivered) => {
+            Problem::NotImplemented("what has arrived is not sent again in this version")
+        }
+        Some(AttemptState::Trouble) => clash("it is being tried at this endpoint"),
+        Some(AttemptState::Dead) => clash("it is being tried again, or was purged"),
+    }
+}
+
+fn sent(log: &dyn Log, offset: Offset, endpoint: EndpointId) -> Result<Sent, Failure> {
+    let (lane, only) = (LaneId::main(endpoint), offset..offset.next());
+    let rows = log.attempts(only.clone())?;
+    let rows = rows.iter().filter(|row| row.delivery.lane == lane);
+    Ok(Sent { state: rows.map(|row| row.state).next_back(), dead: dead_of(log, lane, only)? })
+}
+
+async fn recover(control: &Control, call: Call) -> Answered {
+    let given: RecoverIn = call.json()?;
+    let (since, until) = (moment("since", &given.since)?, given.until.as_deref());
+    let until = until.map(|until| moment("until", until)).transpose()?;
+    if until.is_some_and(|until| until < since) {
+        return Err(Problem::value(&["until"], "it is before `since`"));
+    }
+    let endpoint = {
+        let snapshot = control.snapshot();
+        endpoints::find(&snapshot, call.app()?, call.named("endpoint_id"))?.id
+    };
+    let read = move |log: &dyn Log, _: &_| {
+        let start = walk::offset_at(log, since.millis())?;
+        let end = until.map_or(Ok(log.head()), |until| walk::offset_at(log, until.millis()))?;
+        dead_of(log, LaneId::main(endpoint), start..end)
+    };
+    let letters = control.ask(read).await?;
+    let now = control.ports.clock.wall();
+    let task = format!("qtask_{}", id::sorted(now, &*control.ports.entropy));
+    let (commands, name) = (control.ports.commands.clone(), task.clone());
+    tasks::spawn(async move {
+        let asked = letters.len();
+        let redriven = redrive(commands, letters).await;
+        tracing::info!(task = name, endpoint = endpoint.0, asked, redriven, "recovery has ended");
+    });
+    Ok(answer(
+        202,
+        &RecoverOut {
+            id: task,
+            status: "running",
+            task: "endpoint.recover",
+            updated_at: time(now),
+        },
+    ))
+}
+
+fn moment(member: &str, text: &str) -> Result<Time, Problem> {
+    let bad = || Problem::value(&[member], "it is a time like 2026-01-31T10:00:00Z");
+    read_time(text).ok_or_else(bad)
+}
+
+/// A lane's dead letters of the events in a range.
+fn dead_of(log: &dyn Log, lane: LaneId, range: Range<Offset>) -> Result<Vec<DeliveryId>, Failure> {
+    const PAGE: usize = 1_000;
+    let (mut all, mut from) = (Vec::new(), DeliveryId { lane, offset: range.start, k: 0 });
+    loop {
+        let page = log.dead(Some(from), PAGE)?;
+        let is_whole = page.len() < PAGE;
+        let wanted = page.iter().map(|(delivery, _)| *delivery);
+        let mut wanted = wanted.take_while(|d| d.lane == lane && d.offset < range.end).peekable();
+        let Some(_) = wanted.peek() else { return Ok(all) };
+        all.extend(wanted);
+        match all.last() {
+            Some(last) if !is_whole => from = DeliveryId { k: last.k.saturating_add(1), ..*last },
+            _ => return Ok(all),
+        }
+    }
+}
+
+/// Tries all of them again; those that are no letters any more count as nothing. Gives how many
+/// were taken up.
+async fn redrive(commands: Rc<dyn Commands>, letters: Vec<DeliveryId>) -> usize {
+    /// Commands at a time: enough for the writer to commit them together.
+    const ABREAST: usize = 64;
+    let mut redriven = 0;
+    for some in letters.chunks(ABREAST) {
+        let asked: Vec<_> = some.iter().map(|d| tasks::spawn(commands.redrive(*d))).collect();
+        for answer in asked {
+            match answer.await {
+                Ok(Ok(())) => redriven += 1,
+                Ok(Err(Denied::Stopping)) | Err(_) => return redriven,
+                Ok(Err(_)) => {}
+            }
+        }
+    }
+    redriven
+}

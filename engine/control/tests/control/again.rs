@@ -1,0 +1,97 @@
+use crate::node::{NOW, Node, delivery, tenant};
+use event::{AttemptRow, AttemptState, Attempted, Cause, Change, DeadRow, Offset, Outcome, Stage};
+use log::Group;
+use registry::DeclaredEndpoint;
+use serde_json::json;
+use std::time::Duration;
+
+const APP: &str = "/api/v1/app/default";
+
+/// Five messages a second apart, of which 0, 1 and 3 died at the endpoint `a`; 2 arrived, and 4 is
+/// being tried. Message 1 died at `b` too.
+fn node() -> Node {
+    let node = Node::new();
+    let endpoint = |name: &str| DeclaredEndpoint::new(tenant(), name, "https://a.example/in");
+    node.declare(vec![endpoint("a"), endpoint("b")]);
+    let mut group = Group::default();
+    for n in 0..5 {
+        let id = event::EventId::new(NOW.millis() + n * 1000, Offset(n));
+        group.events.push(std::sync::Arc::new(crate::node::event(id, "t", "{}")));
+    }
+    let (a, b) = (node.endpoint("a"), node.endpoint("b"));
+    let outcome = || Outcome::Failed { cause: Cause::Timeout, retry_after: None };
+    for (id, n, state) in [
+        (a, 0, AttemptState::Dead),
+        (a, 1, AttemptState::Dead),
+        (b, 1, AttemptState::Dead),
+        (a, 2, AttemptState::Delivered),
+        (a, 3, AttemptState::Dead),
+        (a, 4, AttemptState::Trouble),
+    ] {
+        let delivery = delivery(id, Offset(n));
+        let attempt = Attempted { number: 1, at: NOW, took: Duration::ZERO, outcome: outcome() };
+        group.attempts.push(AttemptRow { delivery, outputs: 1, attempt: Some(attempt), state });
+        let row = DeadRow {
+            reason: "gave up".into(),
+            at: NOW,
+            attempts: 1,
+            stage: Stage::Output,
+            outputs: 1,
+            ruled_by: Offset::ZERO,
+            key_hash: None,
+        };
+        if state == AttemptState::Dead {
+            group.dead.push(Change::Put(delivery, row));
+        }
+    }
+    node.commit(group);
+    node
+}
+
+fn given(node: &Node) -> Vec<String> {
+    node.commands.given.borrow().clone()
+}
+
+#[test]
+fn dead_letters_of_a_time_are_recovered() {
+    let node = node();
+    let recover = |body: serde_json::Value| {
+        node.send("POST", &format!("{APP}/endpoint/a/recover"), &body.to_string(), &[])
+    };
+    let reply =
+        recover(json!({ "since": "2023-11-14T22:13:21Z", "until": "2023-11-14T22:13:23Z" }));
+    assert_eq!(reply.status, 202, "{}", reply.body);
+    let told = reply.json();
+    assert_eq!((&told["status"], &told["task"]), (&json!("running"), &json!("endpoint.recover")));
+    assert!(told["id"].as_str().unwrap().starts_with("qtask_"));
+    assert_eq!(given(&node), ["redrive ep1/0@1.0"]);
+    node.commands.given.borrow_mut().clear();
+    assert_eq!(recover(json!({ "since": "2023-11-14T00:00:00Z" })).status, 202);
+    assert_eq!(given(&node), ["redrive ep1/0@0.0", "redrive ep1/0@1.0", "redrive ep1/0@3.0"]);
+    let wrong = json!({ "since": "2023-11-14T00:00:01Z", "until": "2023-11-14T00:00:00Z" });
+    for (body, member) in [(json!({ "since": "now" }), "since"), (wrong, "until")] {
+        let reply = recover(body);
+        assert_eq!((reply.status, &reply.json()["detail"][0]["loc"][1]), (422, &json!(member)));
+    }
+}
+
+#[test]
+fn a_message_is_sent_again_where_it_died() {
+    let node = node();
+    let ids: Vec<String> = {
+        let page = node.get(&format!("{APP}/msg")).json();
+        let ids = page["data"].as_array().unwrap().iter().rev();
+        ids.map(|message| message["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let resend = |n: usize, endpoint: &str| {
+        node.post(&format!("{APP}/msg/{}/endpoint/{endpoint}/resend", ids[n])).status
+    };
+    assert_eq!(resend(1, "b"), 202);
+    assert_eq!(given(&node), ["redrive ep2/0@1.0"]);
+    assert_eq!(resend(2, "a"), 501, "it has arrived");
+    assert_eq!(resend(4, "a"), 409, "it is being tried");
+    assert_eq!(resend(4, "b"), 409, "nothing was sent");
+    assert_eq!(resend(1, "c"), 404);
+    assert_eq!(node.post(&format!("{APP}/msg/evt_x/endpoint/a/resend")).status, 404);
+    assert_eq!(given(&node).len(), 1);
+}
