@@ -231,7 +231,7 @@ impl Control {
     async fn run(&self, operation: &Operation, call: Call, path: &str) -> Answered {
         let (who, request_id) = (call.principal.id.clone(), call.request_id.clone());
         let answered = (operation.run)(self, call).await;
-        if let (Ok(response), true) = (&answered, operation.is_change()) {
+        if let (Ok(response), true) = (&answered, operation.is_audited()) {
             let status = response.status().as_u16();
             let (who, what) = (&*who, operation.id);
             tracing::info!(target: "audit", who, what, path, status, request_id, "a change");

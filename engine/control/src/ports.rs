@@ -1,5 +1,5 @@
 use crate::ProcessUse;
-use event::{Arrival, DeliveryId, EventId};
+use event::{Arrival, DeliveryId, EndpointId, EventId};
 use log::Log;
 use registry::{ChangeSet, History};
 use std::pin::Pin;
@@ -25,6 +25,10 @@ pub trait Commands {
 
     /// Tries a dead letter again, now.
     fn redrive(&self, letter: DeliveryId) -> Pending<Result<(), Denied>>;
+
+    /// Sends an event that has arrived at an endpoint there again, now. `NotFound` when it has not
+    /// arrived, is being tried, or when the endpoint has or had filters.
+    fn resend(&self, endpoint: EndpointId, event: EventId) -> Pending<Result<(), Denied>>;
 
     /// Forgets a dead letter and its bytes.
     fn purge(&self, letter: DeliveryId) -> Pending<Result<(), Denied>>;

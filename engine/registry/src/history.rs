@@ -79,6 +79,15 @@ impl History {
         self.tables.endpoint_at(id, offset).cloned()
     }
 
+    /// The version of an endpoint in force at an offset, and all that came after it.
+    pub fn endpoints_from(
+        &self,
+        id: EndpointId,
+        offset: Offset,
+    ) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.tables.endpoints_from(id, offset)
+    }
+
     /// Puts a change in force from `since` on: the log's next offset at the commit of the rows
     /// that are answered. They all are to be put, a tombstone too.
     ///

@@ -94,6 +94,14 @@ impl Tables {
         self.endpoints.get(&id)?.at(offset)
     }
 
+    pub(crate) fn endpoints_from(
+        &self,
+        id: EndpointId,
+        offset: Offset,
+    ) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.endpoints.get(&id).into_iter().flat_map(move |versions| versions.from(offset))
+    }
+
     pub(crate) fn filter_at(&self, name: &Name, offset: Offset) -> Option<&Arc<FilterVersion>> {
         self.filters.get(name)?.at(offset)
     }

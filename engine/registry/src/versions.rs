@@ -17,6 +17,12 @@ impl<T> Versions<T> {
         self.0[..after].last()?.1.as_ref()
     }
 
+    /// The one in force at `offset` and all after it, in their order.
+    pub(crate) fn from(&self, offset: Offset) -> impl Iterator<Item = &Arc<T>> {
+        let after = self.0.partition_point(|(since, _)| *since <= offset);
+        self.0[after.saturating_sub(1)..].iter().filter_map(|(_, value)| value.as_ref())
+    }
+
     /// Answers which version this one ends, if any. Versions come in the order of their offsets;
     /// one from the same offset takes the place of the last.
     pub(crate) fn set(&mut self, since: Offset, value: Option<Arc<T>>) -> Option<Offset> {
@@ -49,5 +55,24 @@ impl<T> Versions<T> {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_in_force_is_among_those_from_an_offset() {
+        let mut versions = Versions::default();
+        for (since, value) in [(3, Some("a")), (5, None), (8, Some("b")), (9, Some("c"))] {
+            versions.set(Offset(since), value.map(Arc::new));
+        }
+        let from = |offset| versions.from(Offset(offset)).map(|text| **text).collect::<Vec<_>>();
+        assert_eq!(from(0), ["a", "b", "c"]);
+        assert_eq!(from(4), ["a", "b", "c"]);
+        assert_eq!(from(5), ["b", "c"], "a tombstone is no version");
+        assert_eq!(from(8), ["b", "c"]);
+        assert_eq!(from(99), ["c"]);
     }
 }

@@ -121,6 +121,12 @@ impl Checks {
             let log::Change::Remove(delivery) = change else { continue };
             self.schedule.redriven(*delivery);
         }
+        for change in &group.retries {
+            let log::Change::Put(key, _) = change else { continue };
+            if self.ledger.is_resend(&key.delivery, client) {
+                self.schedule.redriven(key.delivery);
+            }
+        }
         if group.registry.iter().any(|change| matches!(change, log::Change::Put(..))) {
             self.order.changed();
         }

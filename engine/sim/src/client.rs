@@ -21,6 +21,8 @@ pub struct Client {
     pub sent: BTreeMap<u64, Sent>,
     pub purges: BTreeSet<DeliveryId>,
     pub redrives: BTreeSet<DeliveryId>,
+    /// Also what was refused: of two at a time the other may be granted.
+    pub resends: BTreeSet<DeliveryId>,
     pub endpoints: BTreeMap<String, DeclaredEndpoint>,
     pub filters: BTreeMap<String, DeclaredFilter>,
     pub versions: u64,
@@ -32,6 +34,7 @@ pub enum Wish {
     Publish(u64),
     Change,
     Redrive(DeliveryId),
+    Resend(DeliveryId),
     Purge(DeliveryId),
     Resume(EndpointId),
 }

@@ -158,6 +158,14 @@ impl World {
         self.command(Wish::Redrive(delivery), Command::Redrive(delivery));
     }
 
+    /// Asks for what has arrived once more; the engine refuses what has not.
+    pub fn resend(&mut self, delivery: DeliveryId) {
+        let event = self.checks.ledger.events[&delivery.offset].event.id;
+        let endpoint = delivery.lane.endpoint;
+        self.client.resends.insert(delivery);
+        self.command(Wish::Resend(delivery), Command::Resend { endpoint, event });
+    }
+
     pub fn purge(&mut self, delivery: DeliveryId) {
         self.client.purges.insert(delivery);
         self.command(Wish::Purge(delivery), Command::Purge(delivery));

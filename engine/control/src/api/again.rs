@@ -1,13 +1,12 @@
-//! Sending again what was given up on.
+//! Sending again what was given up on or has arrived.
 
 use crate::api::wire::read_time;
 use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb, endpoints, messages};
 use crate::explain::time;
-use crate::openapi::HttpErrorOut;
 use crate::problem::Problem;
 use crate::reply::answer;
 use crate::{Commands, Control, Denied, id, walk};
-use event::{AttemptState, DeliveryId, EndpointId, LaneId, Offset, Time};
+use event::{AttemptState, DeliveryId, EndpointId, EventId, LaneId, Offset, Time};
 use log::{Failure, Log};
 use runtime::tasks;
 use schemars::JsonSchema;
@@ -20,11 +19,11 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         verb: Verb::Post,
         path: "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend",
         id: "v1.message-attempt.resend",
-        summary: "Tries a dead letter of a message at an endpoint again, now",
+        summary: "Sends a message to an endpoint again, now",
         scope: Scope::Portal(Deed::Write),
         query: &[],
         body: Content::Empty,
-        answers: &[(202, Content::json::<EmptyResponse>()), (501, Content::json::<HttpErrorOut>())],
+        answers: &[(202, Content::json::<EmptyResponse>())],
         run: |control, call| Box::pin(resend(control, call)),
     },
     Operation {
@@ -64,6 +63,7 @@ struct RecoverOut {
 
 /// What there is of a message at an endpoint.
 struct Sent {
+    id: EventId,
     /// Of the last row that the log has of it.
     state: Option<AttemptState>,
     dead: Vec<DeliveryId>,
@@ -75,35 +75,40 @@ async fn resend(control: &Control, call: Call) -> Answered {
     let message = call.named("msg_id").to_owned();
     let read = move |log: &dyn Log, _: &_| {
         let Some(event) = messages::find(log, &app, &message)? else { return Ok(None) };
-        sent(log, event.offset(), endpoint).map(Some)
+        sent(log, event.id, endpoint).map(Some)
     };
     let sent = control.ask(read).await?.ok_or(messages::NONE)?;
-    if sent.dead.is_empty() {
-        return Err(not_dead(sent.state));
-    }
-    for letter in sent.dead {
-        control.ports.commands.redrive(letter).await?;
+    let commands = &control.ports.commands;
+    match sent.state {
+        _ if !sent.dead.is_empty() => {
+            for letter in sent.dead {
+                commands.redrive(letter).await?;
+            }
+        }
+        Some(AttemptState::Delivered) => match commands.resend(endpoint, sent.id).await {
+            Err(Denied::NotFound) => {
+                let why = "it is being tried, or the endpoint has filters, whose results are \
+                           not kept";
+                return Err(Problem::Clash(why.into()));
+            }
+            done => done?,
+        },
+        Some(AttemptState::Trouble | AttemptState::Dead) => {
+            return Err(Problem::Clash("it is being tried, or was purged".into()));
+        }
+        None => {
+            let why = "nothing was sent to this endpoint; /v1/explain says why";
+            return Err(Problem::Clash(why.into()));
+        }
     }
     Ok(answer(202, &EmptyResponse {}))
 }
 
-fn not_dead(state: Option<AttemptState>) -> Problem {
-    let clash = |text: &'static str| Problem::Clash(text.into());
-    match state {
-        None => clash("nothing was sent to this endpoint; /v1/explain says why"),
-        Some(AttemptState::Delivered) => {
-            Problem::NotImplemented("what has arrived is not sent again in this version")
-        }
-        Some(AttemptState::Trouble) => clash("it is being tried at this endpoint"),
-        Some(AttemptState::Dead) => clash("it is being tried again, or was purged"),
-    }
-}
-
-fn sent(log: &dyn Log, offset: Offset, endpoint: EndpointId) -> Result<Sent, Failure> {
-    let (lane, only) = (LaneId::main(endpoint), offset..offset.next());
+fn sent(log: &dyn Log, id: EventId, endpoint: EndpointId) -> Result<Sent, Failure> {
+    let (lane, only) = (LaneId::main(endpoint), id.offset()..id.offset().next());
     let rows = log.attempts(only.clone())?;
-    let rows = rows.iter().filter(|row| row.delivery.lane == lane);
-    Ok(Sent { state: rows.map(|row| row.state).next_back(), dead: dead_of(log, lane, only)? })
+    let state = rows.iter().rfind(|row| row.delivery.lane == lane).map(|row| row.state);
+    Ok(Sent { id, state, dead: dead_of(log, lane, only)? })
 }
 
 async fn recover(control: &Control, call: Call) -> Answered {

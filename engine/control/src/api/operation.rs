@@ -64,6 +64,11 @@ impl Operation {
         self.verb != Verb::Get
     }
 
+    /// Whether the log of changes names it. An event is on record in the event log.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.is_change() && self.scope != Scope::Publish
+    }
+
     /// Whether an `Idempotency-Key` makes a repeat of it safe. Messages have a key of their own.
     pub(crate) fn is_repeatable(&self) -> bool {
         self.verb == Verb::Post && self.scope != Scope::Publish

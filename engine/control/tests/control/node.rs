@@ -313,6 +313,11 @@ impl Commands for Desk {
         Box::pin(async move { done })
     }
 
+    fn resend(&self, endpoint: EndpointId, event: EventId) -> Pending<Result<(), Denied>> {
+        let done = self.order(format!("resend @{} to {endpoint:?}", event.offset()));
+        Box::pin(async move { done })
+    }
+
     fn purge(&self, letter: DeliveryId) -> Pending<Result<(), Denied>> {
         let done = self.order(format!("purge {letter:?}"));
         Box::pin(async move { done })

@@ -2,7 +2,7 @@ use crate::ChangeError;
 use crate::changes::Changes;
 use control::{Commands, Denied, Machine, Pending, ProcessTexts, ProcessUse, Published};
 use control::{Reading, Reads, Reloaded};
-use event::{Arrival, DeliveryId};
+use event::{Arrival, DeliveryId, EndpointId, EventId};
 use log::Log;
 use pipeline::pump::{Publisher, Refused};
 use pipeline::writer::{Command, CommandError, Receipt};
@@ -51,6 +51,10 @@ impl Commands for Desk {
 
     fn redrive(&self, letter: DeliveryId) -> Pending<Result<(), Denied>> {
         Box::pin(ask(self.0.publisher.clone(), Command::Redrive(letter)))
+    }
+
+    fn resend(&self, endpoint: EndpointId, event: EventId) -> Pending<Result<(), Denied>> {
+        Box::pin(ask(self.0.publisher.clone(), Command::Resend { endpoint, event }))
     }
 
     fn purge(&self, letter: DeliveryId) -> Pending<Result<(), Denied>> {

@@ -1,5 +1,9 @@
 use super::*;
-use event::{Change, DeliveryId, Due, RegistryKey, RetryKey, RetryRow};
+use event::{
+    AttemptState, Change, DeliveryId, Due, EndpointId, Event, EventId, LaneId, Parcel, RegistryKey,
+    RetryKey, RetryRow, Stage, hash_of,
+};
+use log::ReadLimit;
 use registry::{ChangeSet, Row, RowKey};
 
 /// What the control side asks of the road.
@@ -9,6 +13,9 @@ pub enum Command {
     Change(ChangeSet),
     /// Tries a dead letter again, now; its attempts go on counting.
     Redrive(DeliveryId),
+    /// Sends an event that has arrived at an endpoint there again, now; its attempts go on
+    /// counting. An endpoint with filters is refused, for what it was sent is not kept.
+    Resend { endpoint: EndpointId, event: EventId },
     /// Forgets a dead letter and its bytes.
     Purge(DeliveryId),
     /// Ends the pause of an endpoint.
@@ -19,7 +26,7 @@ pub enum Command {
 pub enum CommandError {
     /// The change was made from a snapshot that is no longer the newest: make it again.
     Stale,
-    /// There is no such dead letter.
+    /// There is no such dead letter, or nothing that has arrived.
     NotFound,
 }
 
@@ -34,6 +41,7 @@ impl Writer {
         let outcome = match command {
             Command::Change(set) => self.change(set),
             Command::Redrive(delivery) => self.redrive(delivery, now, pending)?,
+            Command::Resend { endpoint, event } => self.resend(endpoint, event, now, pending)?,
             Command::Purge(delivery) => self.purge(delivery)?,
             Command::Resume(endpoint) => {
                 let shard = self.shard_of(endpoint);
@@ -81,6 +89,73 @@ impl Writer {
         let shard = self.shard_of(delivery.lane.endpoint);
         pending.tell.push((shard, ToShard::Redriven { key, row }));
         Ok(Ok(()))
+    }
+
+    fn resend<T>(
+        &mut self,
+        endpoint: EndpointId,
+        id: EventId,
+        now: Time,
+        pending: &mut Pending<T>,
+    ) -> Result<Result<(), CommandError>, Failure> {
+        let lane = LaneId::main(endpoint);
+        let delivery = DeliveryId { lane, offset: id.offset(), k: 0 };
+        let latest = self.history.latest().endpoint(endpoint).cloned();
+        // Whichever version it went by: what a filter made of it is not kept.
+        let mut versions = self.history.endpoints_from(endpoint, id.offset());
+        let is_plain = versions.all(|version| version.filters.is_empty());
+        let Some(latest) = latest.filter(|_| is_plain) else {
+            return Ok(Err(CommandError::NotFound));
+        };
+        let Some((event, attempts)) = self.arrived(delivery, id)? else {
+            return Ok(Err(CommandError::NotFound));
+        };
+        if event.envelope.tenant != latest.tenant {
+            return Ok(Err(CommandError::NotFound));
+        }
+        let row = RetryRow {
+            attempts,
+            stage: Stage::Output,
+            outputs: 1,
+            since: now,
+            ruled_by: latest.since,
+            key_hash: event.envelope.key.as_deref().map(|key| hash_of(key.as_bytes())),
+        };
+        let key = RetryKey { due: Due::At(now), delivery };
+        let parcel = Parcel { stage: Stage::Output, event };
+        self.group.retries.push(Change::Put(key, row));
+        self.group.parcels.push(Change::Put(delivery, parcel));
+        let shard = self.shard_of(endpoint);
+        pending.tell.push((shard, ToShard::Redriven { key, row }));
+        Ok(Ok(()))
+    }
+
+    /// The event of a delivery that is over, and how many attempts it took. None when it is in
+    /// trouble or dead, which its parcel shows, or is one output of several.
+    fn arrived(
+        &self,
+        delivery: DeliveryId,
+        id: EventId,
+    ) -> Result<Option<(Arc<Event>, u32)>, Failure> {
+        let only = delivery.offset..Offset(delivery.offset.0.saturating_add(1));
+        let rows = self.log.attempts(only.clone())?;
+        let rows = rows.iter().filter(|row| row.delivery.lane == delivery.lane);
+        let Some(last) = rows.max_by_key(|row| (row.delivery.k, row.number())) else {
+            return Ok(None);
+        };
+        let is_over = last.state == AttemptState::Delivered && last.outputs == 1;
+        let is_kept = self.group.parcels.iter().any(|change| match change {
+            Change::Put(id, _) | Change::Remove(id) => *id == delivery,
+        });
+        if !is_over || is_kept || self.log.parcel(delivery)?.is_some() {
+            return Ok(None);
+        }
+        let events = match self.log.read(only, ReadLimit { events: 1, bytes: 1 }) {
+            Err(Failure::Damaged { .. }) => return Ok(None),
+            read => read?,
+        };
+        let event = events.into_iter().find(|event| event.id == id);
+        Ok(event.map(|event| (event, last.number())))
     }
 
     fn purge(&mut self, delivery: DeliveryId) -> Result<Result<(), CommandError>, Failure> {

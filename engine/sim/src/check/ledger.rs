@@ -38,6 +38,8 @@ pub struct Ledger {
     /// Deliveries that a person has purged, and those that were ever dead.
     purged: BTreeSet<DeliveryId>,
     pub ever_dead: BTreeSet<DeliveryId>,
+    /// Those that had arrived and were asked for once more.
+    ever_resent: BTreeSet<DeliveryId>,
     /// Attempted by a version that only a lane that was behind may go by.
     unproven: BTreeMap<Pair, EventId>,
     /// Its chain asked to see it again, at least once, and a row says so.
@@ -188,13 +190,45 @@ impl Ledger {
 
     /// One success of each delivery, save what a crash made the engine forget.
     pub fn succeeded(&mut self, delivery: DeliveryId) -> Result<(), Violation> {
-        let pair = (delivery.lane.endpoint, delivery.offset);
-        let row = self.attempts.get(&pair).and_then(|rows| rows.get(&delivery.k));
-        let was_recorded = row.is_some_and(|row| row.state == AttemptState::Delivered);
+        // An endpoint that is gone takes its retry rows with it, also that of what is in flight.
+        let may_come_again =
+            self.is_resent(&delivery) || !self.versions.exists(delivery.lane.endpoint);
+        let was_recorded = self.has_arrived(&delivery) && !may_come_again;
         if was_recorded || !self.successes.insert(delivery) {
             return broken("no repeats", format!("{delivery:?} was delivered twice"));
         }
         Ok(())
+    }
+
+    /// The newest row of the delivery says that it has arrived.
+    fn has_arrived(&self, d: &DeliveryId) -> bool {
+        let rows = self.attempts.get(&(d.lane.endpoint, d.offset));
+        let row = rows.and_then(|rows| rows.get(&d.k));
+        row.is_some_and(|row| row.state == AttemptState::Delivered)
+    }
+
+    /// It is to arrive once more, for somebody has asked for it.
+    fn is_resent(&self, delivery: &DeliveryId) -> bool {
+        self.ever_resent.contains(delivery) && self.retries.contains_key(delivery)
+    }
+
+    /// A retry row of this delivery, written now, comes from somebody who has asked for it.
+    pub fn is_resend(&self, delivery: &DeliveryId, client: &Client) -> bool {
+        client.resends.contains(delivery) && self.has_arrived(delivery)
+    }
+
+    /// Deliveries that were the only output of their event, and have arrived.
+    pub fn arrived(&self) -> impl Iterator<Item = DeliveryId> {
+        self.attempts.iter().filter_map(|((endpoint, offset), rows)| {
+            let row = rows.get(&0)?;
+            let is_whole = row.state == AttemptState::Delivered && row.outputs == 1;
+            let lane = LaneId::main(*endpoint);
+            (is_whole && *offset >= self.floor).then_some(DeliveryId {
+                lane,
+                offset: *offset,
+                k: 0,
+            })
+        })
     }
 
     /// Guests have asked to see an event again.
@@ -237,12 +271,8 @@ impl Ledger {
 
     /// A process ended in order: every success that it heard of is on record.
     pub fn stopped(&self) -> Result<(), Violation> {
-        let is_noted = |d: &&DeliveryId| {
-            let rows = self.attempts.get(&(d.lane.endpoint, d.offset));
-            let row = rows.and_then(|rows| rows.get(&d.k));
-            row.is_some_and(|row| row.state == AttemptState::Delivered)
-                || !self.versions.exists(d.lane.endpoint)
-        };
+        let is_noted =
+            |d: &&DeliveryId| self.has_arrived(d) || !self.versions.exists(d.lane.endpoint);
         match self.successes.iter().find(|d| !is_noted(d)) {
             None => Ok(()),
             Some(d) => broken("a clean stop forgets nothing", format!("{d:?} is not on record")),

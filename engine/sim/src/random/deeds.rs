@@ -213,6 +213,14 @@ fn command(world: &mut World) {
             let delivery = *world.dice.pick(&dead);
             world.redrive(delivery);
         }
-        _ => {}
+        _ => resend(world),
+    }
+}
+
+fn resend(world: &mut World) {
+    let all: Vec<_> = world.checks.ledger.arrived().collect();
+    if !all.is_empty() {
+        let delivery = *world.dice.pick(&all);
+        world.resend(delivery);
     }
 }

@@ -35,7 +35,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         scope: Scope::Portal(Deed::Write),
         query: &[],
         body: Content::json::<EndpointSecretRotateIn>(),
-        answers: &[(204, Content::Empty)],
+        answers: &[(200, Content::json::<EndpointSecretOut>())],
         run: |control, call| Box::pin(rotate(control, call)),
     },
     Operation {
@@ -180,7 +180,7 @@ async fn rotate(control: &Control, call: Call) -> Answered {
         with(old, now, |declared| declared.secrets = secrets)
     })
     .await?;
-    Ok(empty(204))
+    Ok(answer(200, &EndpointSecretOut { key: new.expose().to_owned() }))
 }
 
 /// The new secret first, then those that still sign, none of them beyond `until`.

@@ -98,12 +98,11 @@ impl Ledger {
             let d = row.delivery;
             touched.insert(pair_of(&d));
             let ended = self.ended(row);
-            let rows = self.attempts.entry(pair_of(&d)).or_default();
-            let is_repeat = rows.get(&d.k).is_some_and(|old| old.state == AttemptState::Delivered);
-            if is_repeat {
+            let is_repeat = self.has_arrived(&d);
+            if is_repeat && !self.is_resent(&d) {
                 return broken("no repeats", format!("{d:?} was recorded after its delivery"));
             }
-            rows.insert(d.k, ended);
+            self.attempts.entry(pair_of(&d)).or_default().insert(d.k, ended);
         }
         Ok(())
     }
@@ -115,6 +114,10 @@ impl Ledger {
                     touched.insert(pair_of(&key.delivery));
                     if row.stage == log::Stage::Input {
                         self.postponed.insert(pair_of(&key.delivery));
+                    }
+                    if self.is_resend(&key.delivery, client) {
+                        self.ever_resent.insert(key.delivery);
+                        self.successes.remove(&key.delivery);
                     }
                     self.retries.insert(key.delivery, (*key, *row));
                 }
@@ -192,6 +195,7 @@ impl Ledger {
             d.offset < head && !is_back && (was_begun || d.offset < self.floor)
         });
         self.ever_dead.retain(|d| d.offset < head);
+        self.ever_resent.retain(|d| d.offset < head);
         self.postponed.retain(|pair| pair.1 < head);
         self.open.clear();
         let offsets: Vec<_> = self.events.keys().copied().collect();

@@ -128,7 +128,10 @@ impl Ledger {
             let has_retry = self.retries.contains_key(&delivery);
             let has_dead = self.dead.contains_key(&delivery);
             let is_sound = match row.state {
-                AttemptState::Delivered => !has_retry && !has_dead,
+                // Damage to its bytes makes a dead letter of what was to be sent once more.
+                AttemptState::Delivered => {
+                    (!has_retry && !has_dead) || self.ever_resent.contains(&delivery)
+                }
                 _ if self.purged.contains(&delivery) => !has_retry && !has_dead,
                 _ => has_retry != has_dead || self.is_replaced(pair, row),
             };
