@@ -139,7 +139,8 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
 
 /// Whoever has the admin key may publish for the default tenant.
 fn producer(key: &AdminKey, given: &str) -> Option<Producer> {
-    let producer = || Producer { tenant: TenantId::new("default"), source: "api".into() };
+    let producer =
+        || Producer { tenant: TenantId::new("default"), source: "api".into(), types: None };
     key.verify(given).then(producer)
 }
 

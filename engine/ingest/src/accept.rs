@@ -1,4 +1,5 @@
 use event::{Arrival, EventId, TenantId};
+use registry::TypePattern;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,15 @@ pub struct Producer {
     pub tenant: TenantId,
     /// What its events name as their source.
     pub source: Arc<str>,
+    /// The types that it may publish; None for all.
+    pub types: Option<Arc<[TypePattern]>>,
+}
+
+impl Producer {
+    pub(crate) fn may_publish(&self, event_type: &str) -> bool {
+        let types = self.types.as_deref();
+        types.is_none_or(|types| types.iter().any(|pattern| pattern.matches(event_type)))
+    }
 }
 
 /// One answered request, for metrics.

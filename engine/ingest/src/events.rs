@@ -66,7 +66,8 @@ impl<A: Accept + 'static> Server<A> {
             _ => plain::read(&body),
         };
         let item = item.map_err(Refusal::Malformed)?;
-        let mut arrival = self.arrival(&producer, head, item).map_err(Refusal::Malformed)?;
+        let arrival = self.arrival(&producer, head, item).map_err(Refusal::Malformed)?;
+        let mut arrival = permitted(&producer, arrival)?;
         if let Some(key) = head.headers.get("idempotency-key") {
             arrival.duplicate = Some(duplicate(&arrival, "key", key.as_bytes()));
         }
@@ -92,10 +93,16 @@ impl<A: Accept + 'static> Server<A> {
         let items = cloud::batch(body).map_err(Refusal::Malformed)?;
         let arrivals = items.into_iter().map(|item| self.arrival(producer, head, item));
         let arrivals: Vec<_> = arrivals.collect::<Result<_, _>>().map_err(Refusal::Malformed)?;
-        let waiting: Vec<_> = arrivals.into_iter().map(|a| self.ports.accept.offer(a)).collect();
+        let offer =
+            |arrival| permitted(producer, arrival).map(|arrival| self.ports.accept.offer(arrival));
+        let waiting: Vec<_> = arrivals.into_iter().map(offer).collect();
         let (mut answers, mut refusal) = (Vec::new(), None);
         for answer in waiting {
-            answers.push(match accepted(answer.await) {
+            let answer = match answer {
+                Ok(answer) => accepted(answer.await),
+                Err(why) => Err(why),
+            };
+            answers.push(match answer {
                 Ok((id, is_duplicate, _)) => item(id, is_duplicate),
                 Err(why) => {
                     let line = why.item().into();
@@ -150,6 +157,14 @@ pub(crate) fn arrival(
     let mut arrival = Arrival { envelope, body: item.body, duplicate: None };
     arrival.duplicate = item.id.map(|(kind, id)| duplicate(&arrival, kind, &id));
     Ok(arrival)
+}
+
+/// Lets an event pass that its producer may publish.
+pub(crate) fn permitted(producer: &Producer, arrival: Arrival) -> Result<Arrival, Refusal> {
+    match producer.may_publish(&arrival.envelope.event_type) {
+        true => Ok(arrival),
+        false => Err(Refusal::EventType(arrival.envelope.event_type)),
+    }
 }
 
 /// A producer that chose the key of an event is told when it chose twice.

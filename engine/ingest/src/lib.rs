@@ -1,5 +1,5 @@
 //! Owns: the HTTP server that lets events in: sources, verification, bounded bodies, answers.
-//! Imports: event, signature, runtime.
+//! Imports: event, registry (patterns of types), signature, runtime.
 //! Never: the log, a queue, a retry, a file, a configuration file.
 //!
 //! A `Server` lives on one thread, inside of `runtime::tasks::run`. What it accepts goes through

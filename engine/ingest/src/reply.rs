@@ -8,6 +8,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 use std::borrow::Cow;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -65,8 +66,10 @@ pub(crate) enum Refusal {
     Host,
     /// The reason is for the metrics: all senders read the same.
     Unverified(&'static str),
-    /// No key, or none that we know.
+    /// No key, or none that we know and that may publish.
     NoKey,
+    /// The producer's key is bound to other types than this one.
+    EventType(Arc<str>),
     Method,
     TooSlow,
     Conflict,
@@ -102,7 +105,13 @@ impl Refusal {
             }
             Refusal::Host => row(400, "host", "Bad Request", "one Host header is needed"),
             Refusal::Unverified(reason) => row(401, reason, "Unauthorized", ""),
-            Refusal::NoKey => row(401, "no_key", "Unauthorized", "a valid key is needed"),
+            Refusal::NoKey => {
+                row(401, "no_key", "Unauthorized", "a key that may publish is needed")
+            }
+            Refusal::EventType(name) => Row {
+                detail: format!("this key may not publish the type `{name}`").into(),
+                ..row(403, "event_type", "Forbidden", "")
+            },
             Refusal::Method => row(405, "method", "Method Not Allowed", "only POST"),
             Refusal::TooSlow => row(408, "too_slow", "Request Timeout", "the body came too slowly"),
             Refusal::Conflict => {

@@ -39,7 +39,7 @@ pub fn producers(bytes: &[u8]) {
     };
     let head = headers(take.until(b"\n\n"));
     let body = Bytes::copy_from_slice(take.rest());
-    let producer = Producer { tenant: TenantId::new("acme"), source: "api".into() };
+    let producer = Producer { tenant: TenantId::new("acme"), source: "api".into(), types: None };
     let Ok(found) = arrivals(form, &producer, &head, &body) else { return };
     found.iter().for_each(is_sound);
     match form {

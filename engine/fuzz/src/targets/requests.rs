@@ -70,7 +70,8 @@ fn converse(pieces: &[&[u8]]) -> Heard {
         sources: SourceTable::new(vec![source("open", "none"), source("github", "github")])
             .unwrap(),
         producers: Box::new(|key| {
-            let producer = Producer { tenant: TenantId::new("acme"), source: "api".into() };
+            let producer =
+                Producer { tenant: TenantId::new("acme"), source: "api".into(), types: None };
             (key == "let-me-in").then_some(producer)
         }),
         limits: Limits { body_bytes_max: BODY_BYTES_MAX, ..Limits::default() },

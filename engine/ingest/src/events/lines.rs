@@ -1,4 +1,4 @@
-use crate::events::{arrival, plain};
+use crate::events::{arrival, permitted, plain};
 use crate::reply::{Body, BoxError, Refusal, Reply, accepted, item};
 use crate::{Accept, Answer, Producer, Server};
 use bytes::{Bytes, BytesMut};
@@ -8,7 +8,6 @@ use hyper::body::{Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use runtime::tasks;
-use std::borrow::Cow;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -105,14 +104,16 @@ impl<A: Accept + 'static> Reader<A> {
         }
         let answer = match self.arrival(&line) {
             Ok(arrival) => Line::Waiting(Box::pin(self.server.ports.accept.offer(arrival))),
-            Err(why) => Line::Refused(Refusal::Malformed(why).item()),
+            Err(why) => Line::Refused(why.item()),
         };
         self.answers.send(answer).await.map_err(|_| Over)
     }
 
-    fn arrival(&self, line: &Bytes) -> Result<event::Arrival, Cow<'static, str>> {
+    fn arrival(&self, line: &Bytes) -> Result<event::Arrival, Refusal> {
         let now = self.server.ports.clock.wall();
-        arrival(&self.producer, self.trace.as_deref(), plain::read(line)?, now)
+        let item = plain::read(line).map_err(Refusal::Malformed)?;
+        let arrival = arrival(&self.producer, self.trace.as_deref(), item, now);
+        permitted(&self.producer, arrival.map_err(Refusal::Malformed)?)
     }
 }
 

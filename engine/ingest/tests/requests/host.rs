@@ -7,6 +7,7 @@ use ingest::{
     Accept, Answer, Body, Content, Limits, LiveSecret, Ports, Producer, Respond, Server, Source,
     SourceTable,
 };
+use registry::TypePattern;
 use runtime::{ManualClock, listen, tasks};
 use signature::{Draft, Scheme, Secret, SecretForm};
 use std::cell::RefCell;
@@ -133,8 +134,12 @@ impl Host {
             clock: clock.clone(),
             sources: sources.clone(),
             producer: Box::new(|key| {
-                let producer = Producer { tenant: TenantId::new("acme"), source: "api".into() };
-                (key == "let-me-in").then_some(producer)
+                let types = match key {
+                    "let-me-in" => None,
+                    "orders-alone" => Some([TypePattern::parse("order.*").unwrap()].into()),
+                    _ => return None,
+                };
+                Some(Producer { tenant: TenantId::new("acme"), source: "api".into(), types })
             }),
             fallback: Box::new(|request| {
                 let peer = *request.extensions().get::<ingest::Peer>().unwrap();

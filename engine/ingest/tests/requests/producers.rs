@@ -229,6 +229,40 @@ fn a_batch_is_answered_event_by_event() {
 }
 
 #[test]
+fn a_key_that_is_bound_to_types_publishes_no_others() {
+    const BOUND: (&str, &str) = ("authorization", "Bearer orders-alone");
+    let forbidden = "this key may not publish the type `user.made`";
+    run(async move {
+        let host = Host::new(vec![]);
+        let plain = |event_type: &str| format!(r#"{{"type":"{event_type}","data":1}}"#);
+        let one = host.post("/v1/events", &[BOUND, JSON], plain("user.made").as_bytes()).await;
+        let problem: serde_json::Value = serde_json::from_str(&one.body).unwrap();
+        assert_eq!((one.status, &problem["detail"]), (403, &forbidden.into()));
+        let one = host.post("/v1/events", &[BOUND, JSON], plain("order.paid").as_bytes()).await;
+        assert_eq!(one.status, 202);
+
+        let cloud = |id: u32, event_type: &str| {
+            format!(r#"{{"specversion":"1.0","id":"{id}","source":"/","type":"{event_type}"}}"#)
+        };
+        let batch = format!("[{},{}]", cloud(1, "user.made"), cloud(2, "order.sent"));
+        let media_type = ("content-type", "application/cloudevents-batch+json");
+        let many = host.post("/v1/events", &[BOUND, media_type], batch.as_bytes()).await;
+        let answers: Vec<serde_json::Value> = serde_json::from_str(&many.body).unwrap();
+        assert_eq!((many.status, &answers[0]["status"]), (403, &403.into()));
+        assert_eq!(answers[0]["error"], forbidden);
+        assert!(answers[1]["id"].is_string(), "one event's refusal is not the other's");
+
+        let text = format!("{}\n{}\n", plain("user.made"), plain("order.lost"));
+        let answers = lines_by(&host, BOUND, &text).await;
+        assert_eq!((&answers[0]["status"], &answers[0]["error"]), (&403.into(), &forbidden.into()));
+        assert!(answers[1]["id"].is_string());
+        let kept = host.stand.arrivals().into_iter().map(|arrival| arrival.envelope.event_type);
+        let kept: Vec<_> = kept.collect();
+        assert_eq!(kept, ["order.paid", "order.sent", "order.lost"].map(Into::into));
+    });
+}
+
+#[test]
 fn lines_are_answered_while_they_come() {
     run(async {
         let host = Host::new(vec![]);
@@ -262,8 +296,12 @@ fn lines_are_answered_while_they_come() {
 }
 
 async fn lines(host: &Host, body: &str) -> Vec<serde_json::Value> {
+    lines_by(host, KEY, body).await
+}
+
+async fn lines_by(host: &Host, key: (&str, &str), body: &str) -> Vec<serde_json::Value> {
     let mut client = host.connect().await;
-    client.write(&post("/v1/events", &[KEY, LINES], body.as_bytes())).await;
+    client.write(&post("/v1/events", &[key, LINES], body.as_bytes())).await;
     assert_eq!(client.answer().await.unwrap().status, 200);
     let mut answers = String::new();
     while let Some(chunk) = client.chunk().await {
