@@ -17,6 +17,7 @@ mod access;
 mod again;
 mod apps;
 mod attempts;
+mod auth;
 mod body;
 mod call;
 mod endpoints;
@@ -30,13 +31,15 @@ mod operation;
 mod path;
 mod query;
 mod repeats;
+mod token;
 mod wire;
 
 pub use access::{Access, Deed, Principal, Role, Scope, Whose, permits};
 pub(crate) use body::{dismiss, read as read_body};
 pub(crate) use call::Call;
 pub(crate) use failures::Failures;
-pub use keys::{Apps, KeyRow, Keys, Token};
+pub use keys::KeyRing;
+pub(crate) use keys::Uses;
 #[cfg(test)]
 pub(crate) use letters::PARAMETERS;
 pub(crate) use operation::Answered;
@@ -46,6 +49,7 @@ pub(crate) use path::{Captured, Matched, find};
 pub use path::{captures, is_in_app};
 pub(crate) use query::Query;
 pub(crate) use repeats::{Begun, Repeats};
+pub use token::{Apps, KeyRow, Keys, Token};
 
 const TABLE: &[&[Operation]] = &[
     node::OPERATIONS,
@@ -56,6 +60,8 @@ const TABLE: &[&[Operation]] = &[
     attempts::OPERATIONS,
     again::OPERATIONS,
     absent::OPERATIONS,
+    keys::OPERATIONS,
+    auth::OPERATIONS,
     letters::OPERATIONS,
     explain::OPERATIONS,
 ];

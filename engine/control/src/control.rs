@@ -1,6 +1,6 @@
 use crate::api::{
     self, Access, Answered, Apps, Begun, Call, Captured, Failures, Keys, Matched, Operation,
-    Principal, Query, Repeats, Scope, Token, Whose,
+    Principal, Query, Repeats, Scope, Token, Uses, Whose,
 };
 use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
@@ -29,6 +29,8 @@ pub struct ControlOptions {
     /// Names of this node beside `localhost` and loopback addresses, without a port; counts on a
     /// loopback listener, for a proxy in front of it.
     pub hosts: Vec<String>,
+    /// Where people reach this node, for links to it: a URL without a slash at its end.
+    pub public_url: String,
     pub build: Build,
     /// Of endpoints that do not say otherwise.
     pub terms: Terms,
@@ -78,6 +80,7 @@ pub struct Control {
     pub(crate) ports: Ports,
     failures: RefCell<Failures>,
     repeats: RefCell<Repeats>,
+    pub(crate) uses: RefCell<Uses>,
 }
 
 /// A request that is let in.
@@ -96,7 +99,8 @@ const REPEAT_KEY_BYTES_MAX: usize = 256;
 impl Control {
     pub fn new(options: ControlOptions, ports: Ports) -> Rc<Control> {
         let failures = RefCell::new(Failures::new(options.limits.failures_max));
-        Rc::new(Control { options, ports, failures, repeats: RefCell::default() })
+        let (repeats, uses) = Default::default();
+        Rc::new(Control { options, ports, failures, repeats, uses })
     }
 
     /// Always answers, and within the time that its ports and the sender's body take. A body is
@@ -178,11 +182,15 @@ impl Control {
         }))
     }
 
-    fn bearer_of(&self, token: &str) -> Option<Principal> {
+    /// Who bears this token: the configured key, or one of those that were made. Never blocks.
+    pub fn bearer_of(&self, token: &str) -> Option<Principal> {
         if self.options.key.verify(token) {
             return Some(Principal::admin());
         }
-        Token::read(token)?.principal(&self.ports.keys, self.ports.clock.wall())
+        let now = self.ports.clock.wall();
+        let principal = Token::read(token)?.principal(&self.ports.keys, now)?;
+        self.uses.borrow_mut().note(&principal.id, now);
+        Some(principal)
     }
 
     /// The sender's own, where it may stand in a log line; else a new one.
@@ -260,6 +268,7 @@ impl Control {
             Begun::First(key) => key,
             Begun::Answered(answer) => return Ok(*answer),
             Begun::Running => return Err(Problem::Running),
+            Begun::Told => return Err(Problem::Told),
             Begun::OtherRequest => return Err(Problem::OtherRequest),
         };
         let running = tasks::spawn(async move {

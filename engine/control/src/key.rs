@@ -4,7 +4,7 @@ use runtime::Entropy;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// The key that opens the management API, kept as a digest alone.
 #[derive(Clone)]
@@ -29,12 +29,7 @@ impl AdminKey {
     /// A new key, and its text: `fbk_` and 43 characters of URL-safe base64 over 256 random bits.
     /// The prefix lets scanners find a key that leaked. Whoever keeps the text keeps it 0600.
     pub fn generate(entropy: &dyn Entropy) -> (AdminKey, Zeroizing<String>) {
-        let mut secret = [0; SECRET_BYTES];
-        entropy.fill(&mut secret);
-        let mut text = Zeroizing::new(String::with_capacity(64));
-        text.push_str("fbk_");
-        URL_SAFE_NO_PAD.encode_string(secret, &mut text);
-        secret.zeroize();
+        let text = with_secret("fbk_", entropy);
         (AdminKey { digest: digest(&text) }, text)
     }
 
@@ -54,6 +49,17 @@ impl AdminKey {
     pub fn verify(&self, presented: &str) -> bool {
         self.digest.ct_eq(&digest(presented)).into()
     }
+}
+
+/// The prefix and 43 characters of URL-safe base64 over 256 random bits.
+pub(crate) fn with_secret(prefix: &str, entropy: &dyn Entropy) -> Zeroizing<String> {
+    let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+    entropy.fill(&mut *secret);
+    // Room for all of it: a text that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(64));
+    text.push_str(prefix);
+    URL_SAFE_NO_PAD.encode_string(*secret, &mut text);
+    text
 }
 
 fn digest(text: &str) -> [u8; 32] {

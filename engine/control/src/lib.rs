@@ -34,8 +34,8 @@ mod reply;
 mod walk;
 
 pub use api::{
-    Access, Apps, Capture, Content, Deed, KeyRow, Keys, Operation, Parameter, Principal, Role,
-    SchemaOf, Scope, Token, Verb, Whose, captures, is_in_app, operations, permits,
+    Access, Apps, Capture, Content, Deed, KeyRing, KeyRow, Keys, Operation, Parameter, Principal,
+    Role, SchemaOf, Scope, Token, Verb, Whose, captures, is_in_app, operations, permits,
 };
 pub use control::{Control, ControlLimits, ControlOptions, Ports};
 pub use health::{Health, Phase, Unready};

@@ -33,6 +33,8 @@ pub(crate) enum Problem {
     OtherRequest,
     /// The request with this `Idempotency-Key` is still being answered.
     Running,
+    /// The request with this `Idempotency-Key` was answered with a secret, which is not kept.
+    Told,
     /// The resource is not the version that `If-Match` names.
     Precondition,
     /// The most bytes that a body may have.
@@ -167,6 +169,7 @@ impl Problem {
             | Problem::Clash(_)
             | Problem::OtherRequest
             | Problem::Running
+            | Problem::Told
             | Problem::Precondition => self.conflict(),
         }
     }
@@ -181,6 +184,11 @@ impl Problem {
             Problem::Clash(detail) => detail.clone(),
             Problem::OtherRequest => "this Idempotency-Key came with another request before".into(),
             Problem::Running => "the request with this Idempotency-Key is being answered".into(),
+            Problem::Told => {
+                "the request with this Idempotency-Key was carried out; the text that it was \
+                 answered is not kept"
+                    .into()
+            }
             Problem::Precondition => "the resource has changed since: read it again".into(),
             _ => "something else changed at the same time: ask again".into(),
         };

@@ -32,8 +32,27 @@ pub(crate) fn answer(status: u16, body: &impl Serialize) -> Response<Bytes> {
 
 /// A single resource, with the tag by which `If-Match` and `If-None-Match` name this version.
 pub(crate) fn resource(status: u16, body: &impl Serialize) -> Response<Bytes> {
-    let mut response = answer(status, body);
-    let tag = HeaderValue::from_str(&tag(response.body())).expect("a tag is ASCII");
+    with_tag(answer(status, body), body)
+}
+
+/// What a repeat with the same `Idempotency-Key` gets when the answer shows a secret. Such an
+/// answer is never kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Secret {
+    /// It is told that the first was carried out: 409.
+    Told,
+    /// It is carried out anew.
+    Anew,
+}
+
+pub(crate) fn with_secret(mut response: Response<Bytes>, secret: Secret) -> Response<Bytes> {
+    response.extensions_mut().insert(secret);
+    response
+}
+
+/// An answer that tells of this version of a resource, and of more that `If-Match` does not mean.
+pub(crate) fn with_tag(mut response: Response<Bytes>, version: &impl Serialize) -> Response<Bytes> {
+    let tag = HeaderValue::from_str(&tag(&json(version))).expect("a tag is ASCII");
     response.headers_mut().insert(ETAG, tag);
     response
 }

@@ -41,6 +41,9 @@ pub struct Plan {
     pub guest_threads: usize,
     pub disk_floor_bytes: u64,
     pub ballast_bytes: u64,
+    /// Where people and senders reach this node, without a slash at its end; empty: where it
+    /// listens.
+    pub public_url: String,
     /// None: made in the data directory at the first start.
     pub admin_key: Option<registry::Secret>,
     /// How to read the configuration again, for who asks by the API; None: it cannot be.
@@ -83,6 +86,7 @@ impl Plan {
             guest_threads: cores.saturating_sub(1).max(1),
             disk_floor_bytes: 256 << 20,
             ballast_bytes: 64 << 20,
+            public_url: String::new(),
             admin_key: None,
             recipe: None,
         }

@@ -3,7 +3,10 @@ use crate::adapters::control::{Desk, Proc, Shelf};
 use crate::changes::Changes;
 use crate::modules::write_whole;
 use crate::{OpenError, Plan};
-use control::{AdminKey, Apps, Build, Control, ControlLimits, ControlOptions, Health, Metrics};
+use control::{
+    AdminKey, Apps, Build, Control, ControlLimits, ControlOptions, Health, KeyRing, Keys, Metrics,
+    Role,
+};
 use event::{TenantId, Time};
 use ingest::{Body, Fallback, Observed, Peer, Ports, Producer, Server};
 use log::Log;
@@ -42,10 +45,11 @@ const KEY_FILE: &str = "admin.key";
 
 impl Listening {
     pub fn start(at: SocketAddr, plan: &Plan, way_in: WayIn) -> Result<Listening, OpenError> {
-        let options = ControlOptions {
+        let mut options = ControlOptions {
             key: admin_key(plan)?,
             is_loopback: at.ip().is_loopback(),
-            hosts: Vec::new(),
+            hosts: host_of(&plan.public_url).into_iter().collect(),
+            public_url: plan.public_url.clone(),
             build: build(plan),
             terms: plan.terms.clone(),
             limits: ControlLimits {
@@ -67,7 +71,11 @@ impl Listening {
                 Ok(listener) => listener,
                 Err(err) => return drop(bound.send(Err(err))),
             };
-            drop(bound.send(listener.local_addr()));
+            let addr = listener.local_addr();
+            if let (Ok(addr), true) = (&addr, options.public_url.is_empty()) {
+                options.public_url = own_url(*addr);
+            }
+            drop(bound.send(addr));
             let stopped = async { drop(stopped.await) };
             Server::new(ports(way_in, options), limits).serve(listener, stopped).await;
         };
@@ -103,9 +111,23 @@ fn connections_max(wanted: usize, descriptors: Option<u64>) -> usize {
     wanted.min(usize::try_from(spare).unwrap_or(usize::MAX)).max(1)
 }
 
+/// The name, without a port, under which others reach this node.
+fn host_of(public_url: &str) -> Option<String> {
+    let url: hyper::Uri = public_url.parse().ok()?;
+    let host = url.host()?;
+    Some(host.trim_matches(['[', ']']).to_owned())
+}
+
+/// Where a listener is reached from its own machine.
+fn own_url(addr: SocketAddr) -> String {
+    match addr.ip().is_unspecified() {
+        true => format!("http://localhost:{}", addr.port()),
+        false => format!("http://{addr}"),
+    }
+}
+
 fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
     let WayIn { changes, sealing, clock, log, metrics, health } = way_in;
-    let key = options.key.clone();
     let counted = metrics.clone();
     let control = Control::new(
         options,
@@ -119,29 +141,41 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
                 running: Arc::default(),
             }),
             machine: Box::new(Proc),
-            // The configured key is the only one there is.
-            keys: Box::new(|_| None),
+            keys: keys(changes.publisher.clone()),
             apps: apps(changes.publisher.clone()),
             sealing,
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
         },
     );
+    let publishers = control.clone();
     Ports {
         accept: Road(changes.publisher),
         clock,
         sources: changes.sources,
-        producer: Box::new(move |given| producer(&key, given)),
+        producer: Box::new(move |given| producer(&publishers, given)),
         fallback: fallback(control, health, log),
         observe: Box::new(move |observed| count(&counted, observed)),
     }
 }
 
-/// Whoever has the admin key may publish for the default tenant.
-fn producer(key: &AdminKey, given: &str) -> Option<Producer> {
-    let producer =
-        || Producer { tenant: TenantId::new("default"), source: "api".into(), types: None };
-    key.verify(given).then(producer)
+/// What a key may publish. One that is bound to no application publishes to the default one.
+///
+/// Wrong keys are not counted here: a producer that has one would shut out whoever shares its
+/// address, and nobody guesses 256 bits.
+fn producer(control: &Control, given: &str) -> Option<Producer> {
+    let (tenant, types) = match control.bearer_of(given)?.role {
+        Role::Admin => (TenantId::new("default"), None),
+        Role::Manager(tenant) => (tenant, None),
+        Role::Producer { tenant, types } => (tenant, types),
+        Role::Nobody | Role::Reader(_) | Role::Portal { .. } => return None,
+    };
+    Some(Producer { tenant, source: "api".into(), types })
+}
+
+fn keys(publisher: Publisher) -> Keys {
+    let ring = KeyRing::default();
+    Box::new(move |id| ring.find(publisher.history().latest(), id))
 }
 
 /// An application is called by its tenant's id or uid.
@@ -216,7 +250,20 @@ fn build(plan: &Plan) -> Build {
 
 #[cfg(test)]
 mod tests {
-    use super::connections_max;
+    use super::{connections_max, host_of, own_url};
+
+    #[test]
+    fn a_node_knows_its_names() {
+        let host = |url| host_of(url).unwrap_or_default();
+        assert_eq!(host("https://in.example.com:8443/hooks"), "in.example.com");
+        assert_eq!(host("http://[::1]:8080"), "::1");
+        assert_eq!(host(""), "");
+        let own = |addr: &str| own_url(addr.parse().unwrap());
+        assert_eq!(own("127.0.0.1:8080"), "http://127.0.0.1:8080");
+        assert_eq!(own("[::1]:8080"), "http://[::1]:8080");
+        assert_eq!(own("0.0.0.0:8080"), "http://localhost:8080");
+        assert_eq!(own("[::]:8080"), "http://localhost:8080");
+    }
 
     #[test]
     fn connections_leave_descriptors_for_the_log_and_the_deliveries() {

@@ -1,5 +1,6 @@
 use event::TenantId;
 use registry::TypePattern;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Who asks.
@@ -20,11 +21,11 @@ pub enum Role {
     /// Everything within one application.
     Manager(TenantId),
     /// Publishes events of these types, `None` for all, into one application.
-    Producer { tenant: TenantId, types: Option<Vec<Box<str>>> },
+    Producer { tenant: TenantId, types: Option<Arc<[TypePattern]>> },
     /// Reads one application, or the whole node; never a secret.
     Reader(Option<TenantId>),
     /// What a customer may do with their own endpoints.
-    Portal(TenantId),
+    Portal { tenant: TenantId, deeds: Vec<Deed> },
 }
 
 /// Who may ask for an operation.
@@ -48,7 +49,9 @@ pub enum Scope {
     Publish,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Records keep these by their names, which never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Deed {
     Read,
     Write,
@@ -86,14 +89,17 @@ impl Principal {
 }
 
 impl Role {
+    /// Of a customer's session that is not held to less than all.
+    pub fn portal(tenant: TenantId) -> Role {
+        Role::Portal { tenant, deeds: vec![Deed::Read, Deed::Write, Deed::Reveal] }
+    }
+
     /// Whether it may put an event of this type in, where it may put any.
     pub fn may_publish(&self, event_type: &str) -> bool {
-        let is_it = |text: &str| {
-            let pattern = TypePattern::parse(text);
-            pattern.is_ok_and(|pattern| pattern.matches(event_type))
-        };
         match self {
-            Role::Producer { types: Some(types), .. } => types.iter().any(|text| is_it(text)),
+            Role::Producer { types: Some(types), .. } => {
+                types.iter().any(|pattern| pattern.matches(event_type))
+            }
             _ => true,
         }
     }
@@ -103,7 +109,7 @@ impl Role {
         match self {
             Role::Nobody | Role::Admin => None,
             Role::Reader(tenant) => tenant.as_ref(),
-            Role::Manager(tenant) | Role::Producer { tenant, .. } | Role::Portal(tenant) => {
+            Role::Manager(tenant) | Role::Producer { tenant, .. } | Role::Portal { tenant, .. } => {
                 Some(tenant)
             }
         }
@@ -143,7 +149,10 @@ fn may(role: &Role, scope: Scope) -> bool {
         Role::Producer { .. } => matches!(scope, Scope::Keyed | Scope::Publish),
         Role::Reader(Some(_)) => reads || scope == Scope::Keyed,
         Role::Reader(None) => reads || matches!(scope, Scope::Keyed | Scope::Read | Scope::Local),
-        Role::Portal(_) => matches!(scope, Scope::Keyed | Scope::Portal(_)),
+        Role::Portal { deeds, .. } => match scope {
+            Scope::Portal(deed) => deeds.contains(&deed),
+            scope => scope == Scope::Keyed,
+        },
     }
 }
 

@@ -1,3 +1,4 @@
+use crate::api::keys::bound_to;
 use crate::api::wire::{
     Given, ITERATOR, LIMIT, Metadata, ORDER, Page, WORD_BYTES_MAX, Wanted, Word, check_metadata,
     check_uid, flag, written,
@@ -8,7 +9,7 @@ use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
 use crate::{Control, id};
 use event::{TenantId, Time};
-use registry::{DeclaredTenant, Tenant};
+use registry::{DeclaredTenant, RecordKind, Tenant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::mem;
@@ -83,7 +84,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         verb: Verb::Delete,
         path: "/api/v1/app/{app_id}",
         id: "v1.application.delete",
-        summary: "Removes an application with its endpoints, filters and sources",
+        summary: "Removes an application with its endpoints, filters, sources and keys",
         scope: Scope::Admin,
         query: &[],
         body: Content::Empty,
@@ -326,6 +327,9 @@ async fn delete(control: &Control, call: Call) -> Answered {
         call.if_match(&shown(old))?;
         let mut edit = snapshot.edit();
         edit.remove_tenant(id);
+        for (record, _) in bound_to(snapshot, id.as_str()) {
+            edit.remove_record(RecordKind::Key, &record.name);
+        }
         Ok((edit.finish()?, ()))
     });
     deleted.await?;

@@ -29,6 +29,12 @@ const CAPTURES: &[Capture] = &[
     },
     Capture { name: "attempt_id", doc: "An attempt.", example: "atmpt_1-0-0-0-1", fits: any },
     Capture {
+        name: "key_id",
+        doc: "The key's id: the ten characters behind `fbk_`.",
+        example: "k000000000",
+        fits: |text| text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+    },
+    Capture {
         name: "letter_id",
         doc: "A dead letter: endpoint, lane, offset and output.",
         example: "dl_1-0-0-0",

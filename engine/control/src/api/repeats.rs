@@ -1,3 +1,4 @@
+use crate::reply::Secret;
 use bytes::Bytes;
 use event::Time;
 use hyper::Response;
@@ -18,8 +19,14 @@ type Key = [u8; 32];
 
 struct Entry {
     request: [u8; 32],
-    /// None while it is being answered.
-    answer: Option<Response<Bytes>>,
+    state: State,
+}
+
+enum State {
+    Running,
+    Answered(Response<Bytes>),
+    /// The answer showed a secret.
+    Told,
 }
 
 /// What is known of a request with an `Idempotency-Key`.
@@ -29,6 +36,7 @@ pub(crate) enum Begun {
     /// What the first one was answered.
     Answered(Box<Response<Bytes>>),
     Running,
+    Told,
     OtherRequest,
 }
 
@@ -49,24 +57,27 @@ impl Repeats {
         let request = digest(request.iter().copied());
         match self.known.get(&key) {
             None => {
-                self.known.insert(key, Entry { request, answer: None });
+                self.known.insert(key, Entry { request, state: State::Running });
                 Begun::First(key)
             }
             Some(entry) if entry.request != request => Begun::OtherRequest,
-            Some(Entry { answer: Some(answer), .. }) => Begun::Answered(Box::new(answer.clone())),
-            Some(_) => Begun::Running,
+            Some(entry) => match &entry.state {
+                State::Answered(answer) => Begun::Answered(Box::new(answer.clone())),
+                State::Running => Begun::Running,
+                State::Told => Begun::Told,
+            },
         }
     }
 
     /// Keeps what a change that was made was answered. What failed may be tried again.
     pub fn end(&mut self, key: Key, answer: &Response<Bytes>, now: Time) {
-        let is_kept = answer.status().is_success() && answer.body().len() <= ANSWER_BYTES_MAX;
-        let Some(entry) = self.known.get_mut(&key).filter(|_| is_kept) else {
+        let state = ended(answer);
+        let (Some(entry), Some(state)) = (self.known.get_mut(&key), state) else {
             self.known.remove(&key);
             return;
         };
-        entry.answer = Some(answer.clone());
-        self.bytes += answer.body().len() + ENTRY_BYTES;
+        self.bytes += state.bytes();
+        entry.state = state;
         self.order.push_back((now, key));
         self.forget(now);
     }
@@ -83,10 +94,28 @@ impl Repeats {
                 return;
             }
             self.order.pop_front();
-            let gone = self.known.remove(&key).and_then(|entry| entry.answer);
-            let bytes = gone.map_or(0, |answer| answer.body().len() + ENTRY_BYTES);
-            self.bytes -= bytes;
+            self.bytes -= self.known.remove(&key).map_or(0, |entry| entry.state.bytes());
         }
+    }
+}
+
+impl State {
+    fn bytes(&self) -> usize {
+        match self {
+            State::Answered(answer) => answer.body().len() + ENTRY_BYTES,
+            State::Running | State::Told => ENTRY_BYTES,
+        }
+    }
+}
+
+/// What is kept of an answer; None: the next request is a first one again.
+fn ended(answer: &Response<Bytes>) -> Option<State> {
+    let is_kept = answer.status().is_success() && answer.body().len() <= ANSWER_BYTES_MAX;
+    match answer.extensions().get() {
+        _ if !is_kept => None,
+        Some(Secret::Told) => Some(State::Told),
+        Some(Secret::Anew) => None,
+        None => Some(State::Answered(answer.clone())),
     }
 }
 
@@ -103,7 +132,7 @@ fn digest<'a>(parts: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reply::{answer, empty};
+    use crate::reply::{answer, empty, with_secret};
 
     const NOW: Time = Time::from_secs(1_000_000);
 
@@ -149,6 +178,21 @@ mod tests {
             repeats.end(key, &empty(status), NOW);
         }
         assert!(repeats.known.is_empty());
+    }
+
+    #[test]
+    fn a_secret_is_never_kept() {
+        let mut repeats = Repeats::default();
+        let shown = |secret| with_secret(answer(201, &"fbk_"), secret);
+        let key = first(&mut repeats, "a", NOW);
+        repeats.end(key, &shown(Secret::Told), NOW);
+        assert!(matches!(begin(&mut repeats, "a", "{}", NOW), Begun::Told));
+        assert!(matches!(begin(&mut repeats, "a", "[]", NOW), Begun::OtherRequest));
+        let key = first(&mut repeats, "b", NOW);
+        repeats.end(key, &shown(Secret::Anew), NOW);
+        first(&mut repeats, "b", NOW);
+        first(&mut repeats, "a", NOW + KEPT);
+        assert_eq!(repeats.bytes, 0);
     }
 
     #[test]

@@ -146,7 +146,7 @@ fn roles_may_what_their_row_says() {
             [G, G, F, F, G, F, G, F, F, F],
             [G, H, H, H, H, H, H, H, H, H],
         ),
-        (Role::Portal(own.clone()), [G, G, F, F, F, F, G, G, G, F], [G, H, H, H, H, H, H, H, H, H]),
+        (Role::portal(own.clone()), [G, G, F, F, F, F, G, G, G, F], [G, H, H, H, H, H, H, H, H, H]),
     ];
     let other = TenantId::new("other");
     for (role, at_home, elsewhere) in rows {
@@ -164,7 +164,7 @@ fn roles_may_what_their_row_says() {
 #[test]
 fn what_is_bound_to_an_application_does_nothing_to_the_node() {
     let own = TenantId::new("own");
-    for role in [Role::Manager(own.clone()), Role::Reader(Some(own.clone())), Role::Portal(own)] {
+    for role in [Role::Manager(own.clone()), Role::Reader(Some(own.clone())), Role::portal(own)] {
         let role = principal(role);
         assert_eq!(permits(&role, Scope::Keyed, Whose::Node), Access::Granted);
         for scope in [Scope::Read, Scope::Local, Scope::Admin, Scope::Tenant(Deed::Read)] {

@@ -173,7 +173,7 @@ fn readers_see_no_secret() {
     create(&node, json!({ "url": "https://example.com" }));
     let path = format!("{ENDPOINTS}/ep_1/secret");
     let roles =
-        [(Role::Reader(None), 403), (Role::Portal(tenant()), 200), (Role::Manager(tenant()), 200)];
+        [(Role::Reader(None), 403), (Role::portal(tenant()), 200), (Role::Manager(tenant()), 200)];
     for (role, status) in roles {
         let bearer = format!("authorization: Bearer {}", key(&mut node, role.clone(), u64::MAX));
         assert_eq!(node.one(request("GET", &path, &[&bearer])).status, status, "{role:?}");

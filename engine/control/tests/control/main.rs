@@ -8,6 +8,7 @@ mod attempts;
 mod commands;
 mod endpoints;
 mod explain;
+mod keys;
 mod letters;
 mod matrix;
 mod messages;

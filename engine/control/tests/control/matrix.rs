@@ -10,7 +10,7 @@ fn roles() -> Vec<Role> {
         Role::Producer { tenant: tenant(), types: None },
         Role::Reader(None),
         Role::Reader(Some(tenant())),
-        Role::Portal(tenant()),
+        Role::portal(tenant()),
     ]
 }
 

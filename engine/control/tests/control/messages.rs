@@ -127,7 +127,7 @@ fn a_message_can_bring_its_application() {
 #[test]
 fn a_producer_publishes_its_types_alone() {
     let mut node = Node::new();
-    let types = Some(vec!["order.*".into()]);
+    let types = Some([registry::TypePattern::parse("order.*").unwrap()].into());
     let role = Role::Producer { tenant: crate::node::tenant(), types };
     let bearer = format!("authorization: Bearer {}", key(&mut node, role, u64::MAX));
     for (event_type, status) in [("order.paid", 202), ("user.signup", 403)] {

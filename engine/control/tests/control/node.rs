@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use control::{
     AdminKey, Apps, Build, Commands, Control, ControlLimits, ControlOptions, Denied, Health,
-    KeyRow, Machine, Metrics, Pending, Phase, Ports, ProcessUse, Published, Reading, Reads,
-    Reloaded, Role, Token,
+    KeyRing, KeyRow, Machine, Metrics, Pending, Phase, Ports, ProcessUse, Published, Reading,
+    Reads, Reloaded, Role, Token,
 };
 use event::{
     Arrival, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId, Offset,
@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use log::{DuplicateRow, Group, Log, MemLog, Sync};
-use registry::{ChangeSet, Declared, DeclaredEndpoint, History, SealingKey, Terms};
+use registry::{ChangeSet, Declared, DeclaredEndpoint, History, Row, SealingKey, Terms};
 use runtime::{ManualClock, OsEntropy, tasks};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -40,6 +40,7 @@ pub struct Node {
     /// By their ids.
     pub keys: BTreeMap<String, KeyRow>,
     pub limits: ControlLimits,
+    pub clock: Arc<ManualClock>,
 }
 
 /// What the commands answer, and what was ordered.
@@ -47,6 +48,8 @@ pub struct Node {
 pub struct Orders {
     pub answer: RefCell<Option<Denied>>,
     pub given: RefCell<Vec<String>>,
+    /// What changes put into the log.
+    pub rows: RefCell<Vec<Row>>,
 }
 
 impl Node {
@@ -65,6 +68,7 @@ impl Node {
             keys: BTreeMap::new(),
             // Tests show more wrong keys than people do.
             limits: ControlLimits { failures_max: 100_000, ..ControlLimits::default() },
+            clock: Arc::new(ManualClock::at(NOW)),
         }
     }
 
@@ -99,6 +103,7 @@ impl Node {
             key: AdminKey::read(&self.key).unwrap(),
             is_loopback: self.is_loopback,
             hosts: vec!["hooks.example.com".into()],
+            public_url: "https://hooks.example.com".into(),
             build: Build {
                 version: "1.2.3".into(),
                 revision: "abc".into(),
@@ -120,12 +125,16 @@ impl Node {
             reads: Box::new(reads),
             machine: Box::new(Small),
             keys: Box::new({
-                let keys = self.keys.clone();
-                move |id| keys.get(id).cloned()
+                let (keys, ring) = (self.keys.clone(), KeyRing::default());
+                let history = self.history.clone();
+                move |id| {
+                    let made = ring.find(history.borrow().latest(), id);
+                    keys.get(id).cloned().or(made)
+                }
             }),
             apps: apps(self.history.clone()),
             sealing: Arc::new(SealingKey::new(&[7; 32])),
-            clock: Arc::new(ManualClock::at(NOW)),
+            clock: self.clock.clone(),
             entropy: Arc::new(OsEntropy),
         };
         Control::new(options, ports)
@@ -236,7 +245,7 @@ pub fn key(node: &mut Node, role: Role, expires_secs: u64) -> String {
     let text = format!("fbk_{id}_{}", "s".repeat(43));
     let digest = Token::read(&text).unwrap().digest();
     let expires = (expires_secs != u64::MAX).then(|| Time::from_secs(expires_secs));
-    node.keys.insert(id, KeyRow { digest, role, expires });
+    node.keys.insert(id, KeyRow { digest, previous: None, role, expires });
     text
 }
 
@@ -293,7 +302,8 @@ impl Commands for Desk {
 
     fn change(&self, set: ChangeSet) -> Pending<Result<(), Denied>> {
         let applied = self.history.borrow_mut().apply(set, self.log.head());
-        Box::pin(async move { applied.map(drop).map_err(|_| Denied::Stale) })
+        let applied = applied.map(|rows| self.orders.rows.borrow_mut().extend(rows));
+        Box::pin(async move { applied.map_err(|_| Denied::Stale) })
     }
 
     /// Keys are looked up in the log; a repeat is told as such.

@@ -33,6 +33,7 @@ impl Config {
             },
             guard: self.guard(),
             family: self.delivery.family,
+            public_url: self.server.public_url.clone(),
             admin_key: self.server.admin_key.clone(),
             ..Plan::new(&self.data)
         })

@@ -1,0 +1,163 @@
+//! Keys through a real socket and a real log.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "tests meet the machine"
+)]
+
+use forebay::{Engine, Plan};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper::{Request, header};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+const ADMIN: &str = "an-admin-key-for-tests";
+
+fn plan(data: &Path) -> Plan {
+    let mut plan = Plan::new(data);
+    plan.listen = Some(([127, 0, 0, 1], 0).into());
+    plan.disk_floor_bytes = 1 << 20;
+    plan.ballast_bytes = 0;
+    plan.admin_key = Some(registry::Secret::new(ADMIN));
+    plan
+}
+
+async fn ask(at: SocketAddr, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+    let stream = tokio::net::TcpStream::connect(at).await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    runtime::tasks::spawn(async move { drop(connection.await) });
+    let request = Request::builder().method(method).uri(path);
+    let request = request.header(header::HOST, "localhost");
+    let request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+    let request = request.header(header::CONTENT_TYPE, "application/json");
+    let request = request.body(Full::new(bytes::Bytes::from(body.to_string()))).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+async fn publish(at: SocketAddr, key: &str, event_type: &str) -> u16 {
+    ask(at, key, "POST", "/v1/events", json!({ "type": event_type, "data": 1 })).await.0
+}
+
+/// Makes a key and answers its id and its token.
+async fn make(at: SocketAddr, body: Value) -> (String, String) {
+    let (status, made) = ask(at, ADMIN, "POST", "/v1/key", body).await;
+    assert_eq!(status, 201, "{made}");
+    let text = |member: &str| made[member].as_str().unwrap().to_owned();
+    (text("id"), text("token"))
+}
+
+fn run(work: impl Future<Output = ()>) {
+    runtime::tasks::run(work).unwrap();
+}
+
+async fn shutdown(engine: Engine) {
+    assert!(engine.shutdown(Duration::from_secs(10)).await);
+}
+
+#[test]
+fn a_key_works_across_a_restart_and_its_text_is_on_no_disk() {
+    let data = tempfile::tempdir().unwrap();
+    run(async {
+        let engine = Engine::open(plan(data.path())).unwrap();
+        let at = engine.addr().unwrap();
+        let (id, first) = make(at, json!({ "name": "ci", "role": "admin" })).await;
+        let path = format!("/v1/key/{id}/rotate");
+        let (_, rotated) = ask(at, ADMIN, "POST", &path, json!({})).await;
+        let second = rotated["token"].as_str().unwrap().to_owned();
+        let access = "/api/v1/auth/app-portal-access/acme";
+        let application = json!({ "application": { "name": "Acme" } });
+        let (status, access) = ask(at, ADMIN, "POST", access, application).await;
+        assert_eq!(status, 200, "{access}");
+        let portal = access["token"].as_str().unwrap().to_owned();
+        assert_eq!(access["url"], format!("http://{at}/#key={portal}"));
+        shutdown(engine).await;
+
+        let engine = Engine::open(plan(data.path())).unwrap();
+        let at = engine.addr().unwrap();
+        for token in [&first, &second] {
+            let (status, page) = ask(at, token, "GET", "/v1/key", json!(null)).await;
+            assert_eq!((status, &page["data"][0]["name"]), (200, &json!("ci")));
+        }
+        let endpoints = "/api/v1/app/acme/endpoint";
+        assert_eq!(ask(at, &portal, "GET", endpoints, json!(null)).await.0, 200);
+        assert_eq!(ask(at, ADMIN, "DELETE", &format!("/v1/key/{id}"), json!(null)).await.0, 204);
+        let logout = "/api/v1/auth/logout";
+        assert_eq!(ask(at, &portal, "POST", logout, json!(null)).await.0, 204);
+        shutdown(engine).await;
+
+        let engine = Engine::open(plan(data.path())).unwrap();
+        let at = engine.addr().unwrap();
+        for token in [&first, &second, &portal] {
+            assert_eq!(ask(at, token, "GET", "/api/v1/app", json!(null)).await.0, 401);
+        }
+        shutdown(engine).await;
+        let kept = bytes_under(data.path());
+        assert!(holds(&kept, id.as_bytes()), "the search finds what is there");
+        for token in [first, second, portal] {
+            // Whatever a page of the log cuts off, some of it would be found.
+            assert!(!holds(&kept, token.as_bytes()) && !holds(&kept, &token.as_bytes()[20..40]));
+        }
+    });
+}
+
+#[test]
+fn keys_publish_what_they_are_bound_to() {
+    let data = tempfile::tempdir().unwrap();
+    run(async {
+        let engine = Engine::open(plan(data.path())).unwrap();
+        let at = engine.addr().unwrap();
+        let bound = |role: &str| json!({ "name": "n", "role": role, "app": "default" });
+        let mut bound_to_types = bound("producer");
+        bound_to_types["types"] = json!(["order.*"]);
+        let (_, orders) = make(at, bound_to_types).await;
+        let (_, all) = make(at, bound("producer")).await;
+        let (_, manager) = make(at, bound("manager")).await;
+        let (id, admin) = make(at, json!({ "name": "n", "role": "admin" })).await;
+        let (_, reader) = make(at, bound("reader")).await;
+        for (key, expected) in [
+            (&orders, [202, 403]),
+            (&all, [202, 202]),
+            (&manager, [202, 202]),
+            (&admin, [202, 202]),
+            (&reader, [401, 401]),
+            (&ADMIN.to_owned(), [202, 202]),
+        ] {
+            let statuses =
+                [publish(at, key, "order.paid").await, publish(at, key, "user.made").await];
+            assert_eq!(statuses, expected);
+        }
+        assert_eq!(ask(at, ADMIN, "DELETE", &format!("/v1/key/{id}"), json!(null)).await.0, 204);
+        assert_eq!(publish(at, &admin, "order.paid").await, 401);
+        for _ in 0..20 {
+            publish(at, "wrong", "order.paid").await;
+        }
+        assert_eq!(publish(at, &orders, "order.paid").await, 202, "nobody is shut out");
+        shutdown(engine).await;
+    });
+}
+
+/// All that the files of a directory hold.
+fn bytes_under(path: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => all.extend(bytes_under(&path)),
+            false => all.extend(fs::read(&path).unwrap()),
+        }
+    }
+    all
+}
+
+fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
