@@ -1,3 +1,4 @@
+mod destinations;
 mod messages_at;
 mod model;
 
@@ -13,6 +14,7 @@ use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Query, Sco
 use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
 use crate::walk::{self, End, Path};
+use destinations::MessageEndpointOut;
 use event::{AttemptRow, Attempted, EndpointId, Event, EventId, LaneId, Offset};
 use log::{Failure, Log, ReadLimit};
 use messages_at::EndpointMessageOut;
@@ -103,6 +105,17 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         body: Content::Empty,
         answers: &[(200, Content::json::<Page<EndpointMessageOut>>())],
         run: |control, call| Box::pin(messages_at::list(control, call)),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/api/v1/app/{app_id}/msg/{msg_id}/endpoint",
+        id: "v1.message-attempt.list-attempted-destinations",
+        summary: "A page of the endpoints that a message goes to, and how it stands there",
+        scope: Scope::Portal(Deed::Read),
+        query: &[LIMIT, ITERATOR],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<Page<MessageEndpointOut>>())],
+        run: |control, call| Box::pin(destinations::list(control, call)),
     },
     Operation {
         verb: Verb::Get,

@@ -2,7 +2,7 @@ use super::{evidence::Evidence, time};
 use crate::letter;
 use event::{
     AttemptRow, AttemptState, Attempted, Cause, DeliveryId, Due, EndpointId, LaneId, LaneRow,
-    Outcome, RetryKey, Why,
+    Outcome, RetryKey, Time, Why,
 };
 use registry::Endpoint;
 use serde_json::{Value, json};
@@ -15,19 +15,8 @@ const UNWANTED_MAX: usize = 100;
 /// What became of an event at each endpoint, and why.
 pub(crate) fn tell(evidence: &Evidence) -> Value {
     let event = &evidence.event;
-    let mut wanted = BTreeMap::<EndpointId, Arc<Endpoint>>::new();
     let envelope = &event.envelope;
-    for endpoint in evidence.snapshot.matching(&envelope.tenant, &envelope.event_type) {
-        wanted.insert(endpoint.id, ruling(evidence, endpoint));
-    }
-    // A lane that was behind may have matched by a version that came after the event.
-    for delivery in evidence.attempts.keys() {
-        let id = delivery.lane.endpoint;
-        let known = evidence.history.latest().endpoint(id);
-        if let (false, Some(endpoint)) = (wanted.contains_key(&id), known) {
-            wanted.insert(id, endpoint.clone());
-        }
-    }
+    let wanted = wanted(evidence);
     let endpoints: Vec<Value> =
         wanted.values().map(|endpoint| at_endpoint(evidence, endpoint)).collect();
     let others = evidence.snapshot.endpoints_of(&envelope.tenant);
@@ -48,6 +37,46 @@ pub(crate) fn tell(evidence: &Evidence) -> Value {
         "unwanted": named,
         "unwantedMore": others.count(),
     })
+}
+
+/// The endpoints that wanted the event, in the versions that ruled it.
+fn wanted(evidence: &Evidence) -> BTreeMap<EndpointId, Arc<Endpoint>> {
+    let mut wanted = BTreeMap::<EndpointId, Arc<Endpoint>>::new();
+    let envelope = &evidence.event.envelope;
+    for endpoint in evidence.snapshot.matching(&envelope.tenant, &envelope.event_type) {
+        wanted.insert(endpoint.id, ruling(evidence, endpoint));
+    }
+    // A lane that was behind may have matched by a version that came after the event.
+    for delivery in evidence.attempts.keys() {
+        let id = delivery.lane.endpoint;
+        let known = evidence.history.latest().endpoint(id);
+        if let (false, Some(endpoint)) = (wanted.contains_key(&id), known) {
+            wanted.insert(id, endpoint.clone());
+        }
+    }
+    wanted
+}
+
+/// How an event stands at an endpoint, in a word; and when it is tried next there.
+pub(crate) struct Standing {
+    pub endpoint: EndpointId,
+    pub state: &'static str,
+    pub next: Option<Time>,
+}
+
+/// How the event stands at each endpoint that wanted it, in the order of their ids.
+pub(crate) fn standings(evidence: &Evidence) -> Vec<Standing> {
+    let standing = |endpoint: &Endpoint| {
+        let lane = LaneId::main(endpoint.id);
+        let retries = evidence.retries.values().filter(|(key, _)| key.delivery.lane == lane);
+        let next = retries.filter_map(|(key, _)| match key.due {
+            Due::At(at) => Some(at),
+            Due::Parked => None,
+        });
+        let (state, _) = at_main(evidence, endpoint);
+        Standing { endpoint: endpoint.id, state, next: next.min() }
+    };
+    wanted(evidence).values().map(|endpoint| standing(endpoint)).collect()
 }
 
 /// The version that ruled the event, or is to rule it when its lane gets there.
@@ -72,13 +101,7 @@ fn at_endpoint(evidence: &Evidence, endpoint: &Endpoint) -> Value {
     let rows = evidence.attempts.iter().filter(|(delivery, _)| of_endpoint(delivery));
     let deliveries: Vec<Value> =
         rows.map(|(delivery, rows)| of_delivery(evidence, *delivery, rows)).collect();
-    let main = LaneId::main(endpoint.id);
-    let mains: Vec<&DeliveryId> =
-        evidence.attempts.keys().filter(|delivery| delivery.lane == main).collect();
-    let (state, why) = match mains.is_empty() {
-        true => without_rows(evidence, endpoint),
-        false => with_rows(evidence, &mains),
-    };
+    let (state, why) = at_main(evidence, endpoint);
     let chain = endpoint.chain.as_deref();
     let filters = chain.map(|chain| chain.filters.iter().map(|filter| &*filter.name));
     json!({
@@ -91,6 +114,17 @@ fn at_endpoint(evidence: &Evidence, endpoint: &Endpoint) -> Value {
         "why": why,
         "deliveries": deliveries,
     })
+}
+
+/// The endpoint's state, replays left aside.
+fn at_main(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, String) {
+    let main = LaneId::main(endpoint.id);
+    let mains: Vec<&DeliveryId> =
+        evidence.attempts.keys().filter(|delivery| delivery.lane == main).collect();
+    match mains.is_empty() {
+        true => without_rows(evidence, endpoint),
+        false => with_rows(evidence, &mains),
+    }
 }
 
 /// The endpoint's state when something was begun there.
@@ -170,7 +204,8 @@ fn of_delivery(evidence: &Evidence, delivery: DeliveryId, rows: &[AttemptRow]) -
 
 fn state_of(evidence: &Evidence, delivery: DeliveryId) -> (&'static str, Option<String>) {
     let last = evidence.attempts.get(&delivery).and_then(|rows| rows.last());
-    if last.is_some_and(|row| row.state == AttemptState::Delivered) {
+    let is_resent = evidence.retries.contains_key(&delivery);
+    if last.is_some_and(|row| row.state == AttemptState::Delivered) && !is_resent {
         return ("delivered", None);
     }
     if let Some(row) = evidence.dead.get(&delivery) {

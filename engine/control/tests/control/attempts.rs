@@ -178,3 +178,21 @@ fn messages_at_an_endpoint_tell_how_they_stand() {
         2
     );
 }
+
+#[test]
+fn destinations_tell_how_a_message_stands_at_each() {
+    let node = tried();
+    let messages = node.get(&format!("{APP}/msg")).json();
+    let told = |n: usize| {
+        let id = messages["data"][n]["id"].as_str().unwrap();
+        let page = node.get(&format!("{APP}/msg/{id}/endpoint")).json();
+        let all = page["data"].as_array().unwrap().iter();
+        let all = all.map(|e| json!([e["id"], e["url"], e["statusText"], e["status"]]));
+        Value::Array(all.collect())
+    };
+    let (a, b) = ("https://a.example/in", "https://b.example/in");
+    assert_eq!(told(2), json!([["ep_1", a, "success", 0], ["ep_2", b, "success", 0]]));
+    // Of the newest message the road has told nothing at `b` yet.
+    assert_eq!(told(0), json!([["ep_1", a, "pending", 1], ["ep_2", b, "sending", 3]]));
+    assert_eq!(node.get(&format!("{APP}/msg/evt_x/endpoint")).status, 404);
+}
