@@ -1,7 +1,7 @@
 use super::Setting;
 use crate::measure::{Case, Contender, Turn, compare};
 use arc_swap::ArcSwap;
-use cli::bench::{Clock, Load, Pace, Sample};
+use cli::bench::{Clock, Load, Pace, Sample, Way};
 use event::{Arrival, EventId, Offset, StreamId, TenantId};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -47,7 +47,7 @@ fn loaded<'a>(name: &str, host: &'a Host) -> Contender<'a> {
         batch: 1,
         payload: 1024,
         first,
-        path: "/in/bench",
+        way: Way::Source,
     };
     let mut first = 0;
     Contender::new(name, move |span| {

@@ -14,7 +14,7 @@ mod wire;
 
 pub use clock::Clock;
 pub use limit::{Limit, NAMES};
-pub use load::{Load, Loaded, Pace};
+pub use load::{Load, Loaded, Pace, Way};
 pub use machine::{Sample, Still, load_average, thread_cpu};
 pub use report::Report;
 pub use sink::{Counted, Sink};
@@ -46,6 +46,9 @@ pub struct BenchArguments {
     /// Events in one post (NDJSON, when more than one)
     #[arg(long, default_value_t = 1)]
     batch: usize,
+    /// Events come in as messages of the management API instead of by a source
+    #[arg(long, conflicts_with = "batch")]
+    api: bool,
     /// How long load is measured, after a second to warm up
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
@@ -85,6 +88,7 @@ Examples:
   forebay bench
   forebay bench --rate 2000 --fail-if 'p99>20ms'
   forebay bench --endpoints 10 --durability os --json
+  forebay bench --endpoints 0 --api
   forebay bench --endpoints 0 --connections 16 --batch 100";
 
 /// Deliveries that do not come for so long will not come.
@@ -147,7 +151,11 @@ fn load(args: &BenchArguments, clock: Clock, first: u64) -> Load {
         batch: args.batch,
         payload: args.payload as usize,
         first,
-        path: if args.batch > 1 { "/v1/events" } else { "/in/bench" },
+        way: match (args.api, args.batch) {
+            (true, _) => Way::Message,
+            (false, 1) => Way::Source,
+            (false, _) => Way::Events,
+        },
     }
 }
 
@@ -158,7 +166,7 @@ fn floor(
     sink: &Sink,
     span: Duration,
 ) -> anyhow::Result<Loaded> {
-    let load = Load { path: "/floor", batch: 1, pace: Pace::Closed, ..load(args, clock, 0) };
+    let load = Load { way: Way::Floor, batch: 1, pace: Pace::Closed, ..load(args, clock, 0) };
     load.run(sink.addr(), span)
 }
 

@@ -6,7 +6,7 @@ use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
 use crate::{AdminKey, Build, Commands, Denied, Health, Machine, Metrics, Reads, host};
 use bytes::Bytes;
-use event::TenantId;
+use event::{Rng, TenantId};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::http::request::Parts;
@@ -79,6 +79,7 @@ pub struct Control {
     pub(crate) options: ControlOptions,
     pub(crate) ports: Ports,
     failures: RefCell<Failures>,
+    request_ids: RefCell<Rng>,
     repeats: RefCell<Repeats>,
     pub(crate) uses: RefCell<Uses>,
 }
@@ -100,7 +101,9 @@ impl Control {
     pub fn new(options: ControlOptions, ports: Ports) -> Rc<Control> {
         let failures = RefCell::new(Failures::new(options.limits.failures_max));
         let (repeats, uses) = Default::default();
-        Rc::new(Control { options, ports, failures, repeats, uses })
+        // They name requests and guard nothing.
+        let request_ids = RefCell::new(ports.entropy.rng());
+        Rc::new(Control { options, ports, failures, request_ids, repeats, uses })
     }
 
     /// Always answers, and within the time that its ports and the sender's body take. A body is
@@ -111,6 +114,7 @@ impl Control {
         peer: IpAddr,
     ) -> Response<Bytes> {
         let (head, body) = request.into_parts();
+        let head = Rc::new(head);
         let id = self.request_id(&head);
         let answered = match self.admit(&head, peer) {
             Ok(admitted) => self.serve(admitted, &head, body, &id).await,
@@ -200,16 +204,15 @@ impl Control {
         let is_fit =
             |id: &&str| (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(is_plain);
         given.filter(is_fit).map(str::to_owned).unwrap_or_else(|| {
-            let mut bytes = [0; 16];
-            self.ports.entropy.fill(&mut bytes);
-            format!("req_{:032x}", u128::from_be_bytes(bytes))
+            let mut chance = self.request_ids.borrow_mut();
+            format!("req_{:016x}{:016x}", chance.u64(), chance.u64())
         })
     }
 
     async fn serve(
         self: Rc<Self>,
         admitted: Admitted,
-        head: &Parts,
+        head: &Rc<Parts>,
         body: Incoming,
         id: &str,
     ) -> Answered {
@@ -220,15 +223,15 @@ impl Control {
             _ => limits.body_bytes_max,
         };
         let body = api::read_body(body, body_bytes_max, limits.body_timeout).await?;
-        let headers = head.headers.clone();
-        let request_id = id.to_owned();
-        let call = Call { captured, tenant, query, headers, body, principal, request_id };
+        let (head, request_id) = (head.clone(), id.to_owned());
+        let call =
+            Call { captured, tenant, query, head: head.clone(), body, principal, request_id };
         let key = head.headers.get(REPEAT_KEY).filter(|_| operation.is_repeatable());
         let mut response = match key {
-            Some(key) => self.once(operation, call, key, head).await?,
+            Some(key) => self.once(operation, call, key, &head).await?,
             None => self.run(operation, call, head.uri.path()).await?,
         };
-        if is_known(head, &response) {
+        if is_known(&head, &response) {
             let tag = response.headers()[ETAG].clone();
             response = empty(304);
             response.headers_mut().insert(ETAG, tag);

@@ -27,7 +27,49 @@ pub struct Load {
     pub payload: usize,
     /// The number of the first event.
     pub first: u64,
-    pub path: &'static str,
+    pub way: Way,
+}
+
+/// How events come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To the receiver, without an engine between.
+    Floor,
+    /// As webhooks of a source, one in a post.
+    Source,
+    /// From a trusted producer, as NDJSON.
+    Events,
+    /// As messages of the management API, one in a post.
+    Message,
+}
+
+impl Way {
+    fn path(self) -> &'static str {
+        match self {
+            Way::Floor => "/floor",
+            Way::Source => "/in/bench",
+            Way::Events => "/v1/events",
+            Way::Message => "/api/v1/app/default/msg?with_content=false",
+        }
+    }
+
+    /// What stands before and behind an event.
+    fn frame(self) -> (&'static str, &'static str) {
+        match self {
+            Way::Floor | Way::Source => ("", ""),
+            Way::Events => ("{\"type\":\"push\",\"data\":", "}\n"),
+            Way::Message => ("{\"eventType\":\"push\",\"payload\":", "}"),
+        }
+    }
+
+    fn headers(self) -> String {
+        let key = format!("authorization: Bearer {KEY}");
+        match self {
+            Way::Floor | Way::Source => "application/json\r\nx-type: push".to_owned(),
+            Way::Events => format!("application/x-ndjson\r\n{key}"),
+            Way::Message => format!("application/json\r\n{key}"),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -84,24 +126,18 @@ impl Load {
         let event = body(self.payload);
         let mut content = Vec::new();
         let mut places = Vec::new();
+        let (before, behind) = self.way.frame();
         for _ in 0..self.batch {
-            if self.batch > 1 {
-                content.extend_from_slice(b"{\"type\":\"push\",\"data\":");
-            }
+            content.extend_from_slice(before.as_bytes());
             places.push(content.len());
             content.extend_from_slice(&event);
-            if self.batch > 1 {
-                content.extend_from_slice(b"}\n");
-            }
+            content.extend_from_slice(behind.as_bytes());
         }
-        let kind = match self.batch {
-            1 => "application/json\r\nx-type: push".to_owned(),
-            _ => format!("application/x-ndjson\r\nauthorization: Bearer {KEY}"),
-        };
         let head = format!(
-            "POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\n\
+            "POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {}\r\n\
              content-length: {}\r\n\r\n",
-            self.path,
+            self.way.path(),
+            self.way.headers(),
             content.len()
         );
         places.iter_mut().for_each(|place| *place += head.len());

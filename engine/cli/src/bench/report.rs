@@ -171,6 +171,9 @@ fn title(args: &BenchArguments) -> String {
         n => format!("{n} endpoints"),
     };
     let mut title = format!("{pace}, {endpoints}, {} bytes, {}", args.payload, args.durability);
+    if args.api {
+        title.push_str(", as messages of the API");
+    }
     if args.batch > 1 {
         title.push_str(&format!(", {} events a post", args.batch));
     }

@@ -84,12 +84,11 @@ async fn create(control: &Control, call: Call) -> Answered {
     };
     let with_content = flag(&call.query, "with_content", true)?;
     let arrival = arrival(control, &call, app, &given);
-    let event = arrival.clone();
-    let is_own = given.event_id.is_some() && !call.headers.contains_key("idempotency-key");
+    let is_own = given.event_id.is_some() && !call.head.headers.contains_key("idempotency-key");
     match control.ports.commands.publish(arrival).await {
         // A sender that gives an id and no `Idempotency-Key` does not mean to repeat itself.
         Ok(published) if published.is_duplicate && is_own => Err(taken(published.id)),
-        Ok(published) => Ok(answer(202, &MessageOut::of(&event.at(published.id), with_content))),
+        Ok(published) => Ok(answer(202, &MessageOut::taken(&given, published.id, with_content))),
         Err(Denied::Conflict(id)) => Err(taken(id)),
         Err(denied) => Err(denied.into()),
     }
@@ -123,7 +122,7 @@ fn check(given: &MessageIn<'_>, call: &Call) -> Result<(), Problem> {
 fn arrival(control: &Control, call: &Call, app: TenantId, given: &MessageIn<'_>) -> Arrival {
     let mut headers = Headers::new();
     headers.push("content-type", b"application/json");
-    if let Some(trace) = call.headers.get("traceparent") {
+    if let Some(trace) = call.head.headers.get("traceparent") {
         headers.push("traceparent", trace.as_bytes());
     }
     if let Some(id) = &given.event_id {
@@ -149,7 +148,7 @@ fn arrival(control: &Control, call: &Call, app: TenantId, given: &MessageIn<'_>)
 /// Two requests are one message when they have the same `Idempotency-Key`, and, where they have an
 /// `eventId`, the same of that too.
 fn duplicate(call: &Call, given: &MessageIn<'_>) -> Option<Duplicate> {
-    let repeat = call.headers.get("idempotency-key").map(|key| key.as_bytes());
+    let repeat = call.head.headers.get("idempotency-key").map(|key| key.as_bytes());
     let key = match (&given.event_id, repeat) {
         (Some(id), _) => own_key(id.as_str()),
         (None, Some(repeat)) => [b"repeat:", &Sha256::digest(repeat)[..]].concat(),

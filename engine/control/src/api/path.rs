@@ -2,7 +2,9 @@ use crate::api::{Operation, Verb, operations};
 use crate::letter;
 use event::EventId;
 use hyper::Method;
+use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 /// What may stand at a place of a path.
 #[derive(Clone, Copy)]
@@ -94,27 +96,56 @@ pub(crate) enum Matched {
     Nothing,
 }
 
+/// A pattern, cut at its slashes.
+struct Pattern {
+    segments: Vec<&'static str>,
+    captures: usize,
+    operation: &'static Operation,
+}
+
+/// The patterns of as many segments as the index says, those of fewer captures first.
+static PATTERNS: LazyLock<Vec<Vec<Pattern>>> = LazyLock::new(|| {
+    let mut all: Vec<Vec<Pattern>> = Vec::new();
+    for operation in operations() {
+        let segments: Vec<_> = operation.path.split('/').filter(|s| !s.is_empty()).collect();
+        let captures = segments.iter().filter(|segment| name_of(segment).is_some()).count();
+        all.resize_with(all.len().max(segments.len() + 1), Vec::new);
+        all[segments.len()].push(Pattern { segments, captures, operation });
+    }
+    all.iter_mut().for_each(|patterns| patterns.sort_by_key(|pattern| pattern.captures));
+    all
+});
+
 /// A slash at the end does not count. An exact segment goes before a capture.
 pub(crate) fn find(method: &Method, path: &str) -> Matched {
     let Some(segments) = segments(path) else { return Matched::Nothing };
-    let fitting = operations().filter_map(|operation| {
-        let captured = read(operation.path, &segments)?;
-        Some((captured.0.len(), operation, captured))
-    });
-    let fitting: Vec<_> = fitting.collect();
-    let Some(fewest) = fitting.iter().map(|(captures, ..)| *captures).min() else {
+    let patterns = PATTERNS.get(segments.len()).map_or(&[][..], |patterns| patterns);
+    let mut fitting = patterns.iter().filter(|pattern| fits(pattern, &segments)).peekable();
+    let Some(fewest) = fitting.peek().map(|first| first.captures) else {
         return Matched::Nothing;
     };
     let mut verbs = Vec::new();
-    for (captures, operation, captured) in fitting {
-        if captures == fewest && operation.verb.is(method) {
-            return Matched::Operation(operation, captured);
+    for pattern in fitting.take_while(|pattern| pattern.captures == fewest) {
+        if pattern.operation.verb.is(method) {
+            return Matched::Operation(pattern.operation, captured(pattern, segments));
         }
-        if captures == fewest {
-            verbs.push(operation.verb);
-        }
+        verbs.push(pattern.operation.verb);
     }
     Matched::OtherMethod(allow(verbs))
+}
+
+fn fits(pattern: &Pattern, segments: &[Cow<'_, str>]) -> bool {
+    let mut pairs = pattern.segments.iter().zip(segments);
+    pairs.all(|(wanted, given)| match name_of(wanted) {
+        Some(name) => (capture(name).fits)(given),
+        None => wanted == given,
+    })
+}
+
+fn captured(pattern: &Pattern, segments: Vec<Cow<'_, str>>) -> Captured {
+    let pairs = pattern.segments.iter().zip(segments);
+    let captured = pairs.filter_map(|(wanted, given)| Some((name_of(wanted)?, given.into_owned())));
+    Captured(captured.collect())
 }
 
 fn allow(mut verbs: Vec<Verb>) -> String {
@@ -130,7 +161,7 @@ fn allow(mut verbs: Vec<Verb>) -> String {
 
 /// Decoded. None for what is no path of ours: an empty segment, a broken escape, one that hides
 /// a slash or a control character.
-fn segments(path: &str) -> Option<Vec<String>> {
+fn segments(path: &str) -> Option<Vec<Cow<'_, str>>> {
     let path = path.strip_prefix('/')?;
     let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
     if path.is_empty() {
@@ -139,27 +170,14 @@ fn segments(path: &str) -> Option<Vec<String>> {
     path.split('/').map(segment).collect()
 }
 
-fn segment(text: &str) -> Option<String> {
-    let decoded = decode(text)?;
+fn segment(text: &str) -> Option<Cow<'_, str>> {
+    let decoded = match text.contains('%') {
+        true => Cow::Owned(decode(text)?),
+        false => Cow::Borrowed(text),
+    };
     let is_plain = |letter: char| letter != '/' && !letter.is_control();
     let is_fit = !decoded.is_empty() && decoded.len() <= CAPTURE_BYTES_MAX;
     (is_fit && decoded.chars().all(is_plain)).then_some(decoded)
-}
-
-fn read(pattern: &'static str, segments: &[String]) -> Option<Captured> {
-    let mut wanted = pattern.split('/').filter(|segment| !segment.is_empty());
-    let mut captured = Captured::default();
-    for segment in segments {
-        let wanted = wanted.next()?;
-        match name_of(wanted) {
-            Some(name) if (capture(name).fits)(segment) => {
-                captured.0.push((name, segment.clone()));
-            }
-            None if wanted == segment => {}
-            _ => return None,
-        }
-    }
-    wanted.next().is_none().then_some(captured)
 }
 
 /// Percent-encoding taken back. None when it is broken or does not hold UTF-8.

@@ -4,7 +4,7 @@ use crate::api::wire::Word;
 use crate::explain::time;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use event::{Event, Time};
+use event::{Event, EventId, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -49,6 +49,19 @@ pub(crate) struct MessageOut {
 }
 
 impl MessageOut {
+    /// What was just taken in.
+    pub fn taken(given: &MessageIn<'_>, id: EventId, with_content: bool) -> MessageOut {
+        let text = |word: &Word| word.as_str().to_owned();
+        MessageOut {
+            id: id.to_string(),
+            event_type: text(&given.event_type),
+            event_id: given.event_id.as_ref().map(text),
+            channels: given.channels.as_ref().map(|channels| channels.iter().map(text).collect()),
+            payload: if with_content { given.payload.to_owned() } else { raw("{}".to_owned()) },
+            timestamp: time(Time::from_millis(id.millis())),
+        }
+    }
+
     /// Without its content the payload is an empty object.
     pub fn of(event: &Event, with_content: bool) -> MessageOut {
         let header = |name| {
