@@ -21,6 +21,7 @@ mod auth;
 mod body;
 mod call;
 mod endpoints;
+mod event_types;
 mod explain;
 mod failures;
 mod keys;
@@ -54,6 +55,7 @@ pub use token::{Apps, KeyRow, Keys, Token};
 const TABLE: &[&[Operation]] = &[
     node::OPERATIONS,
     apps::OPERATIONS,
+    event_types::OPERATIONS,
     endpoints::OPERATIONS,
     endpoints::SECRETS,
     messages::OPERATIONS,

@@ -1,5 +1,5 @@
 use crate::api::{Answered, Call, Content, Operation, Scope, Verb};
-use crate::reply::{answer, json as written, problem, typed};
+use crate::reply::{answer, empty, json as written, problem, typed};
 use crate::{Control, Readings, openapi, page};
 use bytes::Bytes;
 use hyper::Response;
@@ -44,6 +44,28 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         body: Content::Empty,
         answers: &[(200, Content::json::<Ready>())],
         run: |control, _| Box::pin(async { ready(control) }),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/api/v1/health",
+        id: "v1.health.get",
+        summary: "Whether the API answers",
+        scope: Scope::Anyone,
+        query: &[],
+        body: Content::Empty,
+        answers: &[(204, Content::Empty)],
+        run: |_, _| Box::pin(async { Ok(empty(204)) }),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/api/v1/health/ping",
+        id: "v1.health.ping",
+        summary: "Whether the API answers",
+        scope: Scope::Anyone,
+        query: &[],
+        body: Content::Empty,
+        answers: &[(204, Content::Empty)],
+        run: |_, _| Box::pin(async { Ok(empty(204)) }),
     },
     Operation {
         verb: Verb::Get,

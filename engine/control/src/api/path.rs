@@ -24,6 +24,12 @@ const CAPTURES: &[Capture] = &[
     Capture { name: APP, doc: "The application's id or uid.", example: "app_1", fits: any },
     Capture { name: "endpoint_id", doc: "The endpoint's id or uid.", example: "ep_1", fits: any },
     Capture {
+        name: "event_type_name",
+        doc: "The event type's name.",
+        example: "user.signup",
+        fits: any,
+    },
+    Capture {
         name: "msg_id",
         doc: "The message's id, or the sender's own `eventId` for a day.",
         example: "evt_00000000000000000000000",

@@ -7,6 +7,7 @@ mod apps;
 mod attempts;
 mod commands;
 mod endpoints;
+mod event_types;
 mod explain;
 mod keys;
 mod letters;

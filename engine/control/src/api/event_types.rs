@@ -1,0 +1,354 @@
+use crate::Control;
+use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted, Word, flag, written};
+use crate::api::{Answered, Call, Content, Operation, Parameter, Scope, Verb};
+use crate::explain::time;
+use crate::problem::Problem;
+use crate::reply::{answer, empty, resource};
+use event::Time;
+use registry::{ChangeSet, Record, RecordKind, Snapshot};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+const ARCHIVED: Parameter =
+    Parameter::of::<bool>("include_archived", "Whether archived ones are listed too.");
+const WITH_CONTENT: Parameter =
+    Parameter::of::<bool>("with_content", "Whether schemas are shown; false when not said.");
+const EXPUNGE: Parameter =
+    Parameter::of::<bool>("expunge", "Whether it is removed; else it is archived.");
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation {
+        verb: Verb::Get,
+        path: "/api/v1/event-type",
+        id: "v1.event-type.list",
+        summary: "A page of event types, by name",
+        scope: Scope::Keyed,
+        query: &[LIMIT, ITERATOR, ORDER, ARCHIVED, WITH_CONTENT],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<Page<EventTypeOut>>())],
+        run: |control, call| Box::pin(async move { list(control, &call) }),
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/api/v1/event-type",
+        id: "v1.event-type.create",
+        summary: "Creates an event type, or takes up an archived one again",
+        scope: Scope::Admin,
+        query: &[],
+        body: Content::json::<EventTypeIn>(),
+        answers: &[(201, Content::json::<EventTypeOut>())],
+        run: |control, call| Box::pin(create(control, call)),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/api/v1/event-type/{event_type_name}",
+        id: "v1.event-type.get",
+        summary: "An event type",
+        scope: Scope::Keyed,
+        query: &[],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<EventTypeOut>())],
+        run: |control, call| Box::pin(async move { get(control, &call) }),
+    },
+    Operation {
+        verb: Verb::Put,
+        path: "/api/v1/event-type/{event_type_name}",
+        id: "v1.event-type.update",
+        summary: "Replaces an event type, or creates it",
+        scope: Scope::Admin,
+        query: &[],
+        body: Content::json::<EventTypeUpdate>(),
+        answers: &[(200, Content::json::<EventTypeOut>()), (201, Content::json::<EventTypeOut>())],
+        run: |control, call| Box::pin(update(control, call)),
+    },
+    Operation {
+        verb: Verb::Patch,
+        path: "/api/v1/event-type/{event_type_name}",
+        id: "v1.event-type.patch",
+        summary: "Changes what is given of an event type",
+        scope: Scope::Admin,
+        query: &[],
+        body: Content::json::<EventTypePatch>(),
+        answers: &[(200, Content::json::<EventTypeOut>())],
+        run: |control, call| Box::pin(patch(control, call)),
+    },
+    Operation {
+        verb: Verb::Delete,
+        path: "/api/v1/event-type/{event_type_name}",
+        id: "v1.event-type.delete",
+        summary: "Archives an event type, or removes it",
+        scope: Scope::Admin,
+        query: &[EXPUNGE],
+        body: Content::Empty,
+        answers: &[(204, Content::Empty)],
+        run: |control, call| Box::pin(delete(control, call)),
+    },
+];
+
+/// JSON Schemas by the names of their versions. Kept and shown; messages are not held to them.
+type Schemas = serde_json::Map<String, serde_json::Value>;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EventTypeIn {
+    name: Word,
+    description: String,
+    #[serde(default)]
+    archived: bool,
+    #[serde(default)]
+    deprecated: bool,
+    schemas: Option<Schemas>,
+    group_name: Option<Word>,
+    feature_flag: Option<Word>,
+    feature_flags: Option<BTreeSet<Word>>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EventTypeUpdate {
+    description: String,
+    #[serde(default)]
+    archived: bool,
+    #[serde(default)]
+    deprecated: bool,
+    schemas: Option<Schemas>,
+    group_name: Option<Word>,
+    feature_flag: Option<Word>,
+    feature_flags: Option<BTreeSet<Word>>,
+}
+
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EventTypePatch {
+    description: Option<String>,
+    archived: Option<bool>,
+    deprecated: Option<bool>,
+    #[serde(default)]
+    schemas: Given<Schemas>,
+    #[serde(default)]
+    group_name: Given<Word>,
+    #[serde(default)]
+    feature_flag: Given<Word>,
+    #[serde(default)]
+    feature_flags: Given<BTreeSet<Word>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct EventTypeOut {
+    name: String,
+    #[serde(flatten)]
+    about: Shown,
+    created_at: String,
+    updated_at: String,
+}
+
+/// What people say of an event type.
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    description: String,
+    archived: bool,
+    deprecated: bool,
+    schemas: Option<Schemas>,
+    group_name: Option<Word>,
+    feature_flag: Option<Word>,
+    feature_flags: Option<BTreeSet<Word>>,
+}
+
+/// What the registry keeps. Times are milliseconds.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct About {
+    shown: Shown,
+    created: u64,
+    updated: u64,
+}
+
+const DESCRIPTION_BYTES_MAX: usize = 16 << 10;
+const SCHEMAS_BYTES_MAX: usize = 256 << 10;
+const NONE: Problem = Problem::NotFound("there is no such event type");
+
+impl EventTypeUpdate {
+    fn shown(self) -> Shown {
+        Shown {
+            description: self.description,
+            archived: self.archived,
+            deprecated: self.deprecated,
+            schemas: self.schemas,
+            group_name: self.group_name,
+            feature_flag: self.feature_flag,
+            feature_flags: self.feature_flags,
+        }
+    }
+}
+
+impl EventTypeIn {
+    fn split(self) -> (Word, Shown) {
+        let update = EventTypeUpdate {
+            description: self.description,
+            archived: self.archived,
+            deprecated: self.deprecated,
+            schemas: self.schemas,
+            group_name: self.group_name,
+            feature_flag: self.feature_flag,
+            feature_flags: self.feature_flags,
+        };
+        (self.name, update.shown())
+    }
+}
+
+impl EventTypePatch {
+    fn over(self, old: &mut Shown) {
+        old.description = self.description.unwrap_or_else(|| old.description.clone());
+        old.archived = self.archived.unwrap_or(old.archived);
+        old.deprecated = self.deprecated.unwrap_or(old.deprecated);
+        self.schemas.over(&mut old.schemas);
+        self.group_name.over(&mut old.group_name);
+        self.feature_flag.over(&mut old.feature_flag);
+        self.feature_flags.over(&mut old.feature_flags);
+    }
+}
+
+impl Shown {
+    fn check(&self) -> Result<(), Problem> {
+        let schemas = self.schemas.as_ref().map(|schemas| written(schemas).len());
+        let bounds = [
+            ("description", Some(self.description.len()), DESCRIPTION_BYTES_MAX),
+            ("schemas", schemas, SCHEMAS_BYTES_MAX),
+        ];
+        match bounds.iter().find(|(_, bytes, max)| bytes.is_some_and(|bytes| bytes > *max)) {
+            None => Ok(()),
+            Some((member, _, max)) => {
+                Err(Problem::value(&[member], format!("it has {max} bytes at most")))
+            }
+        }
+    }
+}
+
+impl About {
+    fn of(record: &Record) -> About {
+        serde_json::from_str(&record.about).unwrap_or_default()
+    }
+}
+
+fn out(name: &str, about: About) -> EventTypeOut {
+    EventTypeOut {
+        name: name.to_owned(),
+        about: about.shown,
+        created_at: time(Time::from_millis(about.created)),
+        updated_at: time(Time::from_millis(about.updated)),
+    }
+}
+
+fn shown(record: &Record) -> EventTypeOut {
+    out(&record.name, About::of(record))
+}
+
+fn find<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Arc<Record>, Problem> {
+    snapshot.record(RecordKind::EventType, name).ok_or(NONE)
+}
+
+fn list(control: &Control, call: &Call) -> Answered {
+    let wanted = Wanted::of(&call.query, false)?;
+    let with_archived = flag(&call.query, "include_archived", false)?;
+    let with_content = flag(&call.query, "with_content", false)?;
+    let snapshot = control.snapshot();
+    let all = snapshot.records(RecordKind::EventType).map(|record| shown(record));
+    let all: Vec<_> = all.filter(|out| with_archived || !out.about.archived).collect();
+    let name = |out: &EventTypeOut| out.name.clone();
+    let show = |out: &EventTypeOut| EventTypeOut {
+        name: out.name.clone(),
+        about: Shown {
+            schemas: out.about.schemas.clone().filter(|_| with_content),
+            ..out.about.clone()
+        },
+        created_at: out.created_at.clone(),
+        updated_at: out.updated_at.clone(),
+    };
+    Ok(answer(200, &wanted.cut(&all, name, |text| Some(text.to_owned()), name, show)?))
+}
+
+async fn create(control: &Control, call: Call) -> Answered {
+    let (name, given) = call.json::<EventTypeIn>()?.split();
+    let name = name.as_str();
+    let made = control.change(|snapshot| {
+        let old = snapshot.record(RecordKind::EventType, name);
+        if old.is_some_and(|old| !About::of(old).shown.archived) {
+            return Err(Problem::Clash(format!("the event type `{name}` is there already").into()));
+        }
+        put(control, snapshot, name, given.clone())
+    });
+    Ok(resource(201, &made.await?))
+}
+
+/// A change that keeps when the type was made, if it is there.
+fn put(
+    control: &Control,
+    snapshot: &Snapshot,
+    name: &str,
+    shown: Shown,
+) -> Result<(ChangeSet, EventTypeOut), Problem> {
+    shown.check()?;
+    let now = control.ports.clock.wall().millis();
+    let old = snapshot.record(RecordKind::EventType, name);
+    let created = old.map_or(now, |old| About::of(old).created);
+    let about = About { shown, created, updated: now };
+    let mut edit = snapshot.edit();
+    edit.put_record(RecordKind::EventType, name, &written(&about));
+    Ok((edit.finish()?, out(name, about)))
+}
+
+fn get(control: &Control, call: &Call) -> Answered {
+    let snapshot = control.snapshot();
+    Ok(resource(200, &shown(find(&snapshot, call.named("event_type_name"))?)))
+}
+
+async fn update(control: &Control, call: Call) -> Answered {
+    let given = call.json::<EventTypeUpdate>()?.shown();
+    let name = Word::try_from(call.named("event_type_name").to_owned()).map_err(|_| NONE)?;
+    let (is_new, made) = control
+        .change(|snapshot| {
+            let old = snapshot.record(RecordKind::EventType, name.as_str());
+            if let Some(old) = old {
+                call.if_match(&shown(old))?;
+            }
+            let (set, made) = put(control, snapshot, name.as_str(), given.clone())?;
+            Ok((set, (old.is_none(), made)))
+        })
+        .await?;
+    Ok(resource(if is_new { 201 } else { 200 }, &made))
+}
+
+async fn patch(control: &Control, call: Call) -> Answered {
+    let patch: EventTypePatch = call.json()?;
+    let name = call.named("event_type_name");
+    let patched = control.change(|snapshot| {
+        let old = find(snapshot, name)?;
+        call.if_match(&shown(old))?;
+        let mut new = About::of(old).shown;
+        patch.clone().over(&mut new);
+        put(control, snapshot, name, new)
+    });
+    Ok(resource(200, &patched.await?))
+}
+
+async fn delete(control: &Control, call: Call) -> Answered {
+    let is_expunged = flag(&call.query, "expunge", false)?;
+    let name = call.named("event_type_name");
+    let deleted = control.change(|snapshot| {
+        let old = find(snapshot, name)?;
+        call.if_match(&shown(old))?;
+        if !is_expunged {
+            let archived = Shown { archived: true, ..About::of(old).shown };
+            return put(control, snapshot, name, archived).map(|(set, _)| (set, ()));
+        }
+        let mut edit = snapshot.edit();
+        edit.remove_record(RecordKind::EventType, name);
+        Ok((edit.finish()?, ()))
+    });
+    deleted.await?;
+    Ok(empty(204))
+}
