@@ -1,6 +1,9 @@
 use crate::demo::Sabotage;
 use crate::exit::TABLE;
-use crate::given::{BodyArguments, SchemeArguments, SecretArguments, TargetArguments};
+use crate::given::{
+    BodyArguments, SchemeArguments, SecretArguments, ServerArguments, TargetArguments,
+};
+use crate::resources::{App, Dlq, Endpoint, EventType, Explain, Key};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -20,6 +23,12 @@ pub enum Command {
     Config(ConfigArguments),
     Send(SendArguments),
     Trigger(TriggerArguments),
+    App(App),
+    Endpoint(Endpoint),
+    EventType(EventType),
+    Key(Key),
+    Dlq(Dlq),
+    Explain(Explain),
     Sign(SignArguments),
     Verify(VerifyArguments),
     Bench(crate::bench::BenchArguments),
@@ -147,13 +156,7 @@ pub struct ShowArguments {
 #[command(after_help = SEND_HELP)]
 pub struct SendArguments {
     #[command(flatten)]
-    pub target: TargetArguments,
-    /// The admin key, or one that may publish
-    #[arg(long, value_name = "KEY", env = "FOREBAY_KEY", hide_env_values = true)]
-    pub key: Option<String>,
-    /// A file that holds the key
-    #[arg(long, value_name = "FILE", conflicts_with = "key")]
-    pub key_file: Option<PathBuf>,
+    pub server: ServerArguments,
     /// The event's type, such as order.paid
     #[arg(long = "type", value_name = "TYPE")]
     pub event_type: String,
@@ -169,9 +172,6 @@ pub struct SendArguments {
     /// Of a body that is not JSON
     #[arg(long, value_name = "MIME", default_value = "application/octet-stream")]
     pub content_type: String,
-    /// Print the server's answer as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 const SEND_HELP: &str = "\

@@ -5,6 +5,7 @@ use hyper::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -12,8 +13,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-/// One POST.
+/// One request.
 pub struct Call {
+    pub method: Method,
     pub url: Url,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -22,6 +24,39 @@ pub struct Call {
 pub struct Answer {
     pub status: u16,
     pub body: String,
+}
+
+impl Answer {
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
+    /// What a server that did not do it says, and what may help.
+    pub fn refusal(&self) -> Failure {
+        let problem = self.json();
+        let why = match &problem["detail"] {
+            Value::String(text) => text.clone(),
+            Value::Array(flaws) => flaws.iter().map(flaw).collect::<Vec<_>>().join("; "),
+            _ => problem["title"].as_str().unwrap_or(self.body.trim()).to_owned(),
+        };
+        let advice = match self.status {
+            401 => "\ngive the server's key: --key-file, or FOREBAY_KEY in the environment",
+            _ => "",
+        };
+        Failure::new(Exit::Failed, format!("{} {why}{advice}", self.status))
+    }
+}
+
+/// One thing that is wrong with a request, as `place: text`.
+fn flaw(flaw: &Value) -> String {
+    let place = flaw["loc"].as_array().into_iter().flatten().skip(1).filter_map(Value::as_str);
+    let place = place.collect::<Vec<_>>().join(".");
+    let text = flaw["msg"].as_str().unwrap_or_default();
+    if place.is_empty() { text.to_owned() } else { format!("{place}: {text}") }
 }
 
 /// For a call as a whole.
@@ -39,7 +74,7 @@ pub fn parse_url(text: &str) -> Result<Url, Failure> {
 
 impl Call {
     /// Makes the call and waits for the whole answer. A redirect is an answer like any other.
-    pub fn post(self) -> Result<Answer, Failure> {
+    pub fn ask(self) -> Result<Answer, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, error))?;
         let server = format!("{}://{}", self.url.scheme(), self.url.authority());
@@ -82,7 +117,7 @@ impl Call {
             Some(port) => format!("{}:{port}", self.url.host_str().unwrap_or_default()),
             None => self.url.host_str().unwrap_or_default().to_owned(),
         };
-        let mut request = Request::builder().method(Method::POST).uri(target);
+        let mut request = Request::builder().method(self.method).uri(target);
         request = request.header(HOST, authority);
         request = request.header(USER_AGENT, concat!("forebay/", env!("CARGO_PKG_VERSION")));
         for (name, value) in &self.headers {

@@ -1,5 +1,6 @@
 //! Arguments that several commands share, and what they come to.
 
+use crate::client::parse_url;
 use crate::exit::{Exit, Failure};
 use clap::Args;
 use event::Time;
@@ -8,12 +9,30 @@ use signature::{Scheme, Secret};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use url::{Host, Url};
 
 #[derive(Args)]
 pub struct TargetArguments {
     /// The server
     #[arg(long, value_name = "URL", env = "FOREBAY_URL")]
     pub url: Option<String>,
+}
+
+/// A server, and the right to ask it.
+#[derive(Args)]
+pub struct ServerArguments {
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// The admin key, or another that may do this; without any, that of ./forebay-data for a server
+    /// on this machine
+    #[arg(long, value_name = "KEY", env = "FOREBAY_KEY", hide_env_values = true)]
+    pub key: Option<String>,
+    /// A file that holds the key
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    pub key_file: Option<PathBuf>,
+    /// Print the server's answer as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// At least one, unless the scheme is open; the first is the one to sign with.
@@ -130,6 +149,40 @@ impl SecretArguments {
         }
         let parse = |text: &String| Secret::parse(text, scheme.secret).map_err(Failure::usage);
         texts.iter().map(parse).collect()
+    }
+}
+
+/// Where `serve` listens unless it is told otherwise.
+pub const SERVER: &str = "http://127.0.0.1:8080";
+
+/// The key that `serve` makes where it is started.
+const KEY_HERE: &str = "forebay-data/admin.key";
+
+impl ServerArguments {
+    /// The server's URL, with a path below it.
+    pub fn url(&self, path: &str) -> Result<Url, Failure> {
+        let mut url = parse_url(self.target.url.as_deref().unwrap_or(SERVER))?;
+        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+        Ok(url)
+    }
+
+    pub fn key(&self) -> Result<String, Failure> {
+        if let Some(key) = &self.key {
+            return Ok(key.clone());
+        }
+        let is_here = self.url("")?.host().is_some_and(|host| match host {
+            Host::Domain(name) => name == "localhost",
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+        });
+        let here = Path::new(KEY_HERE);
+        match &self.key_file {
+            Some(path) => line_of(path),
+            None if is_here && here.exists() => line_of(here),
+            None => Err(Failure::usage(
+                "give the server's key: --key-file, or FOREBAY_KEY in the environment",
+            )),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod commands;
 mod demo;
 mod exit;
 mod given;
+mod resources;
 mod samples;
 mod subscriber;
 
@@ -51,6 +52,12 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Config(options) => commands::config::run(&options),
         Command::Send(options) => commands::send::run(&options),
         Command::Trigger(options) => commands::trigger::run(&options),
+        Command::App(command) => command.run(),
+        Command::Endpoint(command) => command.run(),
+        Command::EventType(command) => command.run(),
+        Command::Key(command) => command.run(),
+        Command::Dlq(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::Sign(options) => commands::sign::run(&options),
         Command::Verify(options) => commands::verify::run(&options),
         Command::Bench(options) => bench::run(&options),

@@ -1,29 +1,18 @@
 use crate::arguments::SendArguments;
-use crate::client::{Answer, Call, parse_url};
+use crate::client::{Answer, Call};
 use crate::exit::{Exit, Failure};
-use crate::given::{body, line_of, print};
+use crate::given::{body, print};
+use hyper::Method;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::io::IsTerminal;
 
-/// Where `serve` listens unless it is told otherwise.
-pub const SERVER: &str = "http://127.0.0.1:8080";
-
 pub fn run(arguments: &SendArguments) -> Result<Exit, Failure> {
-    let mut url = parse_url(arguments.target.url.as_deref().unwrap_or(SERVER))?;
-    url.set_path(&format!("{}/v1/events", url.path().trim_end_matches('/')));
-    let key = match (&arguments.key, &arguments.key_file) {
-        (Some(key), _) => key.clone(),
-        (None, Some(path)) => line_of(path)?,
-        (None, None) => {
-            let advice = "give the server's key: --key-file, or FOREBAY_KEY in the environment";
-            return Err(Failure::usage(advice));
-        }
-    };
+    let (url, key) = (arguments.server.url("/v1/events")?, arguments.server.key()?);
     let (mut headers, body) = form(arguments, body(&arguments.data)?)?;
     headers.push(("authorization".into(), format!("Bearer {key}")));
-    let answer = Call { url, headers, body }.post()?;
-    tell(&answer, arguments.json)
+    let answer = Call { method: Method::POST, url, headers, body }.ask()?;
+    tell(&answer, arguments.server.json)
 }
 
 type Headers = Vec<(String, String)>;
@@ -61,11 +50,7 @@ pub fn tell(answer: &Answer, is_json: bool) -> Result<Exit, Failure> {
         if is_json {
             print(&format!("{}\n", answer.body.trim_end()))?;
         }
-        let why = parsed.as_ref().and_then(|problem| {
-            problem["detail"].as_str().or(problem["title"].as_str()).map(str::to_owned)
-        });
-        let why = why.unwrap_or_else(|| answer.body.trim().to_owned());
-        return Err(Failure::new(Exit::Failed, format!("{} {why}", answer.status)));
+        return Err(answer.refusal());
     }
     if is_json {
         print(&format!("{}\n", answer.body.trim_end()))?;

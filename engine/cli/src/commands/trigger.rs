@@ -1,10 +1,11 @@
 use crate::arguments::TriggerArguments;
 use crate::client::{Call, parse_url};
-use crate::commands::send::{SERVER, tell};
+use crate::commands::send::tell;
 use crate::exit::{Exit, Failure};
-use crate::given::{inputs, now, print};
+use crate::given::{SERVER, inputs, now, print};
 use crate::samples::{SAMPLES, Sample};
 use forebay::config::{Config, Flags, Source};
+use hyper::Method;
 use serde_json::{Value, json};
 use signature::{Draft, Scheme, Secret};
 
@@ -44,7 +45,7 @@ pub fn run(arguments: &TriggerArguments) -> Result<Exit, Failure> {
     let mut headers = way.scheme.sign(&draft, &way.secrets).map_err(Failure::usage)?;
     headers.push(("content-type".into(), "application/json".into()));
     headers.extend(sample.headers_with(&id));
-    let answer = Call { url, headers, body: body.into_bytes() }.post()?;
+    let answer = Call { method: Method::POST, url, headers, body: body.into_bytes() }.ask()?;
     tell(&answer, arguments.json)
 }
 

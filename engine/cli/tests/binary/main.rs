@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod config;
 mod help;
+mod resources;
 mod run;
 mod serve;
 mod sign;

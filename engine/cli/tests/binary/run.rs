@@ -61,7 +61,7 @@ impl Folder {
 }
 
 impl Ended {
-    fn of(output: Output) -> Ended {
+    pub fn of(output: Output) -> Ended {
         Ended {
             code: output.status.code().expect("no signal ended it"),
             out: String::from_utf8(output.stdout).unwrap(),

@@ -6,14 +6,14 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 /// A server under test. Its log lines are read as they come, so it never waits for a reader.
-struct Serving {
+pub struct Serving {
     child: Child,
     lines: mpsc::Receiver<String>,
-    url: String,
+    pub url: String,
 }
 
 impl Serving {
-    fn start(folder: &Folder) -> Serving {
+    pub fn start(folder: &Folder) -> Serving {
         let mut command = folder.command(&["serve", "--dev", "--listen", "127.0.0.1:0"]);
         command.env("FOREBAY_SERVER__ADMIN_KEY_ENV", "ADMIN_KEY");
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -42,7 +42,7 @@ impl Serving {
         assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
     }
 
-    fn stop(mut self) -> i32 {
+    pub fn stop(mut self) -> i32 {
         self.signal("-TERM");
         self.child.wait().unwrap().code().expect("it ended by itself")
     }

@@ -1,0 +1,216 @@
+//! Commands about what a server keeps: each asks its management API and shows the answer.
+
+mod fields;
+mod letters;
+mod story;
+mod table;
+
+pub use fields::{App, Endpoint, EventType, Key};
+pub use letters::{Dlq, Explain};
+
+use crate::client::{Answer, Call};
+use crate::exit::{Exit, Failure};
+use crate::given::{ServerArguments, print};
+use clap::{Args, Subcommand};
+use hyper::Method;
+use serde_json::{Map, Value, json};
+use table::Column;
+
+/// What can be done to a resource. `W` says within what it is, `F` what it is made of.
+#[derive(Subcommand)]
+pub enum Verb<W: Args, F: Args> {
+    /// List all
+    Ls {
+        #[command(flatten)]
+        server: ServerArguments,
+        #[command(flatten)]
+        within: W,
+        /// So many at most
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+    },
+    /// Show one
+    Get {
+        #[command(flatten)]
+        server: ServerArguments,
+        #[command(flatten)]
+        within: W,
+        /// Its id, or its own name
+        #[arg(value_name = "NAME")]
+        which: String,
+    },
+    /// Create one, and print its id
+    Create {
+        #[command(flatten)]
+        server: ServerArguments,
+        #[command(flatten)]
+        within: W,
+        #[command(flatten)]
+        fields: F,
+    },
+    /// Change what is given of one, and leave the rest
+    Update {
+        #[command(flatten)]
+        server: ServerArguments,
+        #[command(flatten)]
+        within: W,
+        /// Its id, or its own name
+        #[arg(value_name = "NAME")]
+        which: String,
+        #[command(flatten)]
+        fields: F,
+    },
+    /// Remove one
+    Rm {
+        #[command(flatten)]
+        server: ServerArguments,
+        #[command(flatten)]
+        within: W,
+        /// Its id, or its own name
+        #[arg(value_name = "NAME")]
+        which: String,
+    },
+}
+
+/// Within what a resource is.
+pub trait Within: Args {
+    /// The path of all of them.
+    fn path(&self) -> String;
+}
+
+/// What a resource is made of.
+pub trait Fields: Args {
+    /// What a list shows of each.
+    const COLUMNS: &'static [Column];
+    /// The member that names it.
+    const NAME: &'static str;
+
+    /// Those that were given.
+    fn body(&self) -> Result<Map<String, Value>, Failure>;
+}
+
+impl<W: Within, F: Fields> Verb<W, F> {
+    pub fn run(&self) -> Result<Exit, Failure> {
+        match self {
+            Verb::Ls { server, within, limit } => list(server, &within.path(), *limit, F::COLUMNS),
+            Verb::Get { server, within, which } => {
+                show(server, &ask(server, Method::GET, &below(&within.path(), which), None)?)
+            }
+            Verb::Create { server, within, fields } => {
+                let body = Value::Object(fields.body()?);
+                made(server, &ask(server, Method::POST, &within.path(), Some(&body))?, F::NAME)
+            }
+            Verb::Update { server, within, which, fields } => {
+                let body = fields.body()?;
+                if body.is_empty() {
+                    return Err(Failure::usage("say what is to change; --help lists what can be"));
+                }
+                let (path, body) = (below(&within.path(), which), Value::Object(body));
+                made(server, &ask(server, Method::PATCH, &path, Some(&body))?, F::NAME)
+            }
+            Verb::Rm { server, within, which } => {
+                ask(server, Method::DELETE, &below(&within.path(), which), None)?;
+                eprintln!("removed {which}");
+                Ok(Exit::Ok)
+            }
+        }
+    }
+}
+
+/// A name as a segment of a path.
+fn below(path: &str, name: &str) -> String {
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(byte.into());
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    format!("{path}/{encoded}")
+}
+
+/// Asks, and fails with what the server says when it does not do it.
+fn ask(
+    server: &ServerArguments,
+    method: Method,
+    path_and_query: &str,
+    body: Option<&Value>,
+) -> Result<Answer, Failure> {
+    let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+    let mut url = server.url(path)?;
+    url.set_query(Some(query).filter(|query| !query.is_empty()));
+    let mut headers = vec![("authorization".to_owned(), format!("Bearer {}", server.key()?))];
+    headers.extend(body.map(|_| ("content-type".to_owned(), "application/json".to_owned())));
+    let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+    let answer = Call { method, url, headers, body }.ask()?;
+    if answer.is_success() {
+        return Ok(answer);
+    }
+    if server.json {
+        print(&format!("{}\n", answer.body.trim_end()))?;
+    }
+    Err(answer.refusal())
+}
+
+const PAGE: usize = 250;
+
+/// All pages, or as many as it takes for `limit`.
+fn pages(
+    server: &ServerArguments,
+    path: &str,
+    limit: Option<usize>,
+) -> Result<Vec<Value>, Failure> {
+    let limit = limit.unwrap_or(usize::MAX);
+    let (mut all, mut iterator) = (Vec::new(), String::new());
+    while all.len() < limit {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let size = PAGE.min(limit - all.len());
+        let page = format!("{path}{separator}limit={size}{iterator}");
+        let mut page = ask(server, Method::GET, &page, None)?.json();
+        if let Value::Array(data) = page["data"].take() {
+            all.extend(data);
+        }
+        match page["iterator"].as_str() {
+            Some(next) if page["done"] != true => iterator = format!("&iterator={next}"),
+            _ => break,
+        }
+    }
+    Ok(all)
+}
+
+fn list(
+    server: &ServerArguments,
+    path: &str,
+    limit: Option<usize>,
+    columns: &[Column],
+) -> Result<Exit, Failure> {
+    let all = pages(server, path, limit)?;
+    match server.json {
+        true => print(&format!("{}\n", json!({ "data": all })))?,
+        false => print(&table::render(columns, &all))?,
+    }
+    if all.is_empty() && !server.json {
+        eprintln!("there are none");
+    }
+    Ok(Exit::Ok)
+}
+
+/// One resource, member by member.
+fn show(server: &ServerArguments, answer: &Answer) -> Result<Exit, Failure> {
+    match server.json {
+        true => print(&format!("{}\n", answer.body.trim_end()))?,
+        false => print(&table::members(&answer.json()))?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// The name of what was made or changed.
+fn made(server: &ServerArguments, answer: &Answer, name: &str) -> Result<Exit, Failure> {
+    match server.json {
+        true => print(&format!("{}\n", answer.body.trim_end()))?,
+        false => print(&format!("{}\n", answer.json()[name].as_str().unwrap_or_default()))?,
+    }
+    Ok(Exit::Ok)
+}

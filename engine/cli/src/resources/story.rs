@@ -1,0 +1,46 @@
+use super::table::text;
+use serde_json::Value;
+use std::fmt::Write;
+
+/// An explanation, for people: the event, then each endpoint with its attempts.
+pub fn tell(told: &Value) -> String {
+    let mut story = String::new();
+    let event = &told["event"];
+    let of = |value: &Value, member: &str| text(&value[member]);
+    let _ = writeln!(
+        story,
+        "{}  {} from {} of {} at {}, {} bytes",
+        of(event, "id"),
+        of(event, "type"),
+        of(event, "source"),
+        of(event, "app"),
+        of(event, "time"),
+        of(event, "bytes")
+    );
+    for endpoint in told["endpoints"].as_array().into_iter().flatten() {
+        let (id, name) = (of(endpoint, "id"), of(endpoint, "name"));
+        let (state, why) = (of(endpoint, "state"), of(endpoint, "why"));
+        let _ = writeln!(story, "\n{id} {name}: {state}, {why}");
+        for delivery in endpoint["deliveries"].as_array().into_iter().flatten() {
+            for attempt in delivery["attempts"].as_array().into_iter().flatten() {
+                let _ = writeln!(
+                    story,
+                    "  {}  #{} {} {} in {} ms",
+                    of(attempt, "at"),
+                    of(attempt, "number"),
+                    of(attempt, "outcome"),
+                    attempt["cause"].as_str().map_or_else(|| of(attempt, "status"), str::to_owned),
+                    attempt["tookMs"].as_f64().unwrap_or_default().round()
+                );
+            }
+            if !delivery["due"].is_null() {
+                let _ = writeln!(story, "  {}  next", of(delivery, "due"));
+            }
+        }
+    }
+    for endpoint in told["unwanted"].as_array().into_iter().flatten() {
+        let (id, name) = (of(endpoint, "id"), of(endpoint, "name"));
+        let _ = writeln!(story, "\n{id} {name}: not wanted, {}", of(endpoint, "why"));
+    }
+    story
+}

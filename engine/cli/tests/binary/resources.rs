@@ -1,0 +1,166 @@
+use crate::run::{ADMIN_KEY, Ended, Folder};
+use crate::serve::Serving;
+use serde_json::{Value, json};
+
+/// A server, and a folder to ask it from.
+struct Place {
+    folder: Folder,
+    serving: Serving,
+}
+
+impl Place {
+    fn new() -> Place {
+        let folder = Folder::new();
+        let serving = Serving::start(&folder);
+        Place { folder, serving }
+    }
+
+    fn with_key(&self, key: &str, line: &str) -> Ended {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let mut command = self.folder.command(&arguments);
+        command.env("FOREBAY_URL", &self.serving.url).env("FOREBAY_KEY", key);
+        Ended::of(command.output().unwrap())
+    }
+
+    fn run(&self, line: &str) -> Ended {
+        self.with_key(ADMIN_KEY, line)
+    }
+
+    #[track_caller]
+    fn out(&self, line: &str) -> String {
+        let ended = self.run(line);
+        assert_eq!(ended.code, 0, "{line}: {}", ended.err);
+        ended.out
+    }
+
+    #[track_caller]
+    fn json(&self, line: &str) -> Value {
+        serde_json::from_str(&self.out(&format!("{line} --json"))).unwrap()
+    }
+}
+
+#[test]
+fn applications_and_endpoints_are_managed_from_the_command_line() {
+    let place = Place::new();
+    let app = place.out("app create --name Shop --uid shop --metadata plan=gold");
+    assert!(app.starts_with("app_") && app.ends_with('\n'), "{app}");
+    let created = place.json("app get shop")["createdAt"].as_str().unwrap().to_owned();
+    let table = place.out("app ls");
+    let expected = format!(
+        "ID                          UID   NAME  CREATED\n{}  shop  Shop  {created}\n",
+        app.trim()
+    );
+    assert_eq!(table, expected);
+    place.run("app update shop --name Store").expect(0, &app);
+    assert_eq!(place.json("app get shop")["metadata"], json!({ "plan": "gold" }));
+    let create = "endpoint create --app shop --to http://127.0.0.1:9/in --uid first --type a.* \
+                  --type b --schedule 5s --schedule 5m --ordering fifo";
+    place.run(create).expect(0, "ep_1\n");
+    let shown = place.json("endpoint get first --app shop");
+    assert_eq!(
+        (&shown["eventTypes"], &shown["schedule"]),
+        (&json!(["a.*", "b"]), &json!(["5s", "5m"]))
+    );
+    let shown = place.out("endpoint get first --app shop");
+    assert!(
+        shown.contains("eventTypes   a.*, b\n") && shown.contains("disabled     no\n"),
+        "{shown}"
+    );
+    let secret = place.out("endpoint secret ep_1 --app shop");
+    let rotated = place.out("endpoint secret ep_1 --app shop --rotate --grace-seconds 60");
+    assert!(secret.starts_with("whsec_") && rotated.starts_with("whsec_") && secret != rotated);
+    let listed = place.json("endpoint ls --app shop");
+    assert_eq!(listed["data"][0]["id"], "ep_1");
+    place.run("endpoint rm first --app shop").expect(0, "").says("removed first");
+    place.run("endpoint ls --app shop").expect(0, "").says("there are none");
+    place.run("app rm shop").expect(0, "");
+    assert_eq!(place.json("app ls"), json!({ "data": [] }));
+    assert_eq!(place.serving.stop(), 0);
+}
+
+#[test]
+fn what_a_server_refuses_is_told_with_its_place() {
+    let place = Place::new();
+    place.out("app create --name Shop --uid shop");
+    place.run("app create --name Other --uid shop").expect(1, "").says("409");
+    place.run("app get nowhere").expect(1, "").says("404 there is no such application");
+    let bad = place.run("endpoint create --app shop --to ftp://example.com");
+    bad.expect(1, "").says("url: it is not an http or https URL");
+    place.run("app update shop").expect(2, "").says("say what is to change");
+    place.run("app create --name x --metadata nope").expect(2, "").says("KEY=VALUE");
+    place.with_key("wrong-key-wrong-key", "app ls").expect(1, "").says("FOREBAY_KEY");
+    let json = place.run("app get nowhere --json");
+    assert_eq!((json.code, json.out.contains("\"code\"")), (1, true), "{}", json.out);
+    let mut away = place.folder.command(&["app", "ls", "--url", "http://127.0.0.1:9"]);
+    let away = Ended::of(away.env("FOREBAY_KEY", ADMIN_KEY).output().unwrap());
+    away.expect(6, "").says("cannot reach");
+}
+
+#[test]
+fn keys_are_printed_once_and_work() {
+    let place = Place::new();
+    place.out("app create --name Shop --uid shop");
+    let made = place.run("key create --name shop --role producer --app shop --type order.*");
+    assert_eq!(made.code, 0, "{}", made.err);
+    let key = made.out.trim().to_owned();
+    assert!(key.starts_with("fbk_"), "{key}");
+    made.says("not shown again");
+    let send = |event_type: &str| {
+        place.with_key(&key, &format!("send --type {event_type} --data {{\"n\":1}}"))
+    };
+    let sent = send("order.paid");
+    assert!(sent.code == 0 && sent.out.starts_with("evt_"), "{}", sent.err);
+    send("user.signup").expect(1, "").says("403");
+    place.with_key(&key, "app get shop").expect(1, "").says("403");
+    let listed = place.json("key ls");
+    let id = listed["data"][0]["id"].as_str().unwrap();
+    assert!(!listed.to_string().contains(&key));
+    let rotated = place.run(&format!("key rotate {id} --grace-seconds 0"));
+    assert_ne!(rotated.out.trim(), key);
+    send("order.paid").expect(1, "").says("401");
+    place.run(&format!("key rm {id}")).expect(0, "");
+}
+
+#[test]
+fn a_dead_letter_is_shown_and_purged_and_its_event_explained() {
+    let place = Place::new();
+    place.out("app create --name Shop --uid shop");
+    let app = place.json("app get shop")["id"].as_str().unwrap().to_owned();
+    // Port 9 is none of HTTP's, and there is no second attempt.
+    place.out("endpoint create --app shop --to http://127.0.0.1:9/in --uid dead --timeout-ms 500");
+    let body = r#"{"schedule":[]}"#;
+    let patched = patch(&place, "/api/v1/app/shop/endpoint/dead", body);
+    assert!(patched.contains("200 OK"), "{patched}");
+    let key = place.out("key create --name p --role producer --app shop");
+    let event = place.with_key(key.trim(), "send --type a --data {}").out.trim().to_owned();
+    let letter = (0..200).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        place.json("dlq ls")["data"][0]["id"].as_str().map(str::to_owned)
+    });
+    let letter = letter.expect("it dies within ten seconds");
+    let shown = place.json(&format!("dlq show {letter}"));
+    assert_eq!((&shown["app"], &shown["eventId"]), (&json!(app), &json!(event)));
+    let story = place.out(&format!("explain {event}"));
+    assert!(story.contains(": dead, ") && story.contains("#1 failed address refused"), "{story}");
+    let table = place.out("dlq ls");
+    assert!(table.starts_with("ID ") && table.contains(&letter), "{table}");
+    place.run(&format!("dlq purge {letter}")).expect(0, "").says("purged");
+    place.run(&format!("dlq redrive {letter}")).expect(1, "").says("404");
+    place.run("dlq ls").expect(0, "").says("there are none");
+}
+
+/// What the command line has no option for.
+fn patch(place: &Place, path: &str, body: &str) -> String {
+    use std::io::{Read, Write};
+    let address = place.serving.url.trim_start_matches("http://").to_owned();
+    let mut stream = std::net::TcpStream::connect(&address).unwrap();
+    let head = format!(
+        "PATCH {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         authorization: Bearer {ADMIN_KEY}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
