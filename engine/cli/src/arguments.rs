@@ -33,6 +33,9 @@ pub enum Command {
     Verify(VerifyArguments),
     Bench(crate::bench::BenchArguments),
     Doctor(DoctorArguments),
+    /// Print the management API as an OpenAPI 3.1 document; a server has it at /openapi.json
+    #[command(after_help = "Example:\n  forebay openapi > openapi.json")]
+    Openapi,
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  forebay completions bash > \
                             ~/.local/share/bash-completion/completions/forebay")]

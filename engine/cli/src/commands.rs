@@ -13,6 +13,11 @@ use crate::given::print;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
+pub fn openapi() -> Result<Exit, Failure> {
+    print(&format!("{:#}\n", forebay::openapi()))?;
+    Ok(Exit::Ok)
+}
+
 pub fn completions(shell: Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "forebay", &mut script);

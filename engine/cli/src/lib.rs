@@ -62,6 +62,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Verify(options) => commands::verify::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Doctor(options) => commands::doctor::run(&options),
+        Command::Openapi => commands::openapi(),
         Command::Completions { shell } => commands::completions(shell),
     }
 }

@@ -15,6 +15,7 @@ mod plan;
 mod server;
 
 pub use config::Config;
+pub use control::openapi;
 pub use engine::{Engine, Published};
 pub use event::{
     Arrival, Duplicate, Envelope, Event, EventId, Headers, OnConflict, TenantId, Time,

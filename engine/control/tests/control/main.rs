@@ -14,6 +14,7 @@ mod letters;
 mod matrix;
 mod messages;
 mod node;
+mod openapi;
 mod pages;
 mod requests;
 mod scrape;
