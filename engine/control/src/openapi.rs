@@ -15,6 +15,7 @@ struct Problem {
     code: String,
     detail: String,
     /// What is wrong with the body, place by place.
+    #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<ValidationErrorItem>>,
 }
 
