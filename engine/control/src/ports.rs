@@ -57,6 +57,8 @@ pub enum Denied {
     NotFound,
     /// What is wrong with what was asked for, in words for the operator.
     Rejected(String),
+    /// A row that this is about is not what was written.
+    Damaged,
     /// The event's key is that of this one, which is another.
     Conflict(EventId),
     /// The disk is full.

@@ -304,6 +304,9 @@ impl From<Denied> for Problem {
             Denied::NotFound => Problem::NotFound("there is no such dead letter"),
             Denied::Rejected(why) => Problem::Rejected(why),
             Denied::Conflict(id) => Problem::Clash(format!("the event {id} has this key").into()),
+            Denied::Damaged => {
+                Problem::Clash("its row in the log is damaged; it can be purged".into())
+            }
             Denied::Full => Problem::DiskFull,
             Denied::Stale => Problem::Conflict,
             Denied::Busy => Problem::Busy,

@@ -63,7 +63,9 @@ impl Changes {
             match self.publisher.command(Command::Change(set)).await {
                 Ok(Ok(())) => return Ok(changed),
                 Ok(Err(CommandError::Stale)) => continue,
-                Ok(Err(CommandError::NotFound)) => unreachable!("a change looks for nothing"),
+                Ok(Err(CommandError::NotFound | CommandError::Damaged)) => {
+                    unreachable!("a change looks for nothing")
+                }
                 Err(_) => return Err(ChangeError::Stopping),
             }
         }

@@ -39,6 +39,7 @@ struct State {
     breaks_after_write: bool,
     damaged: Vec<Offset>,
     damaged_parcels: Vec<DeliveryId>,
+    damaged_dead: Vec<DeliveryId>,
 }
 
 type DuplicateName = (TenantId, Arc<str>, Box<[u8]>);
@@ -115,6 +116,11 @@ impl MemLog {
     /// The bytes of this parcel are no longer what was written.
     pub fn damage_parcel(&self, delivery: DeliveryId) {
         self.state().damaged_parcels.push(delivery);
+    }
+
+    /// The row of this dead letter is no longer what was written.
+    pub fn damage_dead(&self, delivery: DeliveryId) {
+        self.state().damaged_dead.push(delivery);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -312,7 +318,12 @@ impl Log for MemLog {
         from: Option<DeliveryId>,
         count: usize,
     ) -> Result<Vec<(DeliveryId, DeadRow)>, Failure> {
-        Ok(page(&self.state().live.dead, from, count))
+        let state = self.state();
+        let rows = page(&state.live.dead, from, count);
+        match rows.iter().any(|(delivery, _)| state.damaged_dead.contains(delivery)) {
+            true => Err(Failure::DamagedRow { table: "dead", why: "it was damaged on purpose" }),
+            false => Ok(rows),
+        }
     }
 
     fn lanes(&self) -> Result<Vec<(LaneId, LaneRow)>, Failure> {

@@ -338,6 +338,56 @@ fn a_dead_letter_is_redriven_once_and_its_attempts_go_on_counting() {
 }
 
 #[test]
+fn a_letter_whose_row_is_damaged_is_not_redriven_but_purged_and_the_road_goes_on() {
+    let mut world = world(Plan::calm(1), |e| e.terms.schedule.clear());
+    set(&mut world, Mode::Down(500));
+    publish(&mut world, 2, None);
+    until(&mut world, |w| dead(w).len() == 2);
+    world.network.heal();
+    world.log.damage_dead(delivery(0));
+    world.redrive(delivery(0));
+    until(&mut world, |w| w.client.waiting.is_empty());
+    assert!(!world.client.redrives.contains(&delivery(0)), "it was refused");
+    world.redrive(delivery(1));
+    world.purge(delivery(0));
+    until(&mut world, |w| w.client.waiting.is_empty() && delivered(w) == 1);
+    rest(&mut world);
+    assert_eq!((dead(&world), has_parcel(&world, 0)), (vec![], false));
+}
+
+#[test]
+fn what_has_arrived_is_sent_again_and_its_attempts_go_on_counting() {
+    let mut world = plain();
+    publish(&mut world, 2, None);
+    rest(&mut world);
+    world.resend(delivery(0));
+    world.resend(delivery(0));
+    until(&mut world, |w| w.client.waiting.is_empty());
+    rest(&mut world);
+    let all = [(0, 0, 1, Delivered), (0, 0, 2, Delivered), (1, 0, 1, Delivered)];
+    assert_eq!(attempts(&world), all, "asked for twice at a time, it is sent once more");
+    assert_eq!((retries(&world), has_parcel(&world, 0)), (vec![], false));
+    set(&mut world, Mode::Down(500));
+    world.resend(delivery(1));
+    until(&mut world, |w| retries(w) == [(1, 0, 2, Stage::Output)]);
+    world.network.heal();
+    rest(&mut world);
+    assert_eq!(attempts(&world).last(), Some(&(1, 0, 3, Delivered)));
+}
+
+#[test]
+fn what_a_filter_made_is_not_sent_again() {
+    let mut world = filtered("emit 1");
+    publish(&mut world, 1, None);
+    rest(&mut world);
+    let before = attempts(&world);
+    world.resend(delivery(0));
+    until(&mut world, |w| w.client.waiting.is_empty());
+    rest(&mut world);
+    assert_eq!(attempts(&world), before);
+}
+
+#[test]
 fn a_record_that_is_damaged_is_passed_over_and_that_is_on_record() {
     let mut world = plain();
     reshape(&mut world, |e| e.is_disabled = true);

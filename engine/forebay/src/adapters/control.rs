@@ -67,6 +67,7 @@ async fn ask(publisher: Publisher, command: Command) -> Result<(), Denied> {
         Ok(Ok(())) => Ok(()),
         Ok(Err(CommandError::NotFound)) => Err(Denied::NotFound),
         Ok(Err(CommandError::Stale)) => Err(Denied::Stale),
+        Ok(Err(CommandError::Damaged)) => Err(Denied::Damaged),
         Err(why) => Err(refused(why)),
     }
 }
