@@ -24,7 +24,7 @@ pub(crate) enum End {
     Tired(Offset),
 }
 
-const EVENTS_MAX: u64 = 20_000;
+const EVENTS_MAX: u64 = 10_000;
 const BYTES_MAX: usize = 32 << 20;
 const ROWS_MAX: usize = 50_000;
 /// Offsets that a walk of attempts goes over.

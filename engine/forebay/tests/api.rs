@@ -1,4 +1,4 @@
-//! Keys through a real socket and a real log.
+//! The management API through a real socket and a real log.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -6,11 +6,15 @@
     reason = "tests meet the machine"
 )]
 
+#[path = "support/receiver.rs"]
+mod receiver;
+
 use forebay::{Engine, Plan};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
+use receiver::Receiver;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
@@ -106,6 +110,63 @@ fn a_key_works_across_a_restart_and_its_text_is_on_no_disk() {
             // Whatever a page of the log cuts off, some of it would be found.
             assert!(!holds(&kept, token.as_bytes()) && !holds(&kept, &token.as_bytes()[20..40]));
         }
+    });
+}
+
+#[test]
+fn what_the_api_made_is_there_after_a_restart_and_delivers() {
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let data = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_| 200);
+    let open = || {
+        let mut plan = plan(data.path());
+        plan.guard.allow_loopback = true;
+        Engine::open(plan).unwrap()
+    };
+    run(async {
+        let engine = open();
+        let at = engine.addr().unwrap();
+        let app = json!({ "name": "Shop", "uid": "shop" });
+        assert_eq!(ask(at, ADMIN, "POST", "/api/v1/app", app).await.0, 201);
+        let endpoint = json!({
+            "url": receiver.url(), "uid": "first", "secret": SECRET, "channels": ["blue"],
+            "where": "data.n > 1",
+        });
+        let path = "/api/v1/app/shop/endpoint";
+        let (status, made) = ask(at, ADMIN, "POST", path, endpoint).await;
+        assert_eq!(status, 201, "{made}");
+        shutdown(engine).await;
+
+        let engine = open();
+        let at = engine.addr().unwrap();
+        let path = "/api/v1/app/shop/endpoint/first";
+        assert_eq!(ask(at, ADMIN, "GET", path, json!(null)).await, (200, made));
+        let mut ids = Vec::new();
+        for (n, channel) in [(1, "blue"), (2, "red"), (3, "blue")] {
+            let message = json!({ "eventType": "a", "payload": { "n": n }, "channels": [channel] });
+            let (status, made) = ask(at, ADMIN, "POST", "/api/v1/app/shop/msg", message).await;
+            assert_eq!(status, 202, "{made}");
+            ids.push(made["id"].as_str().unwrap().to_owned());
+        }
+        receiver.wait_for(1).await;
+        // What has arrived arrives once more for who asks, when its row is in the log.
+        let again = format!("/api/v1/app/shop/msg/{}/endpoint/first/resend", ids[2]);
+        while ask(at, ADMIN, "POST", &again, json!(null)).await.0 != 202 {
+            runtime::tasks::sleep(Duration::from_millis(10)).await;
+        }
+        receiver.wait_for(2).await;
+        shutdown(engine).await;
+        let seen = receiver.stop();
+        for seen in &seen {
+            assert_eq!((seen.body_text(), seen.id()), (r#"{"n":3}"#.to_owned(), ids[2].clone()));
+            assert!(seen.is_signed_with(SECRET));
+            assert!(seen.headers.keys().all(|name| !name.as_str().starts_with("forebay-")));
+        }
+        let attempts: Vec<String> =
+            seen.iter().map(|seen| seen.header("webhook-attempt")).collect();
+        assert_eq!(attempts, ["1", "2"]);
+        let secret = &SECRET.as_bytes()[6..];
+        assert!(!holds(&bytes_under(data.path()), secret), "rows keep it sealed");
     });
 }
 
