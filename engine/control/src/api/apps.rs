@@ -126,6 +126,8 @@ pub(crate) struct ApplicationOut {
     uid: Option<String>,
     metadata: Metadata,
     throttle_rate: Option<u16>,
+    /// The name that older clients know `throttleRate` by.
+    rate_limit: Option<u16>,
     created_at: String,
     updated_at: String,
 }
@@ -210,6 +212,7 @@ fn out(id: &TenantId, uid: Option<&str>, about: &str) -> ApplicationOut {
         uid: uid.map(str::to_owned),
         metadata: about.metadata,
         throttle_rate: about.throttle_rate,
+        rate_limit: about.throttle_rate,
         created_at: time(Time::from_millis(about.created)),
         updated_at: time(Time::from_millis(about.updated)),
     }
