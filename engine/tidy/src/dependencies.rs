@@ -1,5 +1,6 @@
 //! What we take from others.
 
+use crate::lists::is_elsewhere;
 use crate::lists::{BANNED, DOUBLES, EXCLUSIVE, EXCLUSIVE_IN_TESTS, LISTS, NOT_CHOSEN, SEE_ALL};
 use crate::manifest::{line_of_key, manifests, workspace_dependencies};
 use crate::{Finding, Tree};
@@ -76,8 +77,9 @@ struct Locked<'a> {
 /// Every package of every Cargo.lock. The file is written by cargo, a field a line.
 fn locked(tree: &Tree) -> Vec<Locked<'_>> {
     let mut packages = Vec::new();
-    let files =
-        tree.texts("Cargo.lock").filter(|(p, _)| *p == "Cargo.lock" || p.ends_with("/Cargo.lock"));
+    let files = tree.texts("Cargo.lock").filter(|(path, _)| {
+        (*path == "Cargo.lock" || path.ends_with("/Cargo.lock")) && !is_elsewhere(path)
+    });
     for (path, text) in files {
         for (index, line) in text.lines().enumerate() {
             if let Some(name) = field(line, "name") {

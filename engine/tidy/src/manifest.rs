@@ -1,4 +1,5 @@
 use crate::Tree;
+use crate::lists::is_elsewhere;
 use crate::tree::{directory_of, join};
 use toml::{Table, Value};
 
@@ -31,7 +32,7 @@ pub fn manifests(tree: &Tree) -> Vec<Manifest<'_>> {
 }
 
 fn is_manifest(path: &str) -> bool {
-    path == "Cargo.toml" || path.ends_with("/Cargo.toml")
+    (path == "Cargo.toml" || path.ends_with("/Cargo.toml")) && !is_elsewhere(path)
 }
 
 impl Manifest<'_> {

@@ -1,7 +1,7 @@
 //! Which Rust files are compiled, and which of them for tests alone.
 
 use crate::code::Code;
-use crate::lists::COMPILED_ELSEWHERE;
+use crate::lists::is_elsewhere;
 use crate::manifest::manifests;
 use crate::tree::{directory_of, join};
 use crate::{Finding, Tree};
@@ -28,9 +28,8 @@ pub fn reached(tree: &Tree) -> BTreeMap<String, Use> {
 /// A file that no package compiles is dead.
 pub fn dead_files(tree: &Tree) -> Vec<Finding> {
     let reached = reached(tree);
-    let is_listed = |path: &str| COMPILED_ELSEWHERE.iter().any(|(from, _)| path.starts_with(from));
     let paths = tree.paths().filter(|path| path.ends_with(".rs"));
-    let dead = paths.filter(|path| !reached.contains_key(*path) && !is_listed(path));
+    let dead = paths.filter(|path| !reached.contains_key(*path) && !is_elsewhere(path));
     let advice = "no `mod` leads here, so nothing compiles it: name it in its parent or remove it";
     dead.map(|path| Finding::new(path, 0, advice)).collect()
 }
