@@ -13,10 +13,11 @@ use log::{Failure, Log};
 use pipeline::Writer;
 use pipeline::pump::{DeliverMaker, GuestMaker, PumpOptions, Pumps, Refused, Road};
 use pipeline::shard::EVERY_LANE;
-use pipeline::writer::{Loss, Receipt, Started, WriterOptions};
+use pipeline::writer::{Loss, Receipt, StartError, Started, WriterOptions};
 use registry::{Declared, DeclaredEndpoint, SealingKey};
 use runtime::{Clock, Entropy, OsClock, OsEntropy, OsNet, spawn_thread};
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -44,9 +45,7 @@ impl Engine {
         let store = open_store(&plan)?;
         let log: Arc<dyn Log> = Arc::new(store);
         let modules = Arc::new(open_modules(&plan)?);
-        let sealing = Arc::new(sealing_key(&plan)?);
-        let options = writer_options(&plan, sealing.clone());
-        let started = Writer::start(log.clone(), options, &plan.declared, clock.now())?;
+        let (started, sealing) = start_writer(&plan, log.clone(), &*clock)?;
         let closures: Arc<Closures> = Arc::default();
         let (metrics, health) = (Metrics::new(), Health::new());
         let (fatal, failed) = watch::channel(None);
@@ -218,13 +217,31 @@ fn open_store(plan: &Plan) -> Result<Store, OpenError> {
     Ok(store)
 }
 
-/// What seals the secrets in registry rows; made at the first start. It is not a part of the log,
-/// so a copy of the log without it gives no secret away.
-fn sealing_key(plan: &Plan) -> Result<SealingKey, OpenError> {
+/// Starts the writer with the key that seals the secrets in registry rows. It is not a part of the
+/// log, so a copy of the log without it gives no secret away. One that is missing is made, unless
+/// something is sealed already: another key would open nothing.
+fn start_writer(
+    plan: &Plan,
+    log: Arc<dyn Log>,
+    clock: &dyn Clock,
+) -> Result<(Started, Arc<SealingKey>), OpenError> {
     let path = plan.data.join("secrets.key");
-    key_at(&path, &OsEntropy)
-        .map(|key| SealingKey::new(&key))
-        .map_err(|source| OpenError::Key { path, source })
+    let read = || {
+        let key = key_at(&path, &OsEntropy).map(|key| Arc::new(SealingKey::new(&key)));
+        key.map_err(|source| OpenError::Key { path: path.clone(), source })
+    };
+    let known = if path.exists() { Some(read()?) } else { None };
+    let options = writer_options(plan, known.clone());
+    let started = Writer::start(log, options, &plan.declared, clock.now());
+    match (started, known) {
+        (Ok(started), Some(key)) => Ok((started, key)),
+        (Ok(started), None) => Ok((started, read()?)),
+        (Err(StartError::Registry(error)), None) => {
+            let source = io::Error::new(io::ErrorKind::NotFound, format!("it is missing: {error}"));
+            Err(OpenError::Key { path, source })
+        }
+        (Err(error), _) => Err(error.into()),
+    }
 }
 
 fn open_modules(plan: &Plan) -> Result<Modules, OpenError> {
@@ -242,7 +259,7 @@ fn open_modules(plan: &Plan) -> Result<Modules, OpenError> {
     Ok(modules)
 }
 
-fn writer_options(plan: &Plan, sealing: Arc<SealingKey>) -> WriterOptions {
+fn writer_options(plan: &Plan, sealing: Option<Arc<SealingKey>>) -> WriterOptions {
     WriterOptions {
         durability: plan.durability,
         group_bytes_max: plan.group_bytes_max,
@@ -252,7 +269,7 @@ fn writer_options(plan: &Plan, sealing: Arc<SealingKey>) -> WriterOptions {
         shards: plan.shards,
         hot_bytes_max: plan.hot_bytes_max,
         seed: OsEntropy.rng().u64(),
-        sealing: Some(sealing),
+        sealing,
     }
 }
 

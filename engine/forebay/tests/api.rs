@@ -171,6 +171,38 @@ fn what_the_api_made_is_there_after_a_restart_and_delivers() {
 }
 
 #[test]
+fn without_the_key_that_opens_its_secrets_it_does_not_start_and_makes_no_other() {
+    let data = tempfile::tempdir().unwrap();
+    let key = data.path().join("secrets.key");
+    run(async {
+        let engine = Engine::open(plan(data.path())).unwrap();
+        let at = engine.addr().unwrap();
+        assert_eq!(ask(at, ADMIN, "POST", "/api/v1/app", json!({ "name": "a" })).await.0, 201);
+        shutdown(engine).await;
+        fs::remove_file(&key).unwrap();
+        let engine = Engine::open(plan(data.path())).unwrap();
+        let at = engine.addr().unwrap();
+        assert!(key.exists(), "nothing was sealed, so another does");
+        let app = json!({ "name": "Shop", "uid": "shop" });
+        assert_eq!(ask(at, ADMIN, "POST", "/api/v1/app", app).await.0, 201);
+        let endpoint = json!({ "url": "https://example.com" });
+        let path = "/api/v1/app/shop/endpoint";
+        assert_eq!(ask(at, ADMIN, "POST", path, endpoint).await.0, 201);
+        shutdown(engine).await;
+    });
+    let kept = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    for _ in 0..2 {
+        let Err(failure) = Engine::open(plan(data.path())) else { panic!("it starts") };
+        let told = failure.to_string();
+        assert!(told.contains("secrets.key: it is missing") && told.contains("backup"), "{told}");
+        assert!(!key.exists());
+    }
+    fs::write(&key, kept).unwrap();
+    run(async { shutdown(Engine::open(plan(data.path())).unwrap()).await });
+}
+
+#[test]
 fn keys_publish_what_they_are_bound_to() {
     let data = tempfile::tempdir().unwrap();
     run(async {

@@ -113,9 +113,14 @@ fn slot(bytes: Option<&[u8]>) -> Option<Slot> {
         let at = 8 + 8 * i;
         u64::from_be_bytes(content[at..at + 8].try_into().expect("eight bytes"))
     };
+    let turn = number(0);
+    if turn == u64::MAX {
+        // No process writes so often: somebody else wrote it, and there is no turn after it.
+        return None;
+    }
     let format = u16::from_be_bytes(content[6..8].try_into().expect("two bytes"));
     let head = Head { offset: Offset(number(1)), group: number(2), is_clean: number(3) != 0 };
-    Some(Slot { format, turn: number(0), head })
+    Some(Slot { format, turn, head })
 }
 
 #[cfg(test)]
@@ -125,6 +130,18 @@ mod tests {
 
     fn head(offset: u64) -> Head {
         Head { offset: Offset(offset), group: offset + 1, is_clean: false }
+    }
+
+    #[test]
+    fn a_slot_after_which_there_is_no_turn_is_none_of_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("HEAD");
+        let (mut file, _) = HeadFile::open(&path).unwrap();
+        file.turn = u64::MAX - 1;
+        file.write(head(7)).unwrap();
+        let (mut file, found) = HeadFile::open(&path).unwrap();
+        assert!(matches!(found, Found::Unreadable));
+        file.write(head(8)).unwrap();
     }
 
     #[test]
