@@ -2,7 +2,7 @@ mod evidence;
 mod story;
 
 pub(crate) use evidence::{Found, gather};
-pub(crate) use story::{Standing, standings, tell};
+pub(crate) use story::{Standing, damaged, standings, tell};
 
 use event::Time;
 

@@ -60,8 +60,7 @@ pub(crate) fn list(log: &dyn Log, history: &History, wish: Wish) -> Result<Value
     rows.truncate(wish.limit);
     let mut letters = Vec::with_capacity(rows.len());
     for (delivery, row) in &rows {
-        let parcel = log.parcel(*delivery)?;
-        letters.push(describe(history, *delivery, row, parcel.as_ref()));
+        letters.push(describe(history, *delivery, row, &bytes(log, *delivery)?));
     }
     Ok(json!({ "data": letters, "done": next.is_none(), "iterator": next }))
 }
@@ -76,9 +75,9 @@ pub(crate) fn show(
     else {
         return Ok(None);
     };
-    let parcel = log.parcel(delivery)?;
-    let mut letter = describe(history, delivery, &row, parcel.as_ref());
-    if let Some(parcel) = parcel {
+    let kept = bytes(log, delivery)?;
+    let mut letter = describe(history, delivery, &row, &kept);
+    if let Kept::Whole(parcel) = kept {
         let headers = parcel.event.envelope.headers.iter();
         let headers = headers.map(|(name, value)| json!([name, String::from_utf8_lossy(value)]));
         letter["headers"] = headers.collect();
@@ -87,14 +86,29 @@ pub(crate) fn show(
     Ok(Some(letter))
 }
 
-fn describe(
-    history: &History,
-    delivery: DeliveryId,
-    row: &DeadRow,
-    parcel: Option<&Parcel>,
-) -> Value {
+/// What is left of a letter's bytes.
+enum Kept {
+    Whole(Parcel),
+    /// They are not what was written.
+    Damaged,
+    Nothing,
+}
+
+/// Damage to one letter says nothing of the others.
+fn bytes(log: &dyn Log, delivery: DeliveryId) -> Result<Kept, Failure> {
+    match log.parcel(delivery) {
+        Ok(parcel) => Ok(parcel.map_or(Kept::Nothing, Kept::Whole)),
+        Err(Failure::Damaged { .. } | Failure::DamagedRow { .. }) => Ok(Kept::Damaged),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn describe(history: &History, delivery: DeliveryId, row: &DeadRow, kept: &Kept) -> Value {
     let endpoint = history.latest().endpoint(delivery.lane.endpoint);
-    let event = parcel.map(|parcel| &parcel.event);
+    let event = match kept {
+        Kept::Whole(parcel) => Some(&parcel.event),
+        Kept::Damaged | Kept::Nothing => None,
+    };
     json!({
         "id": letter::name(delivery),
         "app": event.map(|event| event.envelope.tenant.as_str()),
@@ -112,6 +126,8 @@ fn describe(
         // Whether a redrive sends it as it is or runs the chain first.
         "stage": match row.stage { Stage::Input => "input", Stage::Output => "output" },
         "bytes": event.map(|event| event.body.len()),
+        // Then it can be purged, and a redrive sends nothing.
+        "damaged": matches!(kept, Kept::Damaged),
     })
 }
 

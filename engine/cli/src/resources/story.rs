@@ -7,6 +7,10 @@ pub fn tell(told: &Value) -> String {
     let mut story = String::new();
     let event = &told["event"];
     let of = |value: &Value, member: &str| text(&value[member]);
+    if told["damaged"] == true {
+        let id = of(event, "id");
+        return format!("{id}: its record in the log is damaged, so no endpoint gets it\n");
+    }
     let _ = writeln!(
         story,
         "{}  {} from {} of {} at {}, {} bytes",

@@ -38,6 +38,8 @@ pub enum Scope {
     Local,
     /// Whoever has any key.
     Keyed,
+    /// Whoever may read an application: one that is bound to one sees that one alone.
+    Apps,
     /// Whoever may read the whole node.
     Read,
     Admin,
@@ -143,12 +145,15 @@ fn may(role: &Role, scope: Scope) -> bool {
         Role::Nobody => false,
         Role::Admin => true,
         Role::Manager(_) => {
-            let may = [Scope::Keyed, Scope::Publish];
+            let may = [Scope::Keyed, Scope::Apps, Scope::Publish];
             may.contains(&scope) || matches!(scope, Scope::Tenant(_) | Scope::Portal(_))
         }
         Role::Producer { .. } => matches!(scope, Scope::Keyed | Scope::Publish),
-        Role::Reader(Some(_)) => reads || scope == Scope::Keyed,
-        Role::Reader(None) => reads || matches!(scope, Scope::Keyed | Scope::Read | Scope::Local),
+        Role::Reader(Some(_)) => reads || matches!(scope, Scope::Keyed | Scope::Apps),
+        Role::Reader(None) => {
+            let may = [Scope::Keyed, Scope::Apps, Scope::Read, Scope::Local];
+            reads || may.contains(&scope)
+        }
         Role::Portal { deeds, .. } => match scope {
             Scope::Portal(deed) => deeds.contains(&deed),
             scope => scope == Scope::Keyed,
@@ -159,5 +164,5 @@ fn may(role: &Role, scope: Scope) -> bool {
 /// A role that is bound to an application does nothing to the node by a scope within one.
 fn is_within(role: &Role, scope: Scope, whose: Whose<'_>) -> bool {
     let is_bound = role.tenant().is_some();
-    !(is_bound && whose == Whose::Node) || scope == Scope::Keyed
+    !(is_bound && whose == Whose::Node) || matches!(scope, Scope::Keyed | Scope::Apps)
 }

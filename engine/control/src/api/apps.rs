@@ -23,8 +23,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         path: "/api/v1/app",
         id: "v1.application.list",
         summary: "A page of applications, by id",
-        // A key that is bound to an application sees that one alone.
-        scope: Scope::Keyed,
+        scope: Scope::Apps,
         query: &[LIMIT, ITERATOR, ORDER],
         body: Content::Empty,
         answers: &[(200, Content::json::<Page<ApplicationOut>>())],
@@ -229,7 +228,7 @@ fn list(control: &Control, call: &Call) -> Answered {
     let all = own.as_deref().unwrap_or_else(|| snapshot.tenants());
     let name = |id: &TenantId| id.as_str().to_owned();
     let show = |id| snapshot.tenant(id).map(|tenant| shown(tenant));
-    Ok(answer(200, &wanted.cut(all, name, |text| Some(text.to_owned()), name, show)?.flat()))
+    Ok(answer(200, &wanted.cut(all, name, |text| Some(text.to_owned()), name, show)?))
 }
 
 async fn create(control: &Control, call: Call) -> Answered {

@@ -303,7 +303,7 @@ async fn by_message(control: &Control, call: Call) -> Answered {
     let place = |row: &AttemptRow| place_of(row.delivery, row.number());
     let show = |row: &AttemptRow| shown(row, id, &history);
     let page = wanted.cut(&rows, place, read, |row| name(place(row)), show)?;
-    Ok(answer(200, &page.flat()))
+    Ok(answer(200, &page))
 }
 
 fn shown(row: &AttemptRow, event: EventId, history: &History) -> Option<MessageAttemptOut> {

@@ -107,7 +107,7 @@ fn list(control: &Control, call: &Call) -> Answered {
     let all = snapshot.endpoint_ids_of(call.app()?);
     let show = |id: &EndpointId| snapshot.endpoint(*id).map(|found| EndpointOut::of(found));
     let page = wanted.cut(all, |id| *id, read_id, |id| id_of(*id), show)?;
-    Ok(answer(200, &page.flat()))
+    Ok(answer(200, &page))
 }
 
 async fn create(control: &Control, call: Call) -> Answered {

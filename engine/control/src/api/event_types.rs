@@ -256,17 +256,12 @@ fn list(control: &Control, call: &Call) -> Answered {
     let with_archived = flag(&call.query, "include_archived", false)?;
     let with_content = flag(&call.query, "with_content", false)?;
     let snapshot = control.snapshot();
-    let all = snapshot.records(RecordKind::EventType).map(|record| shown(record));
-    let all: Vec<_> = all.filter(|out| with_archived || !out.about.archived).collect();
-    let name = |out: &EventTypeOut| out.name.clone();
-    let show = |out: &EventTypeOut| EventTypeOut {
-        name: out.name.clone(),
-        about: Shown {
-            schemas: out.about.schemas.clone().filter(|_| with_content),
-            ..out.about.clone()
-        },
-        created_at: out.created_at.clone(),
-        updated_at: out.updated_at.clone(),
+    let all: Vec<&Arc<Record>> = snapshot.records(RecordKind::EventType).collect();
+    let name = |record: &&Arc<Record>| record.name.to_string();
+    let show = |record: &&Arc<Record>| {
+        let mut out = shown(record);
+        out.about.schemas.take_if(|_| !with_content);
+        (with_archived || !out.about.archived).then_some(out)
     };
     Ok(answer(200, &wanted.cut(&all, name, |text| Some(text.to_owned()), name, show)?))
 }

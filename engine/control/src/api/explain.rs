@@ -25,9 +25,6 @@ async fn tell(control: &Control, call: Call) -> Answered {
         explain::Found::Event(evidence) => Ok(answer(200, &explain::tell(&evidence))),
         explain::Found::Unknown => Err(Problem::NotFound("there is no such event")),
         explain::Found::Forgotten => Err(Problem::NotFound("retention has taken this event")),
-        explain::Found::Damaged => {
-            tracing::error!(event = %id, "the event's record is damaged");
-            Err(Problem::Failed)
-        }
+        explain::Found::Damaged => Ok(answer(200, &explain::damaged(id))),
     }
 }

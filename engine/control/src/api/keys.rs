@@ -155,7 +155,7 @@ fn list(control: &Control, call: &Call) -> Answered {
         |record| record.name.to_string(),
         |record| shown(control, record),
     );
-    Ok(answer(200, &page?.flat()))
+    Ok(answer(200, &page?))
 }
 
 fn get(control: &Control, call: &Call) -> Answered {

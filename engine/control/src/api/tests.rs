@@ -121,6 +121,7 @@ fn roles_may_what_their_row_says() {
     let scopes = [
         Scope::Anyone,
         Scope::Keyed,
+        Scope::Apps,
         Scope::Read,
         Scope::Admin,
         Scope::Tenant(read),
@@ -132,21 +133,25 @@ fn roles_may_what_their_row_says() {
     ];
     let producer = Role::Producer { tenant: own.clone(), types: None };
     let rows = [
-        (Role::Nobody, [G, U, U, U, U, U, U, U, U, U], [G, U, U, U, U, U, U, U, U, U]),
-        (Role::Admin, [G; 10], [G; 10]),
+        (Role::Nobody, [G, U, U, U, U, U, U, U, U, U, U], [G, U, U, U, U, U, U, U, U, U, U]),
+        (Role::Admin, [G; 11], [G; 11]),
         (
             Role::Manager(own.clone()),
-            [G, G, F, F, G, G, G, G, G, G],
-            [G, H, H, H, H, H, H, H, H, H],
+            [G, G, G, F, F, G, G, G, G, G, G],
+            [G, H, H, H, H, H, H, H, H, H, H],
         ),
-        (producer, [G, G, F, F, F, F, F, F, F, G], [G, H, H, H, H, H, H, H, H, H]),
-        (Role::Reader(None), [G, G, G, F, G, F, G, F, F, F], [G, G, G, F, G, F, G, F, F, F]),
+        (producer, [G, G, F, F, F, F, F, F, F, F, G], [G, H, H, H, H, H, H, H, H, H, H]),
+        (Role::Reader(None), [G, G, G, G, F, G, F, G, F, F, F], [G, G, G, G, F, G, F, G, F, F, F]),
         (
             Role::Reader(Some(own.clone())),
-            [G, G, F, F, G, F, G, F, F, F],
-            [G, H, H, H, H, H, H, H, H, H],
+            [G, G, G, F, F, G, F, G, F, F, F],
+            [G, H, H, H, H, H, H, H, H, H, H],
         ),
-        (Role::portal(own.clone()), [G, G, F, F, F, F, G, G, G, F], [G, H, H, H, H, H, H, H, H, H]),
+        (
+            Role::portal(own.clone()),
+            [G, G, F, F, F, F, F, G, G, G, F],
+            [G, H, H, H, H, H, H, H, H, H, H],
+        ),
     ];
     let other = TenantId::new("other");
     for (role, at_home, elsewhere) in rows {

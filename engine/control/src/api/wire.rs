@@ -48,14 +48,6 @@ pub(crate) struct Page<T> {
     pub prev_iterator: Option<String>,
 }
 
-impl<T> Page<Option<T>> {
-    /// Without what was gone when it was looked at.
-    pub fn flat(self) -> Page<T> {
-        let Page { data, done, iterator, prev_iterator } = self;
-        Page { data: data.into_iter().flatten().collect(), done, iterator, prev_iterator }
-    }
-}
-
 /// Which page of a list is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -111,47 +103,45 @@ impl Wanted {
     }
 
     /// Cuts a page out of a list that is in ascending order of its keys. `read` gives the key
-    /// that an iterator names, and `name` what names an entry.
+    /// that an iterator names, and `name` what names an entry. What `show` shows nothing of is
+    /// passed over; it is asked for what the page has and one more.
     pub fn cut<'a, T, K: Ord, O>(
         &self,
         all: &'a [T],
         key: impl Fn(&T) -> K,
         read: impl Fn(&str) -> Option<K>,
         name: impl Fn(&T) -> String,
-        show: impl FnMut(&'a T) -> O,
+        mut show: impl FnMut(&'a T) -> Option<O>,
     ) -> Result<Page<O>, Problem> {
-        let limit = self.limit;
-        let (window, done) = match (self.place().try_map(read)?, self.is_descending) {
-            (Place::Start, false) => up(0, all.len(), limit),
-            (Place::Start, true) => down(all.len(), limit),
-            (Place::After(last), false) | (Place::Before(last), true) => {
-                up(all.partition_point(|entry| key(entry) <= last), all.len(), limit)
+        let place = self.place().try_map(read)?;
+        let is_upwards = matches!(place, Place::Before(_)) == self.is_descending;
+        let left = match place {
+            Place::Start => 0..all.len(),
+            Place::After(at) | Place::Before(at) if is_upwards => {
+                all.partition_point(|entry| key(entry) <= at)..all.len()
             }
-            (Place::Before(first), false) | (Place::After(first), true) => {
-                down(all.partition_point(|entry| key(entry) < first), limit)
-            }
+            Place::After(at) | Place::Before(at) => 0..all.partition_point(|entry| key(entry) < at),
         };
-        let mut page: Vec<&T> = all[window].iter().collect();
-        if self.is_descending {
-            page.reverse();
+        let (mut shown, mut done) = (Vec::new(), true);
+        for n in 0..left.len() {
+            let at = if is_upwards { left.start + n } else { left.end - 1 - n };
+            let Some(out) = show(&all[at]) else { continue };
+            if shown.len() == self.limit {
+                done = false;
+                break;
+            }
+            shown.push((name(&all[at]), out));
+        }
+        if matches!(self.place, Place::Before(_)) {
+            shown.reverse();
         }
         Ok(Page {
-            iterator: page.last().map(|last| name(last)),
-            prev_iterator: page.first().map(|first| format!("-{}", name(first))),
-            data: page.into_iter().map(show).collect(),
+            iterator: shown.last().map(|(name, _)| name.clone()),
+            prev_iterator: shown.first().map(|(name, _)| format!("-{name}")),
+            data: shown.into_iter().map(|(_, out)| out).collect(),
             done,
         })
     }
-}
-
-fn up(from: usize, len: usize, limit: usize) -> (std::ops::Range<usize>, bool) {
-    let end = len.min(from + limit);
-    (from..end, end == len)
-}
-
-fn down(until: usize, limit: usize) -> (std::ops::Range<usize>, bool) {
-    let start = until.saturating_sub(limit);
-    (start..until, start == 0)
 }
 
 /// How many a page has.
@@ -301,7 +291,7 @@ mod tests {
     fn page(query: &str, all: &[u32]) -> (Vec<u32>, bool, Option<String>, Option<String>) {
         let query = Query::of(query, &[LIMIT, ITERATOR, ORDER]).unwrap();
         let wanted = Wanted::of(&query, false).unwrap();
-        let cut = wanted.cut(all, |n| *n, |text| text.parse().ok(), u32::to_string, |n| *n);
+        let cut = wanted.cut(all, |n| *n, |text| text.parse().ok(), u32::to_string, |n| Some(*n));
         let cut = cut.unwrap();
         (cut.data, cut.done, cut.iterator, cut.prev_iterator)
     }
@@ -338,6 +328,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_passed_over_is_on_no_page() {
+        let query = Query::of("limit=2", &[LIMIT]).unwrap();
+        let wanted = Wanted::of(&query, false).unwrap();
+        let odd = |n: &u32| (*n % 2 == 1).then_some(*n);
+        let cut = |all: &[u32]| {
+            let page = wanted.cut(all, |n| *n, |text| text.parse().ok(), u32::to_string, odd);
+            page.map(|page| (page.data, page.done, page.iterator)).unwrap()
+        };
+        assert_eq!(cut(&[0, 1, 2, 3, 4]), (vec![1, 3], true, Some("3".to_owned())));
+        assert_eq!(cut(&[1, 3, 4, 5]), (vec![1, 3], false, Some("3".to_owned())));
+        assert_eq!(cut(&[0, 2]), (vec![], true, None));
+    }
+
+    #[test]
     fn an_iterator_need_not_be_there_any_more() {
         assert_eq!(page("iterator=4", &[1, 3, 5]).0, [5]);
         assert_eq!(page("iterator=-4", &[1, 3, 5]).0, [1, 3]);
@@ -345,7 +349,7 @@ mod tests {
         assert_eq!(page("", &[]), (vec![], true, None, None));
         let query = Query::of("iterator=x", &[ITERATOR]).unwrap();
         let wanted = Wanted::of(&query, false).unwrap();
-        let cut = wanted.cut(&[1], |n| *n, |text| text.parse().ok(), i32::to_string, |n| *n);
+        let cut = wanted.cut(&[1], |n| *n, |text| text.parse().ok(), i32::to_string, |n| Some(*n));
         assert!(cut.is_err());
     }
 

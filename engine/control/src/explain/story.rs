@@ -1,8 +1,8 @@
 use super::{evidence::Evidence, time};
 use crate::letter;
 use event::{
-    AttemptRow, AttemptState, Attempted, Cause, DeliveryId, Due, EndpointId, LaneId, LaneRow,
-    Outcome, RetryKey, Time, Why,
+    AttemptRow, AttemptState, Attempted, Cause, DeliveryId, Due, EndpointId, EventId, LaneId,
+    LaneRow, Outcome, RetryKey, Time, Why,
 };
 use registry::Endpoint;
 use serde_json::{Value, json};
@@ -33,9 +33,22 @@ pub(crate) fn tell(evidence: &Evidence) -> Value {
             "time": time(envelope.time),
             "bytes": event.body.len(),
         },
+        "damaged": false,
         "endpoints": endpoints,
         "unwanted": named,
         "unwantedMore": others.count(),
+    })
+}
+
+/// An event whose record is not what was written: nobody can say what it was, so no endpoint gets
+/// it.
+pub(crate) fn damaged(id: EventId) -> Value {
+    json!({
+        "event": { "id": id.to_string(), "offset": id.offset().0 },
+        "damaged": true,
+        "endpoints": [],
+        "unwanted": [],
+        "unwantedMore": 0,
     })
 }
 

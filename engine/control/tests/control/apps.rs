@@ -83,14 +83,18 @@ fn whoever_is_bound_to_an_application_lists_it_alone() {
     let mut node = Node::new();
     let (a, b) = (create(&node, json!({ "name": "a" })), create(&node, json!({ "name": "b" })));
     assert_eq!(node.get(APPS).json()["data"].as_array().unwrap().len(), 2);
-    let own = TenantId::new(b["id"].as_str().unwrap());
-    let manager = key(&mut node, Role::Manager(own), u64::MAX);
+    let own = || TenantId::new(b["id"].as_str().unwrap());
+    let manager = key(&mut node, Role::Manager(own()), u64::MAX);
     let bearer = format!("authorization: Bearer {manager}");
     let page = node.one(request("GET", APPS, &[&bearer])).json();
     assert_eq!((&page["data"], &page["done"]), (&json!([b]), &json!(true)));
     let other = format!("{APPS}/{}", a["id"].as_str().unwrap());
     for method in ["GET", "DELETE"] {
         assert_eq!(node.one(request(method, &other, &[&bearer])).status, 404, "{method}");
+    }
+    for role in [Role::portal(own()), Role::Producer { tenant: own(), types: None }] {
+        let bearer = format!("authorization: Bearer {}", key(&mut node, role, u64::MAX));
+        assert_eq!(node.one(request("GET", APPS, &[&bearer])).status, 403, "notes are not theirs");
     }
     let refused = node.one(with_body("POST", APPS, r#"{"name":"c"}"#, &[&bearer]));
     assert_eq!((refused.status, &refused.json()["code"]), (403, &json!("insufficient_access")));

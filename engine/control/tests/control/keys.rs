@@ -27,7 +27,7 @@ fn status(node: &Node, token: &str, path: &str) -> u16 {
 }
 
 fn is_known(node: &Node, token: &str) -> bool {
-    status(node, token, "/api/v1/app") == 200
+    status(node, token, "/api/v1/app") != 401
 }
 
 fn after(span: Duration) -> String {

@@ -56,6 +56,20 @@ fn letters_are_told_with_what_a_person_needs() {
 }
 
 #[test]
+fn damage_to_one_letter_hides_no_other() {
+    let node = node_with(2);
+    let one = node.endpoint("one");
+    node.log.damage_parcel(delivery(one, Offset(0)));
+    let page = node.get("/v1/dead-letter").json();
+    let letters = page["data"].as_array().unwrap();
+    let damaged: Vec<bool> = letters.iter().map(|letter| letter["damaged"] == true).collect();
+    assert_eq!(damaged, [true, false, false, false]);
+    assert_eq!(letters[0]["reason"], "answered 500");
+    let shown = node.get(&format!("/v1/dead-letter/dl_{}-0-0-0", one.0)).json();
+    assert_eq!((&shown["damaged"], shown.get("bodyBase64")), (&true.into(), None));
+}
+
+#[test]
 fn pages_hold_every_letter_once() {
     let node = node_with(7);
     let (mut seen, mut path) = (Vec::new(), "/v1/dead-letter?limit=4".to_owned());

@@ -46,7 +46,7 @@ pub(super) async fn list(control: &Control, call: Call) -> Answered {
     };
     let name = |standing: &Standing| id_of(standing.endpoint);
     let page = wanted.cut(&all, |standing| standing.endpoint, read_id, name, show)?;
-    Ok(answer(200, &page.flat()))
+    Ok(answer(200, &page))
 }
 
 fn status(standing: &Standing) -> Option<Status> {
