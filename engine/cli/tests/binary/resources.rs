@@ -149,18 +149,74 @@ fn a_dead_letter_is_shown_and_purged_and_its_event_explained() {
     place.run("dlq ls").expect(0, "").says("there are none");
 }
 
+#[test]
+fn what_was_acknowledged_survives_kills() {
+    let folder = Folder::new();
+    let mut acknowledged: Vec<String> = Vec::new();
+    for round in 0..3 {
+        let serving = Serving::start(&folder);
+        if round == 0 {
+            let made = ask(&serving.url, "POST", "/api/v1/app", r#"{"name":"x","uid":"x"}"#);
+            assert!(made.starts_with("HTTP/1.1 201"), "{made}");
+        }
+        let url = serving.url.clone();
+        let made = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..6)
+                .map(|worker| {
+                    let url = &url;
+                    scope.spawn(move || make_endpoints(url, &format!("r{round}w{worker}")))
+                })
+                .collect();
+            std::thread::sleep(std::time::Duration::from_millis(700));
+            // Without a word to the process.
+            drop(serving);
+            workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert!(!made.is_empty(), "there was work under way");
+        acknowledged.extend(made);
+    }
+    let place = Place { serving: Serving::start(&folder), folder };
+    let listed = place.json("endpoint ls --app x");
+    let kept: Vec<&str> =
+        listed["data"].as_array().unwrap().iter().map(|e| e["uid"].as_str().unwrap()).collect();
+    let lost: Vec<_> = acknowledged.iter().filter(|uid| !kept.contains(&uid.as_str())).collect();
+    assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), acknowledged.len());
+}
+
+/// Makes endpoints until nobody answers, and tells which of them were acknowledged.
+fn make_endpoints(url: &str, worker: &str) -> Vec<String> {
+    let mut made = Vec::new();
+    for n in 0.. {
+        let uid = format!("{worker}n{n}");
+        let body = json!({ "url": "https://example.com", "uid": uid }).to_string();
+        let answer = ask(url, "POST", "/api/v1/app/x/endpoint", &body);
+        if !answer.starts_with("HTTP/1.1 201") {
+            break;
+        }
+        made.push(uid);
+    }
+    made
+}
+
 /// What the command line has no option for.
 fn patch(place: &Place, path: &str, body: &str) -> String {
+    ask(&place.serving.url, "PATCH", path, body)
+}
+
+/// The whole answer; empty when there is none.
+fn ask(url: &str, method: &str, path: &str, body: &str) -> String {
     use std::io::{Read, Write};
-    let address = place.serving.url.trim_start_matches("http://").to_owned();
-    let mut stream = std::net::TcpStream::connect(&address).unwrap();
+    let address = url.trim_start_matches("http://");
+    let Ok(mut stream) = std::net::TcpStream::connect(address) else { return String::new() };
     let head = format!(
-        "PATCH {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
          authorization: Bearer {ADMIN_KEY}\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    let asked = stream.write_all(head.as_bytes());
+    match asked.and_then(|()| stream.read_to_string(&mut answer)) {
+        Ok(_) => answer,
+        Err(_) => String::new(),
+    }
 }
