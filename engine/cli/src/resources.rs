@@ -75,7 +75,7 @@ pub enum Verb<W: Args, F: Args> {
 /// Within what a resource is.
 pub trait Within: Args {
     /// The path of all of them.
-    fn path(&self) -> String;
+    fn path(&self) -> Result<String, Failure>;
 }
 
 /// What a resource is made of.
@@ -92,24 +92,24 @@ pub trait Fields: Args {
 impl<W: Within, F: Fields> Verb<W, F> {
     pub fn run(&self) -> Result<Exit, Failure> {
         match self {
-            Verb::Ls { server, within, limit } => list(server, &within.path(), *limit, F::COLUMNS),
+            Verb::Ls { server, within, limit } => list(server, &within.path()?, *limit, F::COLUMNS),
             Verb::Get { server, within, which } => {
-                show(server, &ask(server, Method::GET, &below(&within.path(), which), None)?)
+                show(server, &ask(server, Method::GET, &below(&within.path()?, which)?, None)?)
             }
             Verb::Create { server, within, fields } => {
                 let body = Value::Object(fields.body()?);
-                made(server, &ask(server, Method::POST, &within.path(), Some(&body))?, F::NAME)
+                made(server, &ask(server, Method::POST, &within.path()?, Some(&body))?, F::NAME)
             }
             Verb::Update { server, within, which, fields } => {
                 let body = fields.body()?;
                 if body.is_empty() {
                     return Err(Failure::usage("say what is to change; --help lists what can be"));
                 }
-                let (path, body) = (below(&within.path(), which), Value::Object(body));
+                let (path, body) = (below(&within.path()?, which)?, Value::Object(body));
                 made(server, &ask(server, Method::PATCH, &path, Some(&body))?, F::NAME)
             }
             Verb::Rm { server, within, which } => {
-                ask(server, Method::DELETE, &below(&within.path(), which), None)?;
+                ask(server, Method::DELETE, &below(&within.path()?, which)?, None)?;
                 eprintln!("removed {which}");
                 Ok(Exit::Ok)
             }
@@ -117,8 +117,12 @@ impl<W: Within, F: Fields> Verb<W, F> {
     }
 }
 
-/// A name as a segment of a path.
-fn below(path: &str, name: &str) -> String {
+/// A name as a segment of a path. One that a path takes for a folder would lead to what holds the
+/// resource, and there `rm` would remove that.
+fn below(path: &str, name: &str) -> Result<String, Failure> {
+    if matches!(name, "" | "." | "..") {
+        return Err(Failure::usage(format!("{name:?} is no name of anything")));
+    }
     let mut encoded = String::new();
     for byte in name.bytes() {
         match byte {
@@ -128,7 +132,7 @@ fn below(path: &str, name: &str) -> String {
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
-    format!("{path}/{encoded}")
+    Ok(format!("{path}/{encoded}"))
 }
 
 /// Asks, and fails with what the server says when it does not do it.

@@ -99,7 +99,7 @@ impl Endpoint {
             let EndpointVerb::Plain(verb) = &self.verb else { unreachable!("it is no secret") };
             return verb.run();
         };
-        let path = below(&within.path(), name) + "/secret";
+        let path = below(&within.path()?, name)? + "/secret";
         let answer = match rotate {
             false => ask(server, Method::GET, &path, None)?,
             true => {
@@ -133,13 +133,13 @@ impl Key {
             KeyVerb::Plain(verb) => match &**verb {
                 Verb::Create { server, within, fields } => {
                     let body = Value::Object(fields.body()?);
-                    told_once(server, Method::POST, &within.path(), &body)
+                    told_once(server, Method::POST, &within.path()?, &body)
                 }
                 verb => verb.run(),
             },
             KeyVerb::Rotate { server, name, grace_seconds } => {
                 let body = json!({ "gracePeriodSeconds": grace_seconds });
-                told_once(server, Method::POST, &(below("/v1/key", name) + "/rotate"), &body)
+                told_once(server, Method::POST, &(below("/v1/key", name)? + "/rotate"), &body)
             }
         }
     }
@@ -161,8 +161,8 @@ fn told_once(
 struct OfNode {}
 
 impl Within for OfNode {
-    fn path(&self) -> String {
-        "/api/v1/app".to_owned()
+    fn path(&self) -> Result<String, Failure> {
+        Ok("/api/v1/app".to_owned())
     }
 }
 
@@ -170,8 +170,8 @@ impl Within for OfNode {
 struct OfTypes {}
 
 impl Within for OfTypes {
-    fn path(&self) -> String {
-        "/api/v1/event-type".to_owned()
+    fn path(&self) -> Result<String, Failure> {
+        Ok("/api/v1/event-type".to_owned())
     }
 }
 
@@ -179,8 +179,8 @@ impl Within for OfTypes {
 struct OfKeys {}
 
 impl Within for OfKeys {
-    fn path(&self) -> String {
-        "/v1/key".to_owned()
+    fn path(&self) -> Result<String, Failure> {
+        Ok("/v1/key".to_owned())
     }
 }
 
@@ -192,8 +192,8 @@ struct OfApp {
 }
 
 impl Within for OfApp {
-    fn path(&self) -> String {
-        below("/api/v1/app", &self.app) + "/endpoint"
+    fn path(&self) -> Result<String, Failure> {
+        Ok(below("/api/v1/app", &self.app)? + "/endpoint")
     }
 }
 

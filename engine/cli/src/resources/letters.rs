@@ -71,7 +71,7 @@ impl Dlq {
                 list(server, &format!("{LETTERS}{}", of.unwrap_or_default()), *limit, COLUMNS)
             }
             DlqVerb::Show(Letter { server, id }) => {
-                show(server, &ask(server, Method::GET, &below(LETTERS, id), None)?)
+                show(server, &ask(server, Method::GET, &below(LETTERS, id)?, None)?)
             }
             DlqVerb::Redrive(letters) => letters.each("redrive", "redriven"),
             DlqVerb::Purge(letters) => letters.each("purge", "purged"),
@@ -83,7 +83,7 @@ impl Letters {
     /// Stops at the first that is refused, with the others before it done.
     fn each(&self, deed: &str, done: &str) -> Result<Exit, Failure> {
         for id in &self.ids {
-            ask(&self.server, Method::POST, &format!("{}/{deed}", below(LETTERS, id)), None)?;
+            ask(&self.server, Method::POST, &format!("{}/{deed}", below(LETTERS, id)?), None)?;
             eprintln!("{done} {id}");
         }
         Ok(Exit::Ok)
@@ -102,7 +102,7 @@ pub struct Explain {
 
 impl Explain {
     pub fn run(&self) -> Result<Exit, Failure> {
-        let answer = ask(&self.server, Method::GET, &below("/v1/explain", &self.event), None)?;
+        let answer = ask(&self.server, Method::GET, &below("/v1/explain", &self.event)?, None)?;
         if self.server.json {
             return show(&self.server, &answer);
         }

@@ -97,6 +97,26 @@ fn what_a_server_refuses_is_told_with_its_place() {
 }
 
 #[test]
+fn a_name_that_leads_elsewhere_removes_nothing() {
+    let place = Place::new();
+    place.out("app create --name Shop --uid shop");
+    place.out("endpoint create --app shop --to http://127.0.0.1:9/in");
+    for line in [
+        "endpoint rm .. --app shop",
+        "endpoint rm . --app shop",
+        "endpoint rm  --app shop",
+        "endpoint ls --app ..",
+        "app get ",
+        "key rm ..",
+        "dlq purge ..",
+        "explain ..",
+    ] {
+        place.run(line).expect(2, "").says("is no name of anything");
+    }
+    assert_eq!(place.json("endpoint ls --app shop")["data"][0]["id"], "ep_1");
+}
+
+#[test]
 fn keys_are_printed_once_and_work() {
     let place = Place::new();
     place.out("app create --name Shop --uid shop");

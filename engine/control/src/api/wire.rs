@@ -274,13 +274,17 @@ pub(crate) fn check_metadata(metadata: &Metadata) -> Result<(), Problem> {
     }
 }
 
-/// A uid may not look like an id.
+/// A uid may not look like an id, nor like a folder: clients would leave it out of a path, and ask
+/// for what holds the resource.
 pub(crate) fn check_uid(uid: Option<&Word>) -> Result<(), Problem> {
     const PREFIXES: [&str; 5] = ["app_", "ep_", "evt_", "msg_", "atmpt_"];
     let is_id = |uid: &Word| PREFIXES.iter().any(|prefix| uid.as_str().starts_with(prefix));
-    match uid.is_some_and(is_id) {
-        true => Err(Problem::value(&["uid"], "it looks like an id")),
-        false => Ok(()),
+    match uid {
+        Some(uid) if is_id(uid) => Err(Problem::value(&["uid"], "it looks like an id")),
+        Some(uid) if matches!(uid.as_str(), "." | "..") => {
+            Err(Problem::value(&["uid"], "a path takes it for a folder"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -60,6 +60,7 @@ fn what_is_wrong_with_a_body_is_told_by_its_place() {
     assert_eq!(place(r#"{"name":""}"#), json!(["body", "name"]));
     assert_eq!(place(r#"{"name":"a","uid":"a b"}"#), json!(["body", "uid"]));
     assert_eq!(place(r#"{"name":"a","uid":"app_1"}"#), json!(["body", "uid"]));
+    assert_eq!(place(r#"{"name":"a","uid":".."}"#), json!(["body", "uid"]));
     assert_eq!(place(r#"{"name":"a","throttleRate":0}"#), json!(["body", "throttleRate"]));
     assert_eq!(place(r#"{"name":"a","metadata":{"x":1}}"#), json!(["body", "metadata", "x"]));
     assert_eq!(place(r#"{"nam":"a"}"#), json!(["body", "nam"]));
