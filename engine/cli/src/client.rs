@@ -1,4 +1,5 @@
 use crate::exit::{Exit, Failure};
+use crate::given::print;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
@@ -29,6 +30,11 @@ pub struct Answer {
 impl Answer {
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// The body as it came, with one line's end behind it.
+    pub fn print(&self) -> Result<(), Failure> {
+        print(&format!("{}\n", self.body.trim_end()))
     }
 
     pub fn json(&self) -> Value {

@@ -30,15 +30,7 @@ pub enum Verb<W: Args, F: Args> {
         limit: Option<usize>,
     },
     /// Show one
-    Get {
-        #[command(flatten)]
-        server: ServerArguments,
-        #[command(flatten)]
-        within: W,
-        /// Its id, or its own name
-        #[arg(value_name = "NAME")]
-        which: String,
-    },
+    Get(One<W>),
     /// Create one, and print its id
     Create {
         #[command(flatten)]
@@ -51,25 +43,30 @@ pub enum Verb<W: Args, F: Args> {
     /// Change what is given of one, and leave the rest
     Update {
         #[command(flatten)]
-        server: ServerArguments,
-        #[command(flatten)]
-        within: W,
-        /// Its id, or its own name
-        #[arg(value_name = "NAME")]
-        which: String,
+        one: One<W>,
         #[command(flatten)]
         fields: F,
     },
     /// Remove one
-    Rm {
-        #[command(flatten)]
-        server: ServerArguments,
-        #[command(flatten)]
-        within: W,
-        /// Its id, or its own name
-        #[arg(value_name = "NAME")]
-        which: String,
-    },
+    Rm(One<W>),
+}
+
+/// One of them.
+#[derive(Args)]
+pub struct One<W: Args> {
+    #[command(flatten)]
+    server: ServerArguments,
+    #[command(flatten)]
+    within: W,
+    /// Its id, or its own name
+    #[arg(value_name = "NAME")]
+    which: String,
+}
+
+impl<W: Within> One<W> {
+    fn path(&self) -> Result<String, Failure> {
+        below(&self.within.path()?, &self.which)
+    }
 }
 
 /// Within what a resource is.
@@ -93,24 +90,24 @@ impl<W: Within, F: Fields> Verb<W, F> {
     pub fn run(&self) -> Result<Exit, Failure> {
         match self {
             Verb::Ls { server, within, limit } => list(server, &within.path()?, *limit, F::COLUMNS),
-            Verb::Get { server, within, which } => {
-                show(server, &ask(server, Method::GET, &below(&within.path()?, which)?, None)?)
+            Verb::Get(one) => {
+                show(&one.server, &ask(&one.server, Method::GET, &one.path()?, None)?)
             }
             Verb::Create { server, within, fields } => {
                 let body = Value::Object(fields.body()?);
                 made(server, &ask(server, Method::POST, &within.path()?, Some(&body))?, F::NAME)
             }
-            Verb::Update { server, within, which, fields } => {
+            Verb::Update { one, fields } => {
                 let body = fields.body()?;
                 if body.is_empty() {
                     return Err(Failure::usage("say what is to change; --help lists what can be"));
                 }
-                let (path, body) = (below(&within.path()?, which)?, Value::Object(body));
-                made(server, &ask(server, Method::PATCH, &path, Some(&body))?, F::NAME)
+                let (server, body) = (&one.server, Value::Object(body));
+                made(server, &ask(server, Method::PATCH, &one.path()?, Some(&body))?, F::NAME)
             }
-            Verb::Rm { server, within, which } => {
-                ask(server, Method::DELETE, &below(&within.path()?, which)?, None)?;
-                eprintln!("removed {which}");
+            Verb::Rm(one) => {
+                ask(&one.server, Method::DELETE, &one.path()?, None)?;
+                eprintln!("removed {}", one.which);
                 Ok(Exit::Ok)
             }
         }
@@ -153,7 +150,7 @@ fn ask(
         return Ok(answer);
     }
     if server.json {
-        print(&format!("{}\n", answer.body.trim_end()))?;
+        answer.print()?;
     }
     Err(answer.refusal())
 }
@@ -204,7 +201,7 @@ fn list(
 /// One resource, member by member.
 fn show(server: &ServerArguments, answer: &Answer) -> Result<Exit, Failure> {
     match server.json {
-        true => print(&format!("{}\n", answer.body.trim_end()))?,
+        true => answer.print()?,
         false => print(&table::members(&answer.json()))?,
     }
     Ok(Exit::Ok)
@@ -213,7 +210,7 @@ fn show(server: &ServerArguments, answer: &Answer) -> Result<Exit, Failure> {
 /// The name of what was made or changed.
 fn made(server: &ServerArguments, answer: &Answer, name: &str) -> Result<Exit, Failure> {
     match server.json {
-        true => print(&format!("{}\n", answer.body.trim_end()))?,
+        true => answer.print()?,
         false => print(&format!("{}\n", answer.json()[name].as_str().unwrap_or_default()))?,
     }
     Ok(Exit::Ok)

@@ -44,25 +44,22 @@ fn form(arguments: &SendArguments, data: Vec<u8>) -> Result<(Headers, Vec<u8>), 
 
 /// The event's id goes to stdout, or the whole answer.
 pub fn tell(answer: &Answer, is_json: bool) -> Result<Exit, Failure> {
-    let parsed: Option<Value> = serde_json::from_str(&answer.body).ok();
-    let is_taken = (200..300).contains(&answer.status);
-    if !is_taken {
-        if is_json {
-            print(&format!("{}\n", answer.body.trim_end()))?;
-        }
+    if is_json {
+        answer.print()?;
+    }
+    if !answer.is_success() {
         return Err(answer.refusal());
     }
     if is_json {
-        print(&format!("{}\n", answer.body.trim_end()))?;
         return Ok(Exit::Ok);
     }
-    let parsed = parsed.unwrap_or_default();
-    match parsed["id"].as_str() {
+    let told = answer.json();
+    match told["id"].as_str() {
         Some(id) => print(&format!("{id}\n"))?,
-        None if !answer.body.is_empty() => print(&format!("{}\n", answer.body.trim_end()))?,
+        None if !answer.body.is_empty() => answer.print()?,
         None => {}
     }
-    if parsed["duplicate"].as_bool() == Some(true) {
+    if told["duplicate"].as_bool() == Some(true) {
         eprintln!("it was there already");
     } else if std::io::stderr().is_terminal() {
         eprintln!("accepted ({})", answer.status);

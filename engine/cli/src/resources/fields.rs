@@ -1,5 +1,5 @@
 use super::table::Column;
-use super::{Fields, Verb, Within, ask, below, made};
+use super::{Fields, One, Verb, Within, ask, below, made};
 use crate::exit::{Exit, Failure};
 use crate::given::{ServerArguments, body};
 use clap::{Args, Subcommand, ValueEnum};
@@ -78,11 +78,7 @@ enum EndpointVerb {
     /// Print the secret that its deliveries are signed with
     Secret {
         #[command(flatten)]
-        server: ServerArguments,
-        #[command(flatten)]
-        within: OfApp,
-        /// Its id, or its own name
-        name: String,
+        one: One<OfApp>,
         /// Give it a new one first; the old one signs too for a while
         #[arg(long)]
         rotate: bool,
@@ -94,12 +90,11 @@ enum EndpointVerb {
 
 impl Endpoint {
     pub fn run(&self) -> Result<Exit, Failure> {
-        let EndpointVerb::Secret { server, within, name, rotate, grace_seconds } = &self.verb
-        else {
-            let EndpointVerb::Plain(verb) = &self.verb else { unreachable!("it is no secret") };
-            return verb.run();
+        let (one, rotate, grace_seconds) = match &self.verb {
+            EndpointVerb::Plain(verb) => return verb.run(),
+            EndpointVerb::Secret { one, rotate, grace_seconds } => (one, *rotate, grace_seconds),
         };
-        let path = below(&within.path()?, name)? + "/secret";
+        let (server, path) = (&one.server, one.path()? + "/secret");
         let answer = match rotate {
             false => ask(server, Method::GET, &path, None)?,
             true => {
@@ -133,25 +128,21 @@ impl Key {
             KeyVerb::Plain(verb) => match &**verb {
                 Verb::Create { server, within, fields } => {
                     let body = Value::Object(fields.body()?);
-                    told_once(server, Method::POST, &within.path()?, &body)
+                    told_once(server, &within.path()?, &body)
                 }
                 verb => verb.run(),
             },
             KeyVerb::Rotate { server, name, grace_seconds } => {
                 let body = json!({ "gracePeriodSeconds": grace_seconds });
-                told_once(server, Method::POST, &(below("/v1/key", name)? + "/rotate"), &body)
+                told_once(server, &(below("/v1/key", name)? + "/rotate"), &body)
             }
         }
     }
 }
 
-fn told_once(
-    server: &ServerArguments,
-    method: Method,
-    path: &str,
-    body: &Value,
-) -> Result<Exit, Failure> {
-    let answer = ask(server, method, path, Some(body))?;
+/// Asks for a key whose text is in this answer alone.
+fn told_once(server: &ServerArguments, path: &str, body: &Value) -> Result<Exit, Failure> {
+    let answer = ask(server, Method::POST, path, Some(body))?;
     let id = answer.json()["id"].as_str().unwrap_or_default().to_owned();
     eprintln!("key {id}: its text is not shown again");
     made(server, &answer, "token")
