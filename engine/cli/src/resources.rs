@@ -1,11 +1,12 @@
 //! Commands about what a server keeps: each asks its management API and shows the answer.
 
 mod fields;
+mod kinds;
 mod letters;
 mod story;
 mod table;
 
-pub use fields::{App, Endpoint, EventType, Key};
+pub use kinds::{App, Endpoint, EventType, Key};
 pub use letters::{Dlq, Explain};
 
 use crate::client::{Answer, Call};

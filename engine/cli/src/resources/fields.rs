@@ -1,192 +1,9 @@
+use super::Fields;
 use super::table::Column;
-use super::{Fields, One, Verb, Within, ask, below, made};
-use crate::exit::{Exit, Failure};
-use crate::given::{ServerArguments, body};
-use clap::{Args, Subcommand, ValueEnum};
-use hyper::Method;
+use crate::exit::Failure;
+use crate::given::body;
+use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
-
-/// Applications: each has endpoints, messages and keys of its own
-#[derive(Args)]
-#[command(
-    after_help = "Examples:\n  forebay app create --name Shop --uid shop\n  forebay app ls\n  \
-                        forebay app update shop --metadata plan=gold\n  forebay app rm shop"
-)]
-pub struct App {
-    #[command(subcommand)]
-    verb: Verb<OfNode, AppFields>,
-}
-
-/// Endpoints: where an application's messages go
-#[derive(Args)]
-#[command(after_help = ENDPOINT_HELP)]
-pub struct Endpoint {
-    #[command(subcommand)]
-    verb: EndpointVerb,
-}
-
-const ENDPOINT_HELP: &str = "\
-Examples:
-  forebay endpoint create --app shop --to https://example.com/in --type 'order.*'
-  forebay endpoint ls --app shop --json
-  forebay endpoint update ep_1 --app shop --where 'data.total > 100' --schedule 5s --schedule 5m
-  forebay endpoint secret ep_1 --app shop --rotate";
-
-/// Event types: what messages there are, for people to choose from
-#[derive(Args)]
-#[command(after_help = "Examples:\n  forebay event-type create --name order.paid --description \
-                        'An order was paid'\n  forebay event-type ls\n  forebay event-type update \
-                        order.paid --archived true")]
-pub struct EventType {
-    #[command(subcommand)]
-    verb: Verb<OfTypes, TypeFields>,
-}
-
-/// Keys to the server
-#[derive(Args)]
-#[command(after_help = KEY_HELP)]
-pub struct Key {
-    #[command(subcommand)]
-    verb: KeyVerb,
-}
-
-const KEY_HELP: &str = "\
-A key's text is printed once, when it is made: the server keeps a digest of it.
-
-Examples:
-  forebay key create --name shop --role producer --app shop --type 'order.*' > shop.key
-  forebay key ls
-  forebay key rotate 0aB3dE5fG7 --grace-seconds 3600 > shop.key
-  forebay key rm 0aB3dE5fG7";
-
-impl App {
-    pub fn run(&self) -> Result<Exit, Failure> {
-        self.verb.run()
-    }
-}
-
-impl EventType {
-    pub fn run(&self) -> Result<Exit, Failure> {
-        self.verb.run()
-    }
-}
-
-#[derive(Subcommand)]
-enum EndpointVerb {
-    #[command(flatten)]
-    Plain(Box<Verb<OfApp, EndpointFields>>),
-    /// Print the secret that its deliveries are signed with
-    Secret {
-        #[command(flatten)]
-        one: One<OfApp>,
-        /// Give it a new one first; the old one signs too for a while
-        #[arg(long)]
-        rotate: bool,
-        /// How long the old one signs too [default: a day]
-        #[arg(long, value_name = "SECONDS", requires = "rotate")]
-        grace_seconds: Option<u32>,
-    },
-}
-
-impl Endpoint {
-    pub fn run(&self) -> Result<Exit, Failure> {
-        let (one, rotate, grace_seconds) = match &self.verb {
-            EndpointVerb::Plain(verb) => return verb.run(),
-            EndpointVerb::Secret { one, rotate, grace_seconds } => (one, *rotate, grace_seconds),
-        };
-        let (server, path) = (&one.server, one.path()? + "/secret");
-        let answer = match rotate {
-            false => ask(server, Method::GET, &path, None)?,
-            true => {
-                let body = json!({ "gracePeriodSeconds": grace_seconds });
-                ask(server, Method::POST, &format!("{path}/rotate"), Some(&body))?
-            }
-        };
-        made(server, &answer, "key")
-    }
-}
-
-#[derive(Subcommand)]
-enum KeyVerb {
-    #[command(flatten)]
-    Plain(Box<Verb<OfKeys, KeyFields>>),
-    /// Give a key a new text, and print it; the old one goes on for a while
-    Rotate {
-        #[command(flatten)]
-        server: ServerArguments,
-        /// Its id
-        name: String,
-        /// How long the old one goes on [default: a day]
-        #[arg(long, value_name = "SECONDS")]
-        grace_seconds: Option<u32>,
-    },
-}
-
-impl Key {
-    pub fn run(&self) -> Result<Exit, Failure> {
-        match &self.verb {
-            KeyVerb::Plain(verb) => match &**verb {
-                Verb::Create { server, within, fields } => {
-                    let body = Value::Object(fields.body()?);
-                    told_once(server, &within.path()?, &body)
-                }
-                verb => verb.run(),
-            },
-            KeyVerb::Rotate { server, name, grace_seconds } => {
-                let body = json!({ "gracePeriodSeconds": grace_seconds });
-                told_once(server, &(below("/v1/key", name)? + "/rotate"), &body)
-            }
-        }
-    }
-}
-
-/// Asks for a key whose text is in this answer alone.
-fn told_once(server: &ServerArguments, path: &str, body: &Value) -> Result<Exit, Failure> {
-    let answer = ask(server, Method::POST, path, Some(body))?;
-    let id = answer.json()["id"].as_str().unwrap_or_default().to_owned();
-    eprintln!("key {id}: its text is not shown again");
-    made(server, &answer, "token")
-}
-
-#[derive(Args)]
-struct OfNode {}
-
-impl Within for OfNode {
-    fn path(&self) -> Result<String, Failure> {
-        Ok("/api/v1/app".to_owned())
-    }
-}
-
-#[derive(Args)]
-struct OfTypes {}
-
-impl Within for OfTypes {
-    fn path(&self) -> Result<String, Failure> {
-        Ok("/api/v1/event-type".to_owned())
-    }
-}
-
-#[derive(Args)]
-struct OfKeys {}
-
-impl Within for OfKeys {
-    fn path(&self) -> Result<String, Failure> {
-        Ok("/v1/key".to_owned())
-    }
-}
-
-#[derive(Args)]
-struct OfApp {
-    /// The application's id or uid
-    #[arg(long, value_name = "APP", env = "FOREBAY_APP", default_value = "default")]
-    app: String,
-}
-
-impl Within for OfApp {
-    fn path(&self) -> Result<String, Failure> {
-        Ok(below("/api/v1/app", &self.app)? + "/endpoint")
-    }
-}
 
 /// Members by their names, those that were given.
 struct Members(Map<String, Value>);
@@ -234,7 +51,7 @@ impl Members {
 }
 
 #[derive(Args)]
-struct AppFields {
+pub struct AppFields {
     /// For people
     #[arg(long)]
     name: Option<String>,
@@ -258,7 +75,7 @@ impl Fields for AppFields {
 }
 
 #[derive(Args)]
-struct EndpointFields {
+pub struct EndpointFields {
     /// The URL that deliveries go to
     #[arg(long, value_name = "URL")]
     to: Option<String>,
@@ -335,7 +152,7 @@ impl Fields for EndpointFields {
 }
 
 #[derive(Args)]
-struct TypeFields {
+pub struct TypeFields {
     /// Such as order.paid
     #[arg(long)]
     name: Option<String>,
@@ -370,7 +187,7 @@ impl Fields for TypeFields {
 }
 
 #[derive(Args)]
-struct KeyFields {
+pub struct KeyFields {
     /// For people
     #[arg(long)]
     name: Option<String>,
