@@ -1,4 +1,5 @@
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -10,8 +11,14 @@ impl Offset {
     pub const ZERO: Offset = Offset(0);
     pub const MAX: Offset = Offset(u64::MAX);
 
+    /// `MAX` is its own next.
     pub const fn next(self) -> Offset {
-        Offset(self.0 + 1)
+        Offset(self.0.saturating_add(1))
+    }
+
+    /// The range that has this one alone; an empty one for `MAX`, which no event has.
+    pub const fn only(self) -> Range<Offset> {
+        self..self.next()
     }
 
     /// `self - earlier`, zero when that lies ahead.
@@ -204,6 +211,12 @@ pub fn hash_of(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_offset_has_nothing_behind_it() {
+        assert_eq!(Offset(7).only(), Offset(7)..Offset(8));
+        assert!(Offset::MAX.only().is_empty() && Offset::MAX.next() == Offset::MAX);
+    }
 
     #[test]
     fn ids_survive_text_and_sort_in_log_order() {

@@ -94,6 +94,14 @@ pub trait Log: Send + std::marker::Sync {
     /// ones before it can be had by asking for less.
     fn read(&self, range: Range<Offset>, limit: ReadLimit) -> Result<Vec<Arc<Event>>, Failure>;
 
+    /// The event at an offset; None outside of floor and head.
+    ///
+    /// Errors: `Damaged` when its record is not what was written.
+    fn event(&self, offset: Offset) -> Result<Option<Arc<Event>>, Failure> {
+        let events = self.read(offset.only(), ReadLimit { events: 1, bytes: 1 })?;
+        Ok(events.into_iter().next())
+    }
+
     /// The duplicate row of a sender's key, as long as its window has not passed.
     fn duplicate(
         &self,

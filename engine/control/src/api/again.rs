@@ -105,7 +105,7 @@ async fn resend(control: &Control, call: Call) -> Answered {
 }
 
 fn sent(log: &dyn Log, id: EventId, endpoint: EndpointId) -> Result<Sent, Failure> {
-    let (lane, only) = (LaneId::main(endpoint), id.offset()..id.offset().next());
+    let (lane, only) = (LaneId::main(endpoint), id.offset().only());
     let rows = log.attempts(only.clone())?;
     let state = rows.iter().rfind(|row| row.delivery.lane == lane).map(|row| row.state);
     Ok(Sent { id, state, dead: dead_of(log, lane, only)? })

@@ -16,11 +16,11 @@ use crate::reply::{answer, empty, resource};
 use crate::walk::{self, End, Path};
 use destinations::MessageEndpointOut;
 use event::{AttemptRow, Attempted, EndpointId, Event, EventId, LaneId, Offset};
-use log::{Failure, Log, ReadLimit};
+use log::{Failure, Log};
 use messages_at::EndpointMessageOut;
 use model::{MessageAttemptOut, code, name, place_of, read, status};
 use registry::History;
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 const STATUS: Parameter =
@@ -188,12 +188,11 @@ impl Events<'_> {
     /// None when retention has taken it or its record is damaged.
     fn get(&mut self, offset: Offset) -> Result<Option<&Arc<Event>>, Failure> {
         if self.last.as_ref().is_none_or(|(known, _)| *known != offset) {
-            let only = offset..Offset(offset.0.saturating_add(1));
-            let read = match self.log.read(only, ReadLimit { events: 1, bytes: 1 }) {
-                Err(Failure::Damaged { .. }) => Vec::new(),
-                read => read?,
+            let event = match self.log.event(offset) {
+                Err(Failure::Damaged { .. }) => None,
+                event => event?,
             };
-            self.last = Some((offset, read.into_iter().next()));
+            self.last = Some((offset, event));
         }
         Ok(self.last.as_ref().and_then(|(_, event)| event.as_ref()))
     }
@@ -255,8 +254,7 @@ fn path(wish: &Wish, log: &dyn Log, place: Place<model::Place>) -> Result<Path, 
     Ok(match place {
         Place::Start => Path { range: Offset::ZERO..end, is_newest_first: true },
         Place::After((last, ..)) => {
-            let last = Offset(last.0.saturating_add(1));
-            Path { range: Offset::ZERO..end.min(last), is_newest_first: true }
+            Path { range: Offset::ZERO..end.min(last.next()), is_newest_first: true }
         }
         Place::Before((first, ..)) => Path { range: first..end, is_newest_first: false },
     })
@@ -291,7 +289,7 @@ async fn by_message(control: &Control, call: Call) -> Answered {
     let read_rows = move |log: &dyn Log, history: &History| {
         let Some(event) = messages::find(log, &app, &message)? else { return Ok(None) };
         let is_unwanted = wish.messages.as_ref().is_some_and(|filter| !filter.wants(&event));
-        let rows = if is_unwanted { Vec::new() } else { log.attempts(only(event.id))? };
+        let rows = if is_unwanted { Vec::new() } else { log.attempts(event.offset().only())? };
         let rows: Vec<_> = rows
             .into_iter()
             .filter(|row| endpoint.is_none_or(|endpoint| is_at(row, endpoint)))
@@ -311,10 +309,6 @@ fn shown(row: &AttemptRow, event: EventId, history: &History) -> Option<MessageA
     row.attempt.as_ref().map(|attempt| MessageAttemptOut::of(row, attempt, event, &url))
 }
 
-fn only(id: EventId) -> Range<Offset> {
-    id.offset()..id.offset().next()
-}
-
 const NONE: Problem = Problem::NotFound("there is no such attempt");
 
 async fn find(control: &Control, call: &Call) -> Result<MessageAttemptOut, Problem> {
@@ -322,7 +316,7 @@ async fn find(control: &Control, call: &Call) -> Result<MessageAttemptOut, Probl
     let (app, message) = (call.app()?.clone(), call.named("msg_id").to_owned());
     let read_row = move |log: &dyn Log, history: &History| {
         let Some(event) = messages::find(log, &app, &message)? else { return Ok(None) };
-        let rows = log.attempts(only(event.id))?;
+        let rows = log.attempts(event.offset().only())?;
         let row = rows.iter().find(|row| place_of(row.delivery, row.number()) == wanted);
         Ok(row.and_then(|row| shown(row, event.id, history)))
     };

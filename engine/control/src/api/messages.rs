@@ -13,7 +13,7 @@ use event::{
     Arrival, Duplicate, Envelope, Event, EventId, Headers, Offset, OnConflict, StreamId, TenantId,
     limits,
 };
-use log::{Failure, Log, ReadLimit};
+use log::{Failure, Log};
 use model::{EVENT_ID, MessageIn, channel_list};
 use sha2::{Digest, Sha256};
 use std::ops::{ControlFlow, Range};
@@ -192,9 +192,8 @@ pub(crate) fn find(
             None => return Ok(None),
         },
     };
-    let only = id.offset()..Offset(id.offset().0.saturating_add(1));
-    let found = log.read(only, ReadLimit { events: 1, bytes: 1 })?;
-    Ok(found.into_iter().find(|event| event.id == id && event.envelope.tenant == *app))
+    let found = log.event(id.offset())?;
+    Ok(found.filter(|event| event.id == id && event.envelope.tenant == *app))
 }
 
 /// Which messages a list is to have, by what they are.
@@ -295,8 +294,7 @@ pub(crate) fn path(range: Range<Offset>, place: Place<Offset>) -> Path {
         Place::Start => Path { range: start..end, is_newest_first: true },
         Place::After(last) => Path { range: start..end.min(last), is_newest_first: true },
         Place::Before(first) => {
-            let start = start.max(Offset(first.0.saturating_add(1)));
-            Path { range: start..end, is_newest_first: false }
+            Path { range: start.max(first.next())..end, is_newest_first: false }
         }
     }
 }

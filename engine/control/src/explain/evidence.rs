@@ -2,7 +2,7 @@ use event::{
     AttemptRow, DeadRow, DeliveryId, Event, EventId, GapRow, LaneId, LaneRow, Offset, RetryKey,
     RetryRow,
 };
-use log::{Failure, Log, ReadLimit};
+use log::{Failure, Log};
 use registry::{History, Snapshot};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,16 +53,15 @@ pub(crate) fn gather(log: &dyn Log, history: &History, id: EventId) -> Result<Fo
     if offset < log.floor() {
         return Ok(Found::Forgotten);
     }
-    let only = offset..offset.next();
-    let event = match log.read(only.clone(), ReadLimit { events: 1, bytes: 1 }) {
-        Ok(events) => events.into_iter().next(),
+    let event = match log.event(offset) {
+        Ok(event) => event,
         Err(Failure::Damaged { .. }) => return Ok(Found::Damaged),
         Err(failure) => return Err(failure),
     };
     // After a power cut offsets are used again; ids are not.
     let Some(event) = event.filter(|event| event.id == id) else { return Ok(Found::Unknown) };
     let mut attempts = BTreeMap::<_, Vec<_>>::new();
-    for row in log.attempts(only)? {
+    for row in log.attempts(offset.only())? {
         attempts.entry(row.delivery).or_default().push(row);
     }
     Ok(Found::Event(Box::new(Evidence {

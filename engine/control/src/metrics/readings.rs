@@ -1,5 +1,5 @@
 use event::{DeliveryId, Offset, RetryKey, Time, Why};
-use log::{Failure, Log, ReadLimit};
+use log::{Failure, Log};
 use std::time::Duration;
 
 /// What is read when somebody scrapes, because it is a state and not a count.
@@ -50,8 +50,8 @@ fn age(log: &dyn Log, first: Offset, head: Offset, now: Time) -> Result<Duration
     if first >= head {
         return Ok(Duration::ZERO);
     }
-    match log.read(first..first.next(), ReadLimit { events: 1, bytes: 1 }) {
-        Ok(events) => Ok(events.first().map_or(Duration::ZERO, |e| now.since(e.envelope.time))),
+    match log.event(first) {
+        Ok(event) => Ok(event.map_or(Duration::ZERO, |event| now.since(event.envelope.time))),
         // Its age is not known, and that it is damaged is told elsewhere.
         Err(Failure::Damaged { .. }) => Ok(Duration::ZERO),
         Err(failure) => Err(failure),

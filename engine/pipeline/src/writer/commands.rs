@@ -3,7 +3,6 @@ use event::{
     AttemptState, Change, DeliveryId, Due, EndpointId, Event, EventId, LaneId, Parcel, RegistryKey,
     RetryKey, RetryRow, Stage, hash_of,
 };
-use log::ReadLimit;
 use registry::{ChangeSet, Row, RowKey};
 
 /// What the control side asks of the road.
@@ -152,8 +151,7 @@ impl Writer {
         delivery: DeliveryId,
         id: EventId,
     ) -> Result<Option<(Arc<Event>, u32)>, Failure> {
-        let only = delivery.offset..Offset(delivery.offset.0.saturating_add(1));
-        let rows = self.log.attempts(only.clone())?;
+        let rows = self.log.attempts(delivery.offset.only())?;
         let rows = rows.iter().filter(|row| row.delivery.lane == delivery.lane);
         let Some(last) = rows.max_by_key(|row| (row.delivery.k, row.number())) else {
             return Ok(None);
@@ -165,11 +163,10 @@ impl Writer {
         if !is_over || is_kept || self.log.parcel(delivery)?.is_some() {
             return Ok(None);
         }
-        let events = match self.log.read(only, ReadLimit { events: 1, bytes: 1 }) {
+        let event = match self.log.event(delivery.offset) {
             Err(Failure::Damaged { .. }) => return Ok(None),
-            read => read?,
+            event => event?.filter(|event| event.id == id),
         };
-        let event = events.into_iter().find(|event| event.id == id);
         Ok(event.map(|event| (event, last.number())))
     }
 

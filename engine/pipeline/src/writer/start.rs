@@ -106,9 +106,8 @@ fn last_ms(log: &dyn Log) -> Result<u64, Failure> {
     if head == Offset::ZERO {
         return Ok(0);
     }
-    let limit = log::ReadLimit { events: 1, bytes: 1 };
-    match log.read(Offset(head.0 - 1)..head, limit) {
-        Ok(events) => Ok(events.last().map_or(0, |event| event.id.millis() + 1)),
+    match log.event(Offset(head.0 - 1)) {
+        Ok(event) => Ok(event.map_or(0, |event| event.id.millis() + 1)),
         Err(Failure::Damaged { .. }) => Ok(0),
         Err(failure) => Err(failure),
     }
