@@ -32,9 +32,8 @@ impl Wish {
             wish.from = Some(letter::read(text).ok_or_else(bad)?);
         }
         if let Some(text) = query.one("endpoint")? {
-            let id = text.strip_prefix("ep_").and_then(|id| id.parse().ok());
             let bad = || Problem::parameter("endpoint", "it is an id like ep_7");
-            wish.endpoint = Some(EndpointId(id.ok_or_else(bad)?));
+            wish.endpoint = Some(EndpointId::read(text).ok_or_else(bad)?);
         }
         Ok(wish)
     }
@@ -112,7 +111,7 @@ fn describe(history: &History, delivery: DeliveryId, row: &DeadRow, kept: &Kept)
     json!({
         "id": letter::name(delivery),
         "app": event.map(|event| event.envelope.tenant.as_str()),
-        "endpointId": format!("ep_{}", delivery.lane.endpoint.0),
+        "endpointId": delivery.lane.endpoint.to_string(),
         // None when the endpoint is gone: a redrive would go nowhere.
         "endpoint": endpoint.map(|endpoint| &*endpoint.name),
         "eventId": event.map(|event| event.id.to_string()),

@@ -160,6 +160,20 @@ impl fmt::Debug for EndpointId {
     }
 }
 
+/// As people and the API name it: `ep_7`.
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ep_{}", self.0)
+    }
+}
+
+impl EndpointId {
+    /// From what it is shown as.
+    pub fn read(text: &str) -> Option<EndpointId> {
+        text.strip_prefix("ep_")?.parse().ok().map(EndpointId)
+    }
+}
+
 /// The work of one endpoint: its main lane (`n` = 0) or one replay for it (`n` > 0).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneId {

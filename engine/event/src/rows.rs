@@ -59,6 +59,16 @@ pub enum Due {
     Parked,
 }
 
+impl Due {
+    /// None for what is parked.
+    pub fn time(self) -> Option<Time> {
+        match self {
+            Due::At(time) => Some(time),
+            Due::Parked => None,
+        }
+    }
+}
+
 /// Sorts by due time, the parked last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RetryKey {

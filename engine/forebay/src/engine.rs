@@ -325,7 +325,7 @@ fn start_pumps(
 fn tell_loss(loss: Loss, lane: LaneId, from: Offset, until: Offset) {
     let endpoint = match lane {
         EVERY_LANE => "every".to_owned(),
-        lane => format!("ep_{}", lane.endpoint.0),
+        lane => lane.endpoint.to_string(),
     };
     match loss {
         Loss::Retention => tracing::error!(

@@ -89,7 +89,7 @@ impl Edit<'_> {
     pub fn update_endpoint(&mut self, id: EndpointId, declared: &DeclaredEndpoint) {
         let old = self.0.base.endpoint(id).filter(|old| old.tenant == declared.tenant);
         let Some(old) = old else {
-            let name: Name = (declared.tenant.clone(), id_name(id).into());
+            let name: Name = (declared.tenant.clone(), id.to_string().into());
             let fault = ("name", "there is no such endpoint".to_owned());
             return self.0.refuse_as(Wrong::Missing, Kind::Endpoint, &name, fault);
         };
@@ -108,7 +108,7 @@ impl Edit<'_> {
     ) {
         let mut declared = declared.clone();
         if declared.name.is_empty() {
-            declared.name = id_name(id);
+            declared.name = id.to_string();
         }
         let name: Name = (declared.tenant.clone(), declared.name.as_str().into());
         if !self.0.may_put(Kind::Endpoint, &name, None) {
@@ -116,10 +116,10 @@ impl Edit<'_> {
         }
         let namesake = self.0.base.endpoint_named(&name.0, &name.1);
         if let Some(other) = namesake.filter(|other| other.id != id) {
-            let reason = format!("ep_{} has it", other.id.0);
+            let reason = format!("{} has it", other.id);
             return self.0.refuse_as(Wrong::Taken, Kind::Endpoint, &name, ("uid", reason));
         }
-        if is_id_name(&name.1) && *name.1 != *id_name(id) {
+        if is_id_name(&name.1) && *name.1 != *id.to_string() {
             let reason = "looks like the id of another endpoint".to_owned();
             return self.0.refuse(Kind::Endpoint, &name, ("uid", reason));
         }
@@ -184,10 +184,6 @@ impl Edit<'_> {
 /// A record has no tenant.
 fn nobodys(name: &str) -> Name {
     (TenantId::new(""), name.into())
-}
-
-fn id_name(id: EndpointId) -> String {
-    format!("ep_{}", id.0)
 }
 
 fn is_id_name(name: &str) -> bool {

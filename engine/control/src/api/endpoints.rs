@@ -1,7 +1,7 @@
 mod model;
 mod secrets;
 
-pub(crate) use model::{CHANNELS, EndpointOut, id_of};
+pub(crate) use model::{CHANNELS, EndpointOut};
 
 use crate::Control;
 use crate::api::wire::{ITERATOR, LIMIT, ORDER, Page, Wanted};
@@ -92,13 +92,9 @@ pub(crate) fn find<'a>(
     app: &TenantId,
     name: &str,
 ) -> Result<&'a Arc<Endpoint>, Problem> {
-    let by_id = read_id(name).and_then(|id| snapshot.endpoint(id));
+    let by_id = EndpointId::read(name).and_then(|id| snapshot.endpoint(id));
     let by_id = by_id.filter(|endpoint| endpoint.tenant == *app);
     by_id.or_else(|| snapshot.endpoint_named(app, name)).ok_or(NONE)
-}
-
-pub(crate) fn read_id(text: &str) -> Option<EndpointId> {
-    text.strip_prefix("ep_").and_then(|id| id.parse().ok()).map(EndpointId)
 }
 
 fn list(control: &Control, call: &Call) -> Answered {
@@ -106,7 +102,7 @@ fn list(control: &Control, call: &Call) -> Answered {
     let snapshot = control.snapshot();
     let all = snapshot.endpoint_ids_of(call.app()?);
     let show = |id: &EndpointId| snapshot.endpoint(*id).map(|found| EndpointOut::of(found));
-    let page = wanted.cut(all, |id| *id, read_id, |id| id_of(*id), show)?;
+    let page = wanted.cut(all, |id| *id, EndpointId::read, EndpointId::to_string, show)?;
     Ok(answer(200, &page))
 }
 

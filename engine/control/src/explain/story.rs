@@ -82,10 +82,7 @@ pub(crate) fn standings(evidence: &Evidence) -> Vec<Standing> {
     let standing = |endpoint: &Endpoint| {
         let lane = LaneId::main(endpoint.id);
         let retries = evidence.retries.values().filter(|(key, _)| key.delivery.lane == lane);
-        let next = retries.filter_map(|(key, _)| match key.due {
-            Due::At(at) => Some(at),
-            Due::Parked => None,
-        });
+        let next = retries.filter_map(|(key, _)| key.due.time());
         let (state, _) = at_main(evidence, endpoint);
         Standing { endpoint: endpoint.id, state, next: next.min() }
     };
@@ -103,7 +100,7 @@ fn ruling(evidence: &Evidence, matched: &Arc<Endpoint>) -> Arc<Endpoint> {
 fn unwanted(endpoint: &Endpoint) -> Value {
     let types: Vec<String> = endpoint.types.iter().map(ToString::to_string).collect();
     json!({
-        "id": format!("ep_{}", endpoint.id.0),
+        "id": endpoint.id.to_string(),
         "name": &*endpoint.name,
         "why": format!("it wants {}", types.join(", ")),
     })
@@ -118,7 +115,7 @@ fn at_endpoint(evidence: &Evidence, endpoint: &Endpoint) -> Value {
     let chain = endpoint.chain.as_deref();
     let filters = chain.map(|chain| chain.filters.iter().map(|filter| &*filter.name));
     json!({
-        "id": format!("ep_{}", endpoint.id.0),
+        "id": endpoint.id.to_string(),
         "name": &*endpoint.name,
         "version": endpoint.since.0,
         "where": chain.and_then(|chain| chain.condition.as_deref()).map(|where_| where_.text()),
@@ -196,11 +193,7 @@ fn waiting(evidence: &Evidence, row: &LaneRow) -> String {
 
 fn of_delivery(evidence: &Evidence, delivery: DeliveryId, rows: &[AttemptRow]) -> Value {
     let (state, why) = state_of(evidence, delivery);
-    let retry = evidence.retries.get(&delivery).map(|(key, _)| key.due);
-    let due = retry.and_then(|due| match due {
-        Due::At(at) => Some(time(at)),
-        Due::Parked => None,
-    });
+    let due = evidence.retries.get(&delivery).and_then(|(key, _)| key.due.time());
     let attempts: Vec<Value> =
         rows.iter().filter_map(|row| row.attempt.as_ref()).map(of_attempt).collect();
     json!({
@@ -210,7 +203,7 @@ fn of_delivery(evidence: &Evidence, delivery: DeliveryId, rows: &[AttemptRow]) -
         "replay": delivery.lane.n,
         "state": state,
         "why": why,
-        "due": due,
+        "due": due.map(time),
         "attempts": attempts,
     })
 }

@@ -85,11 +85,7 @@ impl Trouble {
         if !self.unparked.is_empty() {
             return Some(Time::ZERO);
         }
-        let first = self.waiting.keys().find(|key| self.is_first(key))?;
-        match first.due {
-            Due::At(time) => Some(time),
-            Due::Parked => None,
-        }
+        self.waiting.keys().find(|key| self.is_first(key))?.due.time()
     }
 
     /// An attempt ended: the row that is on disk, to be removed or replaced.

@@ -1,10 +1,11 @@
 use super::model::{Status, StatusText};
 use crate::Control;
-use crate::api::endpoints::{EndpointOut, id_of, read_id};
+use crate::api::endpoints::EndpointOut;
 use crate::api::wire::Wanted;
 use crate::api::{Answered, Call, messages};
 use crate::explain::{self, Found, Standing, time};
 use crate::reply::answer;
+use event::EndpointId;
 use log::Log;
 use registry::History;
 use schemars::JsonSchema;
@@ -44,8 +45,8 @@ pub(super) async fn list(control: &Control, call: Call) -> Answered {
             next_attempt: standing.next.map(time),
         })
     };
-    let name = |standing: &Standing| id_of(standing.endpoint);
-    let page = wanted.cut(&all, |standing| standing.endpoint, read_id, name, show)?;
+    let name = |standing: &Standing| standing.endpoint.to_string();
+    let page = wanted.cut(&all, |standing| standing.endpoint, EndpointId::read, name, show)?;
     Ok(answer(200, &page))
 }
 

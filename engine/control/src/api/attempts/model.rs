@@ -1,4 +1,3 @@
-use crate::api::endpoints::id_of;
 use crate::api::messages::MessageOut;
 use crate::explain::time;
 use crate::letter;
@@ -126,7 +125,7 @@ impl MessageAttemptOut {
         MessageAttemptOut {
             id: name(place_of(row.delivery, attempt.number)),
             msg_id: event.to_string(),
-            endpoint_id: id_of(row.delivery.lane.endpoint),
+            endpoint_id: row.delivery.lane.endpoint.to_string(),
             url: url.to_owned(),
             response: response(attempt),
             response_status_code: code(attempt),

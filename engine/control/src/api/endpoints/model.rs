@@ -2,7 +2,7 @@ use crate::api::wire::{Given, Metadata, Word, check_metadata, check_uid, written
 use crate::explain::time;
 use crate::problem::Problem;
 use condition::Condition;
-use event::{EndpointId, TenantId, Time};
+use event::{TenantId, Time};
 use hyper::Uri;
 use jiff::SignedDuration;
 use registry::{DeclaredEndpoint, Endpoint, Ordering, Secrets, Terms};
@@ -296,7 +296,7 @@ impl EndpointOut {
         let chain = endpoint.chain.as_deref().and_then(|chain| chain.condition.as_deref());
         let declared = chain.map(|condition| condition.text().to_owned());
         let types: Vec<String> = endpoint.types.iter().map(ToString::to_string).collect();
-        let id = id_of(endpoint.id);
+        let id = endpoint.id.to_string();
         EndpointOut {
             uid: (*endpoint.name != *id).then(|| endpoint.name.to_string()),
             id,
@@ -324,10 +324,6 @@ impl EndpointOut {
 /// As `pause` reads it.
 fn pause_text(pause: Duration) -> String {
     SignedDuration::try_from(pause).map_or_else(|_| "0s".to_owned(), |pause| format!("{pause:#}"))
-}
-
-pub(crate) fn id_of(id: EndpointId) -> String {
-    format!("ep_{}", id.0)
 }
 
 impl From<OrderingText> for Ordering {
