@@ -51,6 +51,7 @@ pub use path::{captures, is_in_app};
 pub(crate) use query::Query;
 pub(crate) use repeats::{Begun, Repeats};
 pub use token::{Apps, KeyRow, Keys, Token};
+pub(crate) use wire::limit as page_limit;
 
 const TABLE: &[&[Operation]] = &[
     node::OPERATIONS,

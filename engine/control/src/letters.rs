@@ -1,4 +1,4 @@
-use crate::api::Query;
+use crate::api::{Query, page_limit};
 use crate::explain::time;
 use crate::letter;
 use crate::problem::Problem;
@@ -18,15 +18,9 @@ pub(crate) struct Wish {
     pub endpoint: Option<EndpointId>,
 }
 
-const LIMIT: usize = 50;
-const LIMIT_MAX: u64 = 250;
-
 impl Wish {
     pub fn of(query: &Query) -> Result<Wish, Problem> {
-        let mut wish = Wish { limit: LIMIT, from: None, endpoint: None };
-        if let Some(limit) = query.number("limit", 1..=LIMIT_MAX)? {
-            wish.limit = limit as usize;
-        }
+        let mut wish = Wish { limit: page_limit(query)?, from: None, endpoint: None };
         if let Some(text) = query.one("iterator")? {
             let bad = || Problem::parameter("iterator", "it is what the page before gave");
             wish.from = Some(letter::read(text).ok_or_else(bad)?);

@@ -131,6 +131,9 @@ impl FromStr for EventId {
 pub struct TenantId(Arc<str>);
 
 impl TenantId {
+    /// The name of the one that is meant where none is named.
+    pub const DEFAULT: &str = "default";
+
     pub fn new(name: &str) -> TenantId {
         TenantId(name.into())
     }

@@ -165,7 +165,7 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
 /// address, and nobody guesses 256 bits.
 fn producer(control: &Control, given: &str) -> Option<Producer> {
     let (tenant, types) = match control.bearer_of(given)?.role {
-        Role::Admin => (TenantId::new("default"), None),
+        Role::Admin => (TenantId::new(TenantId::DEFAULT), None),
         Role::Manager(tenant) => (tenant, None),
         Role::Producer { tenant, types } => (tenant, types),
         Role::Nobody | Role::Reader(_) | Role::Portal { .. } => return None,

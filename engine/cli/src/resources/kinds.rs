@@ -3,6 +3,7 @@ use super::{Fields, One, Verb, Within, ask, below, made};
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
 use clap::{Args, Subcommand};
+use event::TenantId;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -178,7 +179,7 @@ impl Within for OfKeys {
 #[derive(Args)]
 struct OfApp {
     /// The application's id or uid
-    #[arg(long, value_name = "APP", env = "FOREBAY_APP", default_value = "default")]
+    #[arg(long, value_name = "APP", env = "FOREBAY_APP", default_value = TenantId::DEFAULT)]
     app: String,
 }
 

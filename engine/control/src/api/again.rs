@@ -1,12 +1,12 @@
 //! Sending again what was given up on or has arrived.
 
-use crate::api::wire::read_time;
+use crate::api::wire::member_time;
 use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb, endpoints, messages};
 use crate::explain::time;
 use crate::problem::Problem;
 use crate::reply::answer;
 use crate::{Commands, Control, Denied, id, walk};
-use event::{AttemptState, DeliveryId, EndpointId, EventId, LaneId, Offset, Time};
+use event::{AttemptState, DeliveryId, EndpointId, EventId, LaneId, Offset};
 use log::{Failure, Log};
 use runtime::tasks;
 use schemars::JsonSchema;
@@ -70,9 +70,8 @@ struct Sent {
 }
 
 async fn resend(control: &Control, call: Call) -> Answered {
-    let app = call.app()?.clone();
-    let endpoint = endpoints::find(&control.snapshot(), &app, call.named("endpoint_id"))?.id;
-    let message = call.named("msg_id").to_owned();
+    let endpoint = endpoints::id_asked(control, &call)?;
+    let (app, message) = (call.app()?.clone(), call.named("msg_id").to_owned());
     let read = move |log: &dyn Log, _: &_| {
         let Some(event) = messages::find(log, &app, &message)? else { return Ok(None) };
         sent(log, event.id, endpoint).map(Some)
@@ -113,15 +112,12 @@ fn sent(log: &dyn Log, id: EventId, endpoint: EndpointId) -> Result<Sent, Failur
 
 async fn recover(control: &Control, call: Call) -> Answered {
     let given: RecoverIn = call.json()?;
-    let (since, until) = (moment("since", &given.since)?, given.until.as_deref());
-    let until = until.map(|until| moment("until", until)).transpose()?;
+    let (since, until) = (member_time("since", &given.since)?, given.until.as_deref());
+    let until = until.map(|until| member_time("until", until)).transpose()?;
     if until.is_some_and(|until| until < since) {
         return Err(Problem::value(&["until"], "it is before `since`"));
     }
-    let endpoint = {
-        let snapshot = control.snapshot();
-        endpoints::find(&snapshot, call.app()?, call.named("endpoint_id"))?.id
-    };
+    let endpoint = endpoints::id_asked(control, &call)?;
     let read = move |log: &dyn Log, _: &_| {
         let start = walk::offset_at(log, since.millis())?;
         let end = until.map_or(Ok(log.head()), |until| walk::offset_at(log, until.millis()))?;
@@ -145,11 +141,6 @@ async fn recover(control: &Control, call: Call) -> Answered {
             updated_at: time(now),
         },
     ))
-}
-
-fn moment(member: &str, text: &str) -> Result<Time, Problem> {
-    let bad = || Problem::value(&[member], "it is a time like 2026-01-31T10:00:00Z");
-    read_time(text).ok_or_else(bad)
 }
 
 /// A lane's dead letters of the events in a range.

@@ -202,10 +202,7 @@ async fn by_endpoint(control: &Control, call: Call) -> Answered {
     let wanted = Wanted::of(&call.query, true)?;
     let place = wanted.place().try_map(read)?;
     let wish = Wish::of(&call)?;
-    let id = {
-        let snapshot = control.snapshot();
-        endpoints::find(&snapshot, call.app()?, call.named("endpoint_id"))?.id
-    };
+    let id = endpoints::id_asked(control, &call)?;
     let limit = wanted.limit;
     let read = move |log: &dyn Log, history: &History| {
         let url = url(history, id);

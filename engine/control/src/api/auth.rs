@@ -1,14 +1,14 @@
 //! Sessions of the portal, as Svix has them: keys of one application that end within a week.
 
 use crate::api::apps::{ApplicationIn, ensure};
-use crate::api::keys::{About, Fresh, RoleName, bound_to};
+use crate::api::keys::{About, Fresh, KEY, RoleName, bound_to};
 use crate::api::wire::WORD_BYTES_MAX;
 use crate::api::{Answered, Call, Content, Deed, Operation, Role, Scope, Verb};
 use crate::problem::Problem;
 use crate::reply::{Secret, answer, empty, with_secret};
 use crate::{Control, id};
 use event::{TenantId, Time};
-use registry::{RecordKind, Snapshot};
+use registry::Snapshot;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -102,7 +102,6 @@ struct ApplicationTokenExpireIn {
     session_ids: Vec<String>,
 }
 
-const KEY: RecordKind = RecordKind::Key;
 const EXPIRY_SECS_MIN: u64 = 3600;
 const EXPIRY_SECS_MAX: u64 = 7 * 24 * 3600;
 /// A further session ends the one that would end first, so that keys always find room.
@@ -164,15 +163,7 @@ async fn open(control: &Control, call: Call) -> Answered {
     let end = now + Duration::from_secs(given.expiry.unwrap_or(EXPIRY_SECS_MAX));
     let fresh = Fresh::new(control, |entropy| id::session(end, entropy));
     let about = given.about(&app, fresh.digest(), now, end);
-    let made = control.change(|snapshot| {
-        if snapshot.record(KEY, &fresh.id).is_some() {
-            return Err(Problem::Conflict);
-        }
-        let mut edit = snapshot.edit();
-        edit.put_record(KEY, &fresh.id, &about.written());
-        Ok((edit.finish()?, ()))
-    });
-    made.await?;
+    fresh.keep(control, &about).await?;
     let url = format!("{}/#key={}", control.options.public_url, *fresh.text);
     // A client that asks again gets another session; the first ends unused.
     Ok(with_secret(answer(200, &AppPortalAccessOut { url, token: &fresh.text }), Secret::Anew))

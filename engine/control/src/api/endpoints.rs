@@ -97,6 +97,11 @@ pub(crate) fn find<'a>(
     by_id.or_else(|| snapshot.endpoint_named(app, name)).ok_or(NONE)
 }
 
+/// The endpoint that the path names.
+pub(crate) fn id_asked(control: &Control, call: &Call) -> Result<EndpointId, Problem> {
+    Ok(find(&control.snapshot(), call.app()?, call.named("endpoint_id"))?.id)
+}
+
 fn list(control: &Control, call: &Call) -> Answered {
     let wanted = Wanted::of(&call.query, false)?;
     let snapshot = control.snapshot();

@@ -5,7 +5,7 @@ mod record;
 mod ring;
 mod uses;
 
-use crate::api::wire::{ITERATOR, LIMIT, ORDER, Page, Wanted, flag};
+use crate::api::wire::{ITERATOR, LIMIT, ORDER, Page, Wanted, flag, grace};
 use crate::api::{Answered, Call, Content, Operation, Parameter, Scope, Token, Verb};
 use crate::problem::Problem;
 use crate::reply::{Secret, answer, empty, with_secret, with_tag};
@@ -15,7 +15,6 @@ pub(super) use record::{About, RoleName};
 use registry::{Record, RecordKind, Snapshot};
 pub use ring::KeyRing;
 use runtime::Entropy;
-use std::time::Duration;
 pub(crate) use uses::Uses;
 use zeroize::Zeroizing;
 
@@ -91,10 +90,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-const KEY: RecordKind = RecordKind::Key;
+pub(super) const KEY: RecordKind = RecordKind::Key;
 const NO_KEY: Problem = Problem::NotFound("there is no such key");
-const GRACE_SECS: u32 = 24 * 3600;
-const GRACE_SECS_MAX: u32 = 7 * 24 * 3600;
 
 /// A token that was just made. It is shown and forgotten.
 pub(super) struct Fresh {
@@ -116,6 +113,19 @@ impl Fresh {
     fn with_id(control: &Control, id: String) -> Fresh {
         let text = key::with_secret(&format!("fbk_{id}_"), &*control.ports.entropy);
         Fresh { id, text }
+    }
+
+    /// Puts the key in force.
+    pub async fn keep(&self, control: &Control, about: &About) -> Result<(), Problem> {
+        let kept = control.change(|snapshot| {
+            if snapshot.record(KEY, &self.id).is_some() {
+                return Err(Problem::Conflict);
+            }
+            let mut edit = snapshot.edit();
+            edit.put_record(KEY, &self.id, &about.written());
+            Ok((edit.finish()?, ()))
+        });
+        kept.await
     }
 
     pub fn digest(&self) -> [u8; 32] {
@@ -169,15 +179,7 @@ async fn create(control: &Control, call: Call) -> Answered {
     let fresh = Fresh::new(control, id::key);
     let now = control.ports.clock.wall();
     let about = given.about(fresh.digest(), now, &control.ports.apps)?;
-    let made = control.change(|snapshot| {
-        if snapshot.record(KEY, &fresh.id).is_some() {
-            return Err(Problem::Conflict);
-        }
-        let mut edit = snapshot.edit();
-        edit.put_record(KEY, &fresh.id, &about.written());
-        Ok((edit.finish()?, ()))
-    });
-    made.await?;
+    fresh.keep(control, &about).await?;
     Ok(told(201, KeyOut::of(&fresh.id, &about, None), &fresh))
 }
 
@@ -197,17 +199,12 @@ async fn update(control: &Control, call: Call) -> Answered {
 
 async fn rotate(control: &Control, call: Call) -> Answered {
     let given: KeyRotateIn = call.json_or_default()?;
-    let grace = given.grace_period_seconds.unwrap_or(GRACE_SECS);
-    if grace > GRACE_SECS_MAX {
-        let text = format!("{GRACE_SECS_MAX} at most");
-        return Err(Problem::value(&["gracePeriodSeconds"], text));
-    }
+    let grace = grace(given.grace_period_seconds)?;
     let fresh = Fresh::with_id(control, call.named("key_id").to_owned());
-    let now = control.ports.clock.wall();
-    let until = now + Duration::from_secs(grace.into());
+    let until = control.ports.clock.wall() + grace;
     let digest = fresh.digest();
     let out = replace(control, &call, |about| {
-        about.rotate(digest, (grace > 0).then_some(until));
+        about.rotate(digest, (!grace.is_zero()).then_some(until));
         Ok(())
     });
     Ok(told(200, out.await?, &fresh))

@@ -1,3 +1,4 @@
+use crate::api::wire::PageLimit;
 use crate::api::{Answered, Call, Content, Operation, Parameter, Scope, Verb};
 use crate::letters::Wish;
 use crate::problem::Problem;
@@ -12,7 +13,7 @@ use serde::Serialize;
 type Members = serde_json::Map<String, serde_json::Value>;
 
 pub(crate) const PARAMETERS: &[Parameter] = &[
-    Parameter::of::<Limit>("limit", "How many letters a page has; 50 when it is not said."),
+    Parameter::of::<PageLimit>("limit", "How many letters a page has; 50 when it is not said."),
     Parameter::of::<String>("iterator", "What the page before gave."),
     Parameter::of::<String>("endpoint", "Letters of this endpoint alone, like `ep_7`."),
 ];
@@ -63,11 +64,6 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         run: |control, call| Box::pin(purge(control, call)),
     },
 ];
-
-/// How many a page has.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "it stands for its schema alone")]
-struct Limit(#[schemars(range(min = 1, max = 250))] u16);
 
 #[derive(Serialize, JsonSchema)]
 struct Redriven {

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A person's or program's notes on a resource.
 pub(crate) type Metadata = BTreeMap<String, String>;
@@ -169,14 +170,29 @@ pub(crate) fn moment(query: &Query, name: &'static str) -> Result<Option<Time>, 
     let Some(text) = query.one(name)? else { return Ok(None) };
     // A `+` of an offset that was not encoded has become a space.
     let read = read_time(&text.replace(' ', "+"));
-    let bad = || Problem::parameter(name, "it is a time like 2026-01-31T10:00:00Z");
-    read.ok_or_else(bad).map(Some)
+    read.ok_or_else(|| Problem::parameter(name, NO_TIME)).map(Some)
 }
 
+/// A time of the body, as RFC 3339.
+pub(crate) fn member_time(member: &str, text: &str) -> Result<Time, Problem> {
+    read_time(text).ok_or_else(|| Problem::value(&[member], NO_TIME))
+}
+
+const NO_TIME: &str = "it is a time like 2026-01-31T10:00:00Z";
+
 /// A time as RFC 3339; what lies before 1970 counts as 1970.
-pub(crate) fn read_time(text: &str) -> Option<Time> {
+fn read_time(text: &str) -> Option<Time> {
     let read: jiff::Timestamp = text.parse().ok()?;
     Some(Time::from_millis(u64::try_from(read.as_millisecond()).unwrap_or(0)))
+}
+
+/// How long what a rotation retires goes on counting; a day when it is not said.
+pub(crate) fn grace(secs: Option<u32>) -> Result<Duration, Problem> {
+    const SECS_MAX: u32 = 7 * 24 * 3600;
+    match secs.unwrap_or(24 * 3600) {
+        secs if secs <= SECS_MAX => Ok(Duration::from_secs(secs.into())),
+        _ => Err(Problem::value(&["gracePeriodSeconds"], format!("{SECS_MAX} at most"))),
+    }
 }
 
 /// What a uid, an event type's name or a channel is made of: letters, digits, `-`, `_` and `.`.

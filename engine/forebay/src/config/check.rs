@@ -3,6 +3,7 @@ use crate::config::problem::{Place, Shows};
 use crate::config::tree::{self, Table, Value};
 use crate::config::{Config, Unread};
 use delivery::{Address, Guard};
+use event::TenantId;
 use ingest::SourceTable;
 use registry::{DeclaredEndpoint, DeclaredError, Snapshot};
 use std::net::{IpAddr, Ipv4Addr};
@@ -108,7 +109,7 @@ impl Tables<'_> {
         };
         let is_meant = |table: &&Table| {
             text_of(table, "name").as_deref() == Some(name)
-                && text_of(table, "app").as_deref().unwrap_or("default") == tenant
+                && text_of(table, "app").as_deref().unwrap_or(TenantId::DEFAULT) == tenant
         };
         let Some(table) = tables.rfind(is_meant) else { return Place::Nowhere };
         let node = table.node(field).or_else(|| table.node("name"));

@@ -27,7 +27,7 @@ fn one(
     default: &Terms,
 ) -> Option<DeclaredEndpoint> {
     let name = section.required::<String>("name", "name it after the receiver, such as \"ci\"");
-    let tenant = section.value("app", "default".to_owned());
+    let tenant = section.value("app", TenantId::DEFAULT.to_owned());
     let url = section.required::<String>("url", "where the events go: https://…");
     let endpoint = DeclaredEndpoint {
         types: section.list("types", Vec::new()),

@@ -104,7 +104,7 @@ struct Reader<'a> {
 
 fn one(mut section: Section<'_, '_>, reader: &Reader<'_>) -> Option<Filter> {
     let name = section.required::<String>("name", "name it after what it does");
-    let tenant = section.value("app", "default".to_owned());
+    let tenant = section.value("app", TenantId::DEFAULT.to_owned());
     let advice = "name a WebAssembly file, such as \"filters/mine.wasm\"";
     let path = section.required::<String>("module", advice);
     let place = section.place("module");

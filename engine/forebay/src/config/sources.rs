@@ -99,7 +99,7 @@ fn one(
     server: &Server,
 ) -> Option<Source> {
     let name = section.required::<String>("name", "name it after the sender, such as \"github\"");
-    let tenant = section.value("app", "default".to_owned());
+    let tenant = section.value("app", TenantId::DEFAULT.to_owned());
     let path = format!("/in/{}", name.as_deref().unwrap_or_default());
     let path = section.value("path", path);
     let settings = settings(&mut section);

@@ -29,10 +29,7 @@ pub(crate) struct EndpointMessageOut {
 pub(super) async fn list(control: &Control, call: Call) -> Answered {
     let wanted = Wanted::of(&call.query, true)?;
     let place = messages::place(wanted.place())?;
-    let id = {
-        let snapshot = control.snapshot();
-        endpoints::find(&snapshot, call.app()?, call.named("endpoint_id"))?.id
-    };
+    let id = endpoints::id_asked(control, &call)?;
     let wish = Wish {
         filter: Filter::of(&call)?,
         span: Span::of(&call.query)?,

@@ -1,7 +1,7 @@
 use super::model::{EndpointIn, HeaderTexts};
 use super::{find, rest, rewrite};
 use crate::Control;
-use crate::api::wire::Given;
+use crate::api::wire::{Given, grace};
 use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb};
 use crate::problem::Problem;
 use crate::reply::{answer, empty};
@@ -12,7 +12,6 @@ use registry::{DeclaredEndpoint, Endpoint, Secret, Secrets};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 use zeroize::Zeroizing;
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -113,8 +112,6 @@ struct EndpointHeadersPatchIn {
 }
 
 const PREFIX: &str = "whsec_";
-const GRACE_SECS: u32 = 24 * 3600;
-const GRACE_SECS_MAX: u32 = 7 * 24 * 3600;
 /// Of one endpoint, the retired ones too.
 const SECRETS_MAX: usize = 10;
 
@@ -167,14 +164,10 @@ fn get(control: &Control, call: &Call) -> Answered {
 
 async fn rotate(control: &Control, call: Call) -> Answered {
     let given: EndpointSecretRotateIn = call.json()?;
-    let grace = given.grace_period_seconds.unwrap_or(GRACE_SECS);
-    if grace > GRACE_SECS_MAX {
-        let text = format!("{GRACE_SECS_MAX} at most");
-        return Err(Problem::value(&["gracePeriodSeconds"], text));
-    }
+    let grace = grace(given.grace_period_seconds)?;
     let new = secret(control, "key", given.key.as_deref())?;
     let now = control.ports.clock.wall();
-    let until = now + Duration::from_secs(grace.into());
+    let until = now + grace;
     rewrite(control, &call, |old| {
         let secrets = rotated(&old.secrets, &new, now, until)?;
         with(old, now, |declared| declared.secrets = secrets)

@@ -1,9 +1,9 @@
 use crate::api::Apps;
 use crate::api::keys::record::{About, RoleName};
-use crate::api::wire::{Given, WORD_BYTES_MAX, read_time};
+use crate::api::wire::{Given, WORD_BYTES_MAX, member_time};
 use crate::explain::time;
 use crate::problem::Problem;
-use event::Time;
+use event::{TenantId, Time};
 use registry::TypePattern;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -72,8 +72,6 @@ pub(super) struct KeyMade<'a> {
     pub token: &'a str,
 }
 
-/// The application of events that name none; it need not be made before.
-const DEFAULT_APP: &str = "default";
 const TYPES_MAX: usize = 256;
 
 impl KeyIn {
@@ -173,19 +171,17 @@ fn check_name(name: &str) -> Result<(), Problem> {
 fn app_id(app: &str, apps: &Apps) -> Result<String, Problem> {
     match apps(app) {
         Some(tenant) => Ok(tenant.as_str().to_owned()),
-        None if app == DEFAULT_APP => Ok(app.to_owned()),
+        // That one need not be made before.
+        None if app == TenantId::DEFAULT => Ok(app.to_owned()),
         None => Err(Problem::value(&["app"], "there is no such application")),
     }
 }
 
 /// Milliseconds of a time to come.
 fn end(text: &str, now: Time) -> Result<u64, Problem> {
-    let place = &["expiresAt"];
-    let Some(end) = read_time(text) else {
-        return Err(Problem::value(place, "it is a time like 2026-01-31T10:00:00Z"));
-    };
+    let end = member_time("expiresAt", text)?;
     match now < end {
         true => Ok(end.millis()),
-        false => Err(Problem::value(place, "it has passed; DELETE ends a key now")),
+        false => Err(Problem::value(&["expiresAt"], "it has passed; DELETE ends a key now")),
     }
 }
