@@ -223,15 +223,14 @@ impl Control {
             _ => limits.body_bytes_max,
         };
         let body = api::read_body(body, body_bytes_max, limits.body_timeout).await?;
-        let (head, request_id) = (head.clone(), id.to_owned());
-        let call =
-            Call { captured, tenant, query, head: head.clone(), body, principal, request_id };
+        let (request_id, whole) = (id.to_owned(), head.clone());
+        let call = Call { captured, tenant, query, head: whole, body, principal, request_id };
         let key = head.headers.get(REPEAT_KEY).filter(|_| operation.is_repeatable());
         let mut response = match key {
-            Some(key) => self.once(operation, call, key, &head).await?,
+            Some(key) => self.once(operation, call, key, head).await?,
             None => self.run(operation, call, head.uri.path()).await?,
         };
-        if is_known(&head, &response) {
+        if is_known(head, &response) {
             let tag = response.headers()[ETAG].clone();
             response = empty(304);
             response.headers_mut().insert(ETAG, tag);
