@@ -27,7 +27,8 @@ pub trait Commands {
     fn redrive(&self, letter: DeliveryId) -> Pending<Result<(), Denied>>;
 
     /// Sends an event that has arrived at an endpoint there again, now. `NotFound` when it has not
-    /// arrived, is being tried, or when the endpoint has or had filters.
+    /// arrived, is being tried, when the endpoint has or had filters, or when no version of it that
+    /// is known would send the event as it is.
     fn resend(&self, endpoint: EndpointId, event: EventId) -> Pending<Result<(), Denied>>;
 
     /// Forgets a dead letter and its bytes.

@@ -1,5 +1,6 @@
 use crate::{Chain, ChainId, Secrets, TypePattern};
-use event::{EndpointId, Offset, TenantId};
+use condition::ParsedBody;
+use event::{EndpointId, Event, Offset, TenantId};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +103,15 @@ impl Endpoint {
 
     pub fn wants(&self, event_type: &str) -> bool {
         self.types.is_empty() || self.types.iter().any(|pattern| pattern.matches(event_type))
+    }
+
+    /// Whether it gets this event as it came in: it wants it, and no filter makes another of it.
+    pub fn takes_as_it_is(&self, event: &Event) -> bool {
+        let condition = self.chain.as_ref().and_then(|chain| chain.condition.as_ref());
+        self.filters.is_empty()
+            && self.tenant == event.envelope.tenant
+            && self.wants(&event.envelope.event_type)
+            && condition.is_none_or(|wanted| wanted.matches(event, &mut ParsedBody::new()))
     }
 }
 

@@ -388,6 +388,29 @@ fn what_a_filter_made_is_not_sent_again() {
 }
 
 #[test]
+fn what_no_version_would_send_as_it_is_is_not_sent_again() {
+    let mut world = world(Plan::calm(1), |e| {
+        e.condition = Some("data.n = 1".into());
+        e.is_disabled = true;
+    });
+    publish(&mut world, 1, None);
+    until(&mut world, |w| lane(w).is_some());
+    world.client.set_filter("f0", "pass 1");
+    reshape(&mut world, |e| {
+        (e.condition, e.filters, e.is_disabled) = (None, vec!["f0".into()], false);
+    });
+    rest(&mut world);
+    let before = attempts(&world);
+    assert_eq!(before, [(0, 0, 1, Delivered)], "as the filter made it");
+    // From the same offset, so that nothing is left of the version with the filter.
+    reshape(&mut world, |e| (e.condition, e.filters) = (Some("data.n = 1".into()), vec![]));
+    world.resend(delivery(0));
+    until(&mut world, |w| w.client.waiting.is_empty());
+    rest(&mut world);
+    assert_eq!(attempts(&world), before);
+}
+
+#[test]
 fn a_record_that_is_damaged_is_passed_over_and_that_is_on_record() {
     let mut world = plain();
     reshape(&mut world, |e| e.is_disabled = true);

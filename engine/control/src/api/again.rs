@@ -86,8 +86,7 @@ async fn resend(control: &Control, call: Call) -> Answered {
         }
         Some(AttemptState::Delivered) => match commands.resend(endpoint, sent.id).await {
             Err(Denied::NotFound) => {
-                let why = "it is being tried, or the endpoint has filters, whose results are \
-                           not kept";
+                let why = "it is being tried, or filters made what was sent, which is not kept";
                 return Err(Problem::Clash(why.into()));
             }
             done => done?,

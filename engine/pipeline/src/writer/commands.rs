@@ -114,17 +114,18 @@ impl Writer {
     ) -> Result<Result<(), CommandError>, Failure> {
         let lane = LaneId::main(endpoint);
         let delivery = DeliveryId { lane, offset: id.offset(), k: 0 };
-        let latest = self.history.latest().endpoint(endpoint).cloned();
+        let versions: Vec<_> = self.history.endpoints_from(endpoint, id.offset()).collect();
         // Whichever version it went by: what a filter made of it is not kept.
-        let mut versions = self.history.endpoints_from(endpoint, id.offset());
-        let is_plain = versions.all(|version| version.filters.is_empty());
-        let Some(latest) = latest.filter(|_| is_plain) else {
+        let is_plain = versions.iter().all(|version| version.filters.is_empty());
+        let Some(latest) = self.history.latest().endpoint(endpoint).filter(|_| is_plain) else {
             return Ok(Err(CommandError::NotFound));
         };
         let Some((event, attempts)) = self.arrived(delivery, id)? else {
             return Ok(Err(CommandError::NotFound));
         };
-        if event.envelope.tenant != latest.tenant {
+        // The version that it went by may be gone: another from the same offset took its place,
+        // and what that one's filters made was not the event itself.
+        if !versions.iter().any(|version| version.takes_as_it_is(&event)) {
             return Ok(Err(CommandError::NotFound));
         }
         let row = RetryRow {
