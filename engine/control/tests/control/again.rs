@@ -1,5 +1,5 @@
-use crate::node::{NOW, Node, delivery, tenant};
-use event::{AttemptRow, AttemptState, Attempted, Cause, Change, DeadRow, Offset, Outcome, Stage};
+use crate::node::{NOW, Node, dead, delivery, tenant};
+use event::{AttemptRow, AttemptState, Attempted, Cause, Change, Offset, Outcome};
 use log::Group;
 use registry::DeclaredEndpoint;
 use serde_json::json;
@@ -31,15 +31,7 @@ fn node() -> Node {
         let delivery = delivery(id, Offset(n));
         let attempt = Attempted { number: 1, at: NOW, took: Duration::ZERO, outcome: outcome() };
         group.attempts.push(AttemptRow { delivery, outputs: 1, attempt: Some(attempt), state });
-        let row = DeadRow {
-            reason: "gave up".into(),
-            at: NOW,
-            attempts: 1,
-            stage: Stage::Output,
-            outputs: 1,
-            ruled_by: Offset::ZERO,
-            key_hash: None,
-        };
+        let row = dead("gave up", 1);
         if state == AttemptState::Dead {
             group.dead.push(Change::Put(delivery, row));
         }

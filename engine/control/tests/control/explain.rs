@@ -1,7 +1,7 @@
-use crate::node::{NOW, Node, delivery, tenant};
+use crate::node::{NOW, Node, dead, delivery, tenant};
 use event::{
-    AttemptRow, AttemptState, Attempted, Cause, Change, DeadRow, DeliveryId, Due, EventId, GapRow,
-    LaneId, LaneRow, Offset, Outcome, Refusal, RetryKey, RetryRow, Stage, Watermarks, Why,
+    AttemptRow, AttemptState, Attempted, Cause, Change, DeliveryId, Due, EventId, GapRow, LaneId,
+    LaneRow, Offset, Outcome, Refusal, RetryKey, RetryRow, Stage, Watermarks, Why,
 };
 use log::Group;
 use registry::DeclaredEndpoint;
@@ -118,15 +118,7 @@ fn a_dead_letter_says_why_and_a_purged_one_that_it_was() {
     let id = node.publish("order.paid", "{}");
     let to = delivery(node.endpoint("plain"), id.offset());
     let refusal = Refusal { rule: "loopback".into(), allow: "allow_networks = [\"::1\"]".into() };
-    let dead = DeadRow {
-        reason: "the schedule ended".into(),
-        at: NOW,
-        attempts: 1,
-        stage: Stage::Output,
-        outputs: 1,
-        ruled_by: Offset::ZERO,
-        key_hash: None,
-    };
+    let dead = dead("the schedule ended", 1);
     node.commit(Group {
         attempts: vec![row(to, attempt(1, failed(Cause::Refused(refusal))), AttemptState::Dead)],
         dead: vec![Change::Put(to, dead)],

@@ -1,5 +1,5 @@
-use crate::node::{NOW, Node, delivery};
-use event::{Change, DeadRow, DeliveryId, EventId, Offset, Parcel, Stage};
+use crate::node::{Node, dead, delivery};
+use event::{Change, DeliveryId, EventId, Offset, Parcel, Stage};
 use log::{Group, Log};
 use registry::DeclaredEndpoint;
 use std::sync::Arc;
@@ -19,15 +19,7 @@ fn node_with(letters: u64) -> Node {
 }
 
 fn bury(node: &Node, letter: DeliveryId, id: EventId) {
-    let row = DeadRow {
-        reason: "answered 500".into(),
-        at: NOW,
-        attempts: 10,
-        stage: Stage::Output,
-        outputs: 1,
-        ruled_by: Offset::ZERO,
-        key_hash: None,
-    };
+    let row = dead("answered 500", 10);
     let event = Arc::new(crate::node::event(id, "order.paid", "{\"a\": 1}"));
     node.commit(Group {
         dead: vec![Change::Put(letter, row)],

@@ -5,8 +5,8 @@ use control::{
     Reads, Reloaded, Role, Token,
 };
 use event::{
-    Arrival, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId, Offset,
-    StreamId, TenantId, Time,
+    Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
+    Offset, Stage, StreamId, TenantId, Time,
 };
 use http_body_util::Full;
 use hyper::server::conn::http1;
@@ -263,6 +263,19 @@ fn apps(history: Rc<RefCell<History>>) -> Apps {
 
 pub fn tenant() -> TenantId {
     TenantId::new("default")
+}
+
+/// The row of a dead letter whose bytes are what would be sent.
+pub fn dead(reason: &str, attempts: u32) -> DeadRow {
+    DeadRow {
+        reason: reason.into(),
+        at: NOW,
+        attempts,
+        stage: Stage::Output,
+        outputs: 1,
+        ruled_by: Offset::ZERO,
+        key_hash: None,
+    }
 }
 
 pub fn delivery(endpoint: EndpointId, offset: Offset) -> DeliveryId {

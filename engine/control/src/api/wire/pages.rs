@@ -1,0 +1,214 @@
+use crate::api::{Parameter, Query};
+use crate::problem::Problem;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// How many resources a page has.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it stands for its schema alone")]
+pub(crate) struct PageLimit(#[schemars(range(min = 1, max = 250))] u16);
+
+#[derive(JsonSchema)]
+#[schemars(rename = "Ordering", rename_all = "lowercase")]
+#[expect(dead_code, reason = "it stands for its schema alone")]
+pub(crate) enum Order {
+    Ascending,
+    Descending,
+}
+
+pub(crate) const LIMIT: Parameter =
+    Parameter::of::<PageLimit>("limit", "How many a page has; 50 when it is not said.");
+pub(crate) const ITERATOR: Parameter =
+    Parameter::of::<String>("iterator", "The `iterator` or `prevIterator` of another page.");
+pub(crate) const ORDER: Parameter = Parameter::of::<Order>("order", "The order of the list.");
+
+const LIMIT_DEFAULT: u64 = 50;
+const LIMIT_MAX: u64 = 250;
+
+/// One page of a list.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ListResponse_{T}_")]
+pub(crate) struct Page<T> {
+    pub data: Vec<T>,
+    /// Whether there is nothing behind this page, in the direction that was asked for.
+    pub done: bool,
+    pub iterator: Option<String>,
+    pub prev_iterator: Option<String>,
+}
+
+/// Which page of a list is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub limit: usize,
+    place: Place<String>,
+    is_descending: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place<T> {
+    Start,
+    /// Behind this one, in the order of the list.
+    After(T),
+    Before(T),
+}
+
+impl<T> Place<T> {
+    /// Reads what an iterator names.
+    pub fn try_map<U>(self, read: impl FnOnce(T) -> Option<U>) -> Result<Place<U>, Problem> {
+        let bad = || Problem::parameter("iterator", "it is what another page gave");
+        Ok(match self {
+            Place::Start => Place::Start,
+            Place::After(last) => Place::After(read(last).ok_or_else(bad)?),
+            Place::Before(first) => Place::Before(read(first).ok_or_else(bad)?),
+        })
+    }
+}
+
+impl Wanted {
+    pub fn of(query: &Query, is_descending: bool) -> Result<Wanted, Problem> {
+        let place = match query.one("iterator")?.filter(|text| !text.is_empty()) {
+            None => Place::Start,
+            Some(text) => match text.strip_prefix('-') {
+                Some(first) => Place::Before(first.to_owned()),
+                None => Place::After(text.to_owned()),
+            },
+        };
+        let is_descending = match order(query)? {
+            None => is_descending,
+            Some("ascending") => false,
+            Some("descending") => true,
+            Some(_) => return Err(Problem::parameter("order", "it is ascending or descending")),
+        };
+        Ok(Wanted { limit: limit(query)?, place, is_descending })
+    }
+
+    pub fn place(&self) -> Place<&str> {
+        match &self.place {
+            Place::Start => Place::Start,
+            Place::After(last) => Place::After(last),
+            Place::Before(first) => Place::Before(first),
+        }
+    }
+
+    /// Cuts a page out of a list that is in ascending order of its keys. `read` gives the key
+    /// that an iterator names, and `name` what names an entry. What `show` shows nothing of is
+    /// passed over; it is asked for what the page has and one more.
+    pub fn cut<'a, T, K: Ord, O>(
+        &self,
+        all: &'a [T],
+        key: impl Fn(&T) -> K,
+        read: impl Fn(&str) -> Option<K>,
+        name: impl Fn(&T) -> String,
+        mut show: impl FnMut(&'a T) -> Option<O>,
+    ) -> Result<Page<O>, Problem> {
+        let place = self.place().try_map(read)?;
+        let is_upwards = matches!(place, Place::Before(_)) == self.is_descending;
+        let left = match place {
+            Place::Start => 0..all.len(),
+            Place::After(at) | Place::Before(at) if is_upwards => {
+                all.partition_point(|entry| key(entry) <= at)..all.len()
+            }
+            Place::After(at) | Place::Before(at) => 0..all.partition_point(|entry| key(entry) < at),
+        };
+        let (mut shown, mut done) = (Vec::new(), true);
+        for n in 0..left.len() {
+            let at = if is_upwards { left.start + n } else { left.end - 1 - n };
+            let Some(out) = show(&all[at]) else { continue };
+            if shown.len() == self.limit {
+                done = false;
+                break;
+            }
+            shown.push((name(&all[at]), out));
+        }
+        if matches!(self.place, Place::Before(_)) {
+            shown.reverse();
+        }
+        Ok(Page {
+            iterator: shown.last().map(|(name, _)| name.clone()),
+            prev_iterator: shown.first().map(|(name, _)| format!("-{name}")),
+            data: shown.into_iter().map(|(_, out)| out).collect(),
+            done,
+        })
+    }
+}
+
+/// How many a page has.
+pub(crate) fn limit(query: &Query) -> Result<usize, Problem> {
+    Ok(query.number("limit", 1..=LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize)
+}
+
+/// Lists of a kind that has one order alone do not take the parameter, so they have none.
+fn order(query: &Query) -> Result<Option<&str>, Problem> {
+    query.one("order")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(query: &str, all: &[u32]) -> (Vec<u32>, bool, Option<String>, Option<String>) {
+        let query = Query::of(query, &[LIMIT, ITERATOR, ORDER]).unwrap();
+        let wanted = Wanted::of(&query, false).unwrap();
+        let cut = wanted.cut(all, |n| *n, |text| text.parse().ok(), u32::to_string, |n| Some(*n));
+        let cut = cut.unwrap();
+        (cut.data, cut.done, cut.iterator, cut.prev_iterator)
+    }
+
+    #[test]
+    fn a_list_is_walked_both_ways_in_both_orders() {
+        let all = [1, 3, 5, 7, 9];
+        for (order, expected) in [("ascending", [1, 3, 5, 7, 9]), ("descending", [9, 7, 5, 3, 1])] {
+            for limit in 1..=6 {
+                let ask = |more: &str| page(&format!("limit={limit}&order={order}{more}"), &all);
+                let (mut there, mut query) = (Vec::new(), String::new());
+                loop {
+                    let (data, done, iterator, _) = ask(&query);
+                    there.extend(data);
+                    query = format!("&iterator={}", iterator.unwrap());
+                    if done {
+                        break;
+                    }
+                }
+                assert_eq!(there, expected);
+                let last = *expected.last().unwrap();
+                let (mut back, mut query) = (vec![last], format!("&iterator=-{last}"));
+                loop {
+                    let (data, done, _, previous) = ask(&query);
+                    back.splice(0..0, data);
+                    query = format!("&iterator={}", previous.unwrap());
+                    if done {
+                        break;
+                    }
+                }
+                assert_eq!(back, expected, "backwards by {limit}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_passed_over_is_on_no_page() {
+        let query = Query::of("limit=2", &[LIMIT]).unwrap();
+        let wanted = Wanted::of(&query, false).unwrap();
+        let odd = |n: &u32| (*n % 2 == 1).then_some(*n);
+        let cut = |all: &[u32]| {
+            let page = wanted.cut(all, |n| *n, |text| text.parse().ok(), u32::to_string, odd);
+            page.map(|page| (page.data, page.done, page.iterator)).unwrap()
+        };
+        assert_eq!(cut(&[0, 1, 2, 3, 4]), (vec![1, 3], true, Some("3".to_owned())));
+        assert_eq!(cut(&[1, 3, 4, 5]), (vec![1, 3], false, Some("3".to_owned())));
+        assert_eq!(cut(&[0, 2]), (vec![], true, None));
+    }
+
+    #[test]
+    fn an_iterator_need_not_be_there_any_more() {
+        assert_eq!(page("iterator=4", &[1, 3, 5]).0, [5]);
+        assert_eq!(page("iterator=-4", &[1, 3, 5]).0, [1, 3]);
+        assert_eq!(page("iterator=9", &[1, 3, 5]), (vec![], true, None, None));
+        assert_eq!(page("", &[]), (vec![], true, None, None));
+        let query = Query::of("iterator=x", &[ITERATOR]).unwrap();
+        let wanted = Wanted::of(&query, false).unwrap();
+        let cut = wanted.cut(&[1], |n| *n, |text| text.parse().ok(), i32::to_string, |n| Some(*n));
+        assert!(cut.is_err());
+    }
+}
