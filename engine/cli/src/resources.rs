@@ -1,11 +1,13 @@
 //! Commands about what a server keeps: each asks its management API and shows the answer.
 
 mod fields;
+mod filters;
 mod kinds;
 mod letters;
 mod story;
 mod table;
 
+pub use filters::Filter;
 pub use kinds::{App, Endpoint, EventType, Key};
 pub use letters::{Dlq, Explain};
 
@@ -121,8 +123,13 @@ fn below(path: &str, name: &str) -> Result<String, Failure> {
     if matches!(name, "" | "." | "..") {
         return Err(Failure::usage(format!("{name:?} is no name of anything")));
     }
+    Ok(format!("{path}/{}", encoded(name)))
+}
+
+/// A text as it stands in a path or a query.
+fn encoded(text: &str) -> String {
     let mut encoded = String::new();
-    for byte in name.bytes() {
+    for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
                 encoded.push(byte.into());
@@ -130,7 +137,7 @@ fn below(path: &str, name: &str) -> Result<String, Failure> {
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
-    Ok(format!("{path}/{encoded}"))
+    encoded
 }
 
 /// Asks, and fails with what the server says when it does not do it.
@@ -140,13 +147,34 @@ fn ask(
     path_and_query: &str,
     body: Option<&Value>,
 ) -> Result<Answer, Failure> {
+    granted(server, exchange(server, method, path_and_query, body.map(as_json))?)
+}
+
+/// A body with its media type.
+type Body = (&'static str, Vec<u8>);
+
+fn as_json(body: &Value) -> Body {
+    ("application/json", body.to_string().into_bytes())
+}
+
+/// Asks, and answers whatever the server said.
+fn exchange(
+    server: &ServerArguments,
+    method: Method,
+    path_and_query: &str,
+    body: Option<Body>,
+) -> Result<Answer, Failure> {
     let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
     let mut url = server.url(path)?;
     url.set_query(Some(query).filter(|query| !query.is_empty()));
     let mut headers = vec![("authorization".to_owned(), format!("Bearer {}", server.key()?))];
-    headers.extend(body.map(|_| ("content-type".to_owned(), "application/json".to_owned())));
-    let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-    let answer = Call { method, url, headers, body }.ask()?;
+    let (media_type, body) = body.unzip();
+    headers.extend(media_type.map(|given| ("content-type".to_owned(), given.to_owned())));
+    Call { method, url, headers, body: body.unwrap_or_default() }.ask()
+}
+
+/// The answer of a server that did it.
+fn granted(server: &ServerArguments, answer: Answer) -> Result<Answer, Failure> {
     if answer.is_success() {
         return Ok(answer);
     }
@@ -188,10 +216,13 @@ fn list(
     limit: Option<usize>,
     columns: &[Column],
 ) -> Result<Exit, Failure> {
-    let all = pages(server, path, limit)?;
+    listed(server, columns, &pages(server, path, limit)?)
+}
+
+fn listed(server: &ServerArguments, columns: &[Column], all: &[Value]) -> Result<Exit, Failure> {
     match server.json {
         true => print(&format!("{}\n", json!({ "data": all })))?,
-        false => print(&table::render(columns, &all))?,
+        false => print(&table::render(columns, all))?,
     }
     if all.is_empty() && !server.json {
         eprintln!("there are none");

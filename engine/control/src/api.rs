@@ -24,6 +24,7 @@ mod endpoints;
 mod event_types;
 mod explain;
 mod failures;
+mod filters;
 mod keys;
 mod letters;
 mod messages;
@@ -46,12 +47,12 @@ pub(crate) use letters::PARAMETERS;
 pub(crate) use operation::Answered;
 pub use operation::{Content, Operation, Parameter, SchemaOf, Verb};
 pub use path::Capture;
+pub use path::captures;
 pub(crate) use path::{Captured, Matched, find};
-pub use path::{captures, is_in_app};
 pub(crate) use query::Query;
 pub(crate) use repeats::{Begun, Repeats};
 pub use token::{Apps, KeyRow, Keys, Token};
-pub(crate) use wire::limit as page_limit;
+pub(crate) use wire::{APP, limit as page_limit};
 
 const TABLE: &[&[Operation]] = &[
     node::OPERATIONS,
@@ -63,6 +64,7 @@ const TABLE: &[&[Operation]] = &[
     attempts::OPERATIONS,
     again::OPERATIONS,
     absent::OPERATIONS,
+    filters::OPERATIONS,
     keys::OPERATIONS,
     auth::OPERATIONS,
     letters::OPERATIONS,

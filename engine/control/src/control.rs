@@ -1,10 +1,10 @@
 use crate::api::{
-    self, Access, Answered, Apps, Begun, Call, Captured, Failures, Keys, Matched, Operation,
-    Principal, Query, Repeats, Scope, Token, Uses, Whose,
+    self, APP, Access, Answered, Apps, Begun, Call, Captured, Content, Failures, Keys, Matched,
+    Operation, Principal, Query, Repeats, Scope, Token, Uses, Whose,
 };
 use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
-use crate::{AdminKey, Build, Commands, Denied, Health, Machine, Metrics, Reads, host};
+use crate::{AdminKey, Build, Commands, Denied, Health, Machine, Metrics, Modules, Reads, host};
 use bytes::Bytes;
 use event::{Rng, TenantId};
 use hyper::body::Incoming;
@@ -12,7 +12,7 @@ use hyper::header::{AUTHORIZATION, ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use log::{Failure, Log};
-use registry::{ChangeSet, History, SealingKey, Snapshot, Terms};
+use registry::{ChangeSet, FilterLimits, History, SealingKey, Snapshot, Terms};
 use runtime::{Clock, Entropy, tasks};
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -34,6 +34,8 @@ pub struct ControlOptions {
     pub build: Build,
     /// Of endpoints that do not say otherwise.
     pub terms: Terms,
+    /// The most that a filter is given, and what one is given that does not say otherwise.
+    pub filter_limits: FilterLimits,
     pub limits: ControlLimits,
 }
 
@@ -44,6 +46,8 @@ pub struct ControlLimits {
     pub body_bytes_max: usize,
     /// Of a body that brings events.
     pub events_bytes_max: usize,
+    /// Of a body that brings a module.
+    pub module_bytes_max: usize,
     /// Wrong keys from one address in a minute; after that its keys are not looked at.
     pub failures_max: u32,
 }
@@ -54,6 +58,7 @@ impl Default for ControlLimits {
             body_timeout: Duration::from_secs(30),
             body_bytes_max: 1 << 20,
             events_bytes_max: 1 << 20,
+            module_bytes_max: 8 << 20,
             failures_max: 10,
         }
     }
@@ -68,6 +73,7 @@ pub struct Ports {
     /// Keys beside the configured one.
     pub keys: Keys,
     pub apps: Apps,
+    pub modules: Box<dyn Modules>,
     /// Seals the secrets that are made here.
     pub sealing: Arc<SealingKey>,
     pub clock: Arc<dyn Clock>,
@@ -135,35 +141,49 @@ impl Control {
             Matched::OtherMethod(allow) => return Err(Problem::Method(allow)),
             Matched::Nothing => return Err(Problem::NotFound("there is no such path")),
         };
-        let tenant = captured.app().and_then(|app| (self.ports.apps)(app));
-        let whose = match captured.app() {
-            Some(_) => Whose::App(tenant.as_ref()),
-            None => Whose::Node,
+        // What is wrong with a query is told to who may ask.
+        let query = Query::of(head.uri.query().unwrap_or_default(), operation.query);
+        let named = match (&query, operation.names_app()) {
+            (Ok(query), true) => query.one(APP.name),
+            (Err(_), true) => Ok(None),
+            (_, false) => Ok(captured.app()),
         };
-        let principal = self.permitted(operation.scope, whose, head, peer)?;
-        let query = Query::of(head.uri.query().unwrap_or_default(), operation.query)?;
-        Ok(Admitted { operation, captured, tenant, principal, query })
+        let app = named.as_ref().ok().copied().flatten();
+        let (principal, tenant) = self.permitted(operation, app, head, peer)?;
+        named?;
+        Ok(Admitted { operation, captured, tenant, principal, query: query? })
     }
 
-    /// Who asks, if they may.
+    /// Who asks, if they may, and for which application.
     fn permitted(
         &self,
-        scope: Scope,
-        whose: Whose<'_>,
+        operation: &Operation,
+        named: Option<&str>,
         head: &Parts,
         peer: IpAddr,
-    ) -> Result<Principal, Problem> {
+    ) -> Result<(Principal, Option<TenantId>), Problem> {
+        let scope = operation.scope;
         let is_named = !self.options.is_loopback || host::is_ours(head, &self.options.hosts);
         match scope {
             Scope::Page if !is_named => return Err(Problem::Host),
-            Scope::Anyone | Scope::Page => return Ok(Principal::nobody()),
-            Scope::Local if self.options.is_loopback && is_named => return Ok(Principal::nobody()),
+            Scope::Anyone | Scope::Page => return Ok((Principal::nobody(), None)),
+            Scope::Local if self.options.is_loopback && is_named => {
+                return Ok((Principal::nobody(), None));
+            }
             _ => {}
         }
         // With a key the name does not matter: no web page from elsewhere has it.
         let principal = self.principal(head, peer)?;
+        let tenant = match named {
+            Some(app) => (self.ports.apps)(app),
+            None => Some(own(&principal)),
+        };
+        let whose = match operation.is_in_app() {
+            true => Whose::App(tenant.as_ref()),
+            false => Whose::Node,
+        };
         match api::permits(&principal, scope, whose) {
-            Access::Granted => Ok(principal),
+            Access::Granted => Ok((principal, tenant)),
             Access::Unknown if scope == Scope::Local && !is_named => Err(Problem::Host),
             Access::Unknown => Err(Problem::NoKey),
             Access::Forbidden => Err(Problem::Forbidden),
@@ -218,8 +238,9 @@ impl Control {
     ) -> Answered {
         let Admitted { operation, captured, tenant, principal, query } = admitted;
         let limits = &self.options.limits;
-        let body_bytes_max = match operation.scope {
-            Scope::Publish => limits.events_bytes_max,
+        let body_bytes_max = match (operation.scope, operation.body) {
+            (Scope::Publish, _) => limits.events_bytes_max,
+            (_, Content::Binary(_)) => limits.module_bytes_max,
             _ => limits.body_bytes_max,
         };
         let body = api::read_body(body, body_bytes_max, limits.body_timeout).await?;
@@ -332,6 +353,12 @@ impl Control {
             Err(_) => Err(Problem::Busy),
         }
     }
+}
+
+/// The application that is meant where none is named.
+fn own(principal: &Principal) -> TenantId {
+    let bound = principal.role.tenant().cloned();
+    bound.unwrap_or_else(|| TenantId::new(TenantId::DEFAULT))
 }
 
 /// The token of the one `Authorization` header.

@@ -35,11 +35,11 @@ mod walk;
 
 pub use api::{
     Access, Apps, Capture, Content, Deed, KeyRing, KeyRow, Keys, Operation, Parameter, Principal,
-    Role, SchemaOf, Scope, Token, Verb, Whose, captures, is_in_app, operations, permits,
+    Role, SchemaOf, Scope, Token, Verb, Whose, captures, operations, permits,
 };
 pub use control::{Control, ControlLimits, ControlOptions, Ports};
 pub use health::{Health, Phase, Unready};
 pub use key::{AdminKey, BadKey};
 pub use metrics::{Build, CodeClass, Metrics, ProcessTexts, ProcessUse, Readings};
 pub use openapi::openapi;
-pub use ports::{Commands, Denied, Machine, Pending, Published, Reading, Reads, Reloaded};
+pub use ports::{Commands, Denied, Machine, Modules, Pending, Published, Reading, Reads, Reloaded};

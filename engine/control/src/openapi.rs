@@ -1,4 +1,4 @@
-use crate::api::{Content, Operation, Scope, captures, is_in_app, operations};
+use crate::api::{Content, Operation, Scope, captures, operations};
 use crate::problem::Form;
 use schemars::generate::{Contract, SchemaSettings};
 use schemars::{JsonSchema, SchemaGenerator};
@@ -95,9 +95,14 @@ impl Schemas {
             "parameters": self.parameters(operation),
             "responses": self.responses(operation),
         });
-        if let Content::Json(schema) = operation.body {
-            let schema = schema(&mut self.read);
-            let content = json!({ "application/json": { "schema": schema } });
+        let content = match operation.body {
+            Content::Json(schema) => {
+                Some(json!({ "application/json": { "schema": schema(&mut self.read) } }))
+            }
+            Content::Binary(media_type) => Some(json!({ media_type: {} })),
+            Content::Empty | Content::Text(_) => None,
+        };
+        if let Some(content) = content {
             described["requestBody"] = json!({ "required": true, "content": content });
         }
         if needs_key(operation) {
@@ -143,6 +148,7 @@ impl Schemas {
             let mut response = json!({ "description": reason(*status) });
             match content {
                 Content::Empty => {}
+                Content::Binary(media_type) => response["content"] = json!({ *media_type: {} }),
                 Content::Text(media_type) => {
                     response["content"] =
                         json!({ *media_type: { "schema": { "type": "string" } } });
@@ -202,7 +208,7 @@ fn failures(operation: &Operation) -> Vec<u16> {
         (400, !is_svix || operation.is_repeatable()),
         (401, needs_key(operation)),
         (403, needs_key(operation) && operation.scope != Scope::Keyed),
-        (404, has_captures || is_in_app(operation.path)),
+        (404, has_captures || operation.is_in_app()),
         (408, true),
         (409, operation.is_change()),
         (412, operation.is_change() && !operation.is_repeatable()),
@@ -212,7 +218,7 @@ fn failures(operation: &Operation) -> Vec<u16> {
         (422, has_body || is_svix || operation.is_change()),
         (429, needs_key(operation)),
         (503, operation.scope != Scope::Anyone),
-        (507, operation.scope == Scope::Publish),
+        (507, operation.scope == Scope::Publish || matches!(operation.body, Content::Binary(_))),
     ]
     .into_iter()
     .filter_map(|(status, can_be)| can_be.then_some(status))

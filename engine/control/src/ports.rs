@@ -1,7 +1,8 @@
 use crate::ProcessUse;
+use bytes::Bytes;
 use event::{Arrival, DeliveryId, EndpointId, EventId};
 use log::Log;
-use registry::{ChangeSet, History};
+use registry::{ChangeSet, History, ModuleDigest};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -79,6 +80,19 @@ pub trait Reads {
     /// Runs the reading on a thread that may block, with the newest history. A reading that
     /// cannot be run is dropped, and the request that waits for it is answered 503.
     fn read(&self, reading: Reading);
+}
+
+/// The WebAssembly modules that filters are made of.
+pub trait Modules {
+    /// Verifies and compiles a module, and keeps it under its digest; it is durable when the
+    /// future resolves. `Denied::Rejected` says what its author has to change.
+    fn keep(&self, wasm: Bytes) -> Pending<Result<ModuleDigest, Denied>>;
+
+    /// Whether a module of this digest was kept. A short look at the disk.
+    fn has(&self, digest: &ModuleDigest) -> bool;
+
+    /// The module that comes with the engine under a name like `forebay/redact`.
+    fn shipped(&self, name: &str) -> Option<Bytes>;
 }
 
 /// The machine that the process runs on.

@@ -39,7 +39,8 @@ pub(crate) enum Problem {
     Precondition,
     /// The most bytes that a body may have.
     TooLarge(usize),
-    MediaType,
+    /// The one that there is.
+    MediaType(&'static str),
     /// The name in the request is not this node's.
     Host,
     Rejected(String),
@@ -135,9 +136,10 @@ impl Problem {
                 row(413, "too_large", "Content Too Large", ""),
                 format!("a body here has {max} bytes at most"),
             ),
-            Problem::MediaType => {
-                row(415, "media_type", "Unsupported Media Type", "a body here is application/json")
-            }
+            Problem::MediaType(wanted) => told(
+                row(415, "media_type", "Unsupported Media Type", ""),
+                format!("a body here is {wanted}"),
+            ),
             Problem::Host => {
                 let detail = "this name is not known here; use localhost or an address, or set \
                               server.public_url";

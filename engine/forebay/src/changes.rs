@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct Changes {
     pub publisher: Publisher,
     pub sources: Arc<ArcSwap<SourceTable>>,
-    modules: Arc<Modules>,
+    pub modules: Arc<Modules>,
     recipe: Option<Recipe>,
 }
 

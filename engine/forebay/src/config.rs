@@ -23,6 +23,7 @@ mod value;
 
 pub use load::{Flags, Inputs};
 pub use modules::Filter;
+pub(crate) use modules::{SHIPPED, shipped};
 pub use problem::{ConfigError, Problem, Spot};
 pub use settings::{HmacSettings, RespondSettings, SourceSettings};
 pub use shown::{Origin, Setting};

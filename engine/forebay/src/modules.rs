@@ -39,11 +39,22 @@ impl Modules {
         &self.engine
     }
 
-    /// Verifies and compiles a module, and keeps its bytes.
+    /// Verifies and compiles a module, and keeps its bytes and its compiled form.
     pub fn admit(&self, digest: ModuleDigest, wasm: &[u8]) -> Result<Arc<FilterModule>, String> {
         if let Some(module) = self.compiled.load().get(&digest) {
             return Ok(module.clone());
         }
+        let module = self.keep(digest, wasm)?;
+        self.compiled.rcu(|known| {
+            let mut known = BTreeMap::clone(known);
+            known.insert(digest, module.clone());
+            known
+        });
+        Ok(module)
+    }
+
+    /// The same, without a place in memory before somebody looks for it.
+    pub fn keep(&self, digest: ModuleDigest, wasm: &[u8]) -> Result<Arc<FilterModule>, String> {
         let compile = InProcess(&self.engine);
         let admitted = self.engine.admit(wasm, &self.limits, &compile, &self.cache, &self.key);
         let module = admitted.map_err(|failure| failure.to_string())?;
@@ -51,12 +62,17 @@ impl Modules {
         if !path.exists() {
             write_whole(&path, wasm).map_err(|err| format!("{}: {err}", path.display()))?;
         }
-        self.compiled.rcu(|known| {
-            let mut known = BTreeMap::clone(known);
-            known.insert(digest, module.clone());
-            known
-        });
         Ok(module)
+    }
+
+    /// Whether a module of this digest was admitted, by this process or an earlier one.
+    pub fn has(&self, digest: &ModuleDigest) -> bool {
+        self.path(digest).exists()
+    }
+
+    /// Of all that is kept, compiled or not.
+    pub fn bytes(&self) -> io::Result<u64> {
+        fs::read_dir(&self.dir)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
     }
 
     /// A module that was admitted by this process or an earlier one.

@@ -1,7 +1,7 @@
 use delivery::GuardOptions;
 use filter::ModuleLimits;
 use pipeline::writer::{Durability, Retention, Unread};
-use registry::{Declared, ModuleDigest, Terms};
+use registry::{Declared, FilterLimits, ModuleDigest, Terms};
 use signature::Family;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -24,6 +24,8 @@ pub struct Plan {
     pub declared: Declared,
     /// Of endpoints that the API makes and that do not say otherwise.
     pub terms: Terms,
+    /// The most that filters made by the API are given.
+    pub filter_limits: FilterLimits,
     /// The bytes of every module that is declared.
     pub modules: BTreeMap<ModuleDigest, Arc<[u8]>>,
     pub module_limits: ModuleLimits,
@@ -72,6 +74,7 @@ impl Plan {
             duplicates_max: 10_000_000,
             declared: Declared::default(),
             terms: Terms::default(),
+            filter_limits: FilterLimits::default(),
             modules: BTreeMap::new(),
             module_limits: ModuleLimits::default(),
             sources: Vec::new(),

@@ -1,5 +1,5 @@
 use crate::adapters::accept::Road;
-use crate::adapters::control::{Desk, Proc, Shelf};
+use crate::adapters::control::{Desk, Intake, Proc, Shelf};
 use crate::changes::Changes;
 use crate::modules::write_whole;
 use crate::{OpenError, Plan};
@@ -52,9 +52,11 @@ impl Listening {
             public_url: plan.public_url.clone(),
             build: build(plan),
             terms: plan.terms.clone(),
+            filter_limits: plan.filter_limits,
             limits: ControlLimits {
                 body_timeout: plan.ingest.body_timeout,
                 events_bytes_max: plan.ingest.body_bytes_max,
+                module_bytes_max: plan.module_limits.module_bytes,
                 ..ControlLimits::default()
             },
         };
@@ -143,6 +145,7 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
             machine: Box::new(Proc),
             keys: keys(changes.publisher.clone()),
             apps: apps(changes.publisher.clone()),
+            modules: Box::new(Intake::new(changes.modules.clone())),
             sealing,
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
@@ -178,13 +181,14 @@ fn keys(publisher: Publisher) -> Keys {
     Box::new(move |id| ring.find(publisher.history().latest(), id))
 }
 
-/// An application is called by its tenant's id or uid.
+/// An application is called by its tenant's id or uid. The default one need not be made before.
 fn apps(publisher: Publisher) -> Apps {
     Box::new(move |app| {
         let history = publisher.history();
         let latest = history.latest();
         let tenant = latest.tenant(&TenantId::new(app)).or_else(|| latest.tenant_with_uid(app));
-        tenant.map(|tenant| tenant.id.clone())
+        let made = tenant.map(|tenant| tenant.id.clone());
+        made.or_else(|| (app == TenantId::DEFAULT).then(|| TenantId::new(app)))
     })
 }
 

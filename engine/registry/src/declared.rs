@@ -29,6 +29,8 @@ pub struct DeclaredSource {
     /// A JSON text.
     pub settings: String,
     pub secrets: Secrets,
+    /// A JSON text for the management API to keep.
+    pub about: String,
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub struct DeclaredFilter {
     pub limits: FilterLimits,
     pub on_error: OnError,
     pub isolate: bool,
+    /// A JSON text for the management API to keep.
+    pub about: String,
 }
 
 #[derive(Clone, Debug)]

@@ -150,6 +150,7 @@ impl<'a> Diff<'a> {
             limits: declared.limits,
             on_error: declared.on_error,
             isolate: declared.isolate,
+            about: declared.about.as_str().into(),
         };
         if old.is_some_and(|old| FilterRow::of(old) == FilterRow::of(&new)) {
             return;
@@ -177,6 +178,7 @@ impl<'a> Diff<'a> {
             settings: declared.settings.clone(),
             secret_digests: declared.secrets.digests(&owner(&name.0, &name.1)),
             sealed: draft::sealed(&declared.secrets),
+            about: declared.about.clone(),
         };
         if old.is_some_and(|old| SourceRow::of(old) == row) {
             return;
@@ -373,8 +375,8 @@ impl<'a> Diff<'a> {
                 Some(version) => versions.push(version),
                 None => {
                     is_sound = false;
-                    let reason = self.no_such_filter(&name.0, filter);
-                    self.refuse(Kind::Endpoint, name, ("filters", reason));
+                    let (wrong, reason) = self.no_such_filter(&name.0, filter);
+                    self.refuse_as(wrong, Kind::Endpoint, name, ("filters", reason));
                 }
             }
         }
@@ -399,16 +401,19 @@ impl<'a> Diff<'a> {
         }
     }
 
-    fn no_such_filter(&self, tenant: &TenantId, name: &str) -> String {
+    fn no_such_filter(&self, tenant: &TenantId, name: &str) -> (Wrong, String) {
         let put = self.filters.iter().filter(|(_, filter)| filter.is_some()).map(|(name, _)| name);
         let known = put.chain(self.base.filters.iter().map(|(name, _)| name));
         let known = known.filter(|known| known.0 == *tenant).map(|known| &*known.1);
-        let is_removed = self.filters.contains_key(&(tenant.clone(), name.into()));
-        match condition::nearest(name, known) {
-            _ if is_removed => format!("filter `{name}` is removed, but this endpoint needs it"),
+        if self.filters.contains_key(&(tenant.clone(), name.into())) {
+            let reason = format!("filter `{name}` is removed, but this endpoint needs it");
+            return (Wrong::Needed, reason);
+        }
+        let reason = match condition::nearest(name, known) {
             Some(near) => format!("no filter `{name}`; did you mean `{near}`?"),
             None => format!("no filter `{name}`"),
-        }
+        };
+        (Wrong::Invalid, reason)
     }
 
     pub(crate) fn give_id(&mut self) -> EndpointId {

@@ -95,22 +95,23 @@ pub(crate) fn source(name: &Name, since: Offset, row: SourceRow, secrets: Secret
         scheme: row.scheme.into(),
         settings: row.settings.into(),
         secrets,
+        about: row.about.into(),
         secret_digests: row.secret_digests,
     }
 }
 
 pub(crate) fn filter(name: &Name, row: FilterRow) -> Result<FilterVersion, String> {
-    let mut module = [0; 32];
-    hex::decode_to_slice(&row.module, &mut module).map_err(|e| format!("module: {e}"))?;
+    let module = ModuleDigest::read(&row.module).ok_or("module: not a SHA-256")?;
     Ok(FilterVersion {
         tenant: name.0.clone(),
         name: name.1.clone(),
         origin: row.origin,
-        module: ModuleDigest(module),
+        module,
         config: row.config.into(),
         limits: row.limits,
         on_error: row.on_error,
         isolate: row.isolate,
+        about: row.about.into(),
     })
 }
 
@@ -184,6 +185,7 @@ impl SourceRow {
             settings: source.settings.to_string(),
             secret_digests: source.secret_digests.clone(),
             sealed: sealed(&source.secrets),
+            about: source.about.to_string(),
         }
     }
 }
@@ -228,6 +230,7 @@ impl FilterRow {
             limits: filter.limits,
             on_error: filter.on_error,
             isolate: filter.isolate,
+            about: filter.about.to_string(),
         }
     }
 }

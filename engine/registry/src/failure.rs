@@ -40,6 +40,8 @@ pub enum Wrong {
     ReadOnly,
     /// What was to be changed is not there.
     Missing,
+    /// It needs what was to be removed.
+    Needed,
 }
 
 impl fmt::Display for DeclaredError {

@@ -18,6 +18,8 @@ pub struct FilterVersion {
     pub on_error: OnError,
     /// A fresh instance for each event.
     pub isolate: bool,
+    /// What the management API keeps of it: a JSON text that the engine does not read.
+    pub about: Arc<str>,
 }
 
 /// SHA-256 of a module's bytes.
@@ -74,6 +76,15 @@ pub(crate) fn cut(full: &[u8]) -> [u8; 16] {
     let mut short = [0; 16];
     short.copy_from_slice(&full[..16]);
     short
+}
+
+impl ModuleDigest {
+    /// Reads 64 hexadecimal digits, as it is written.
+    pub fn read(text: &str) -> Option<ModuleDigest> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(ModuleDigest(bytes))
+    }
 }
 
 impl fmt::Display for ModuleDigest {

@@ -107,6 +107,8 @@ pub(crate) struct SourceRow {
     pub secret_digests: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sealed: Vec<SealedRow>,
+    #[serde(default = "nothing")]
+    pub about: String,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -118,6 +120,8 @@ pub(crate) struct FilterRow {
     pub limits: FilterLimits,
     pub on_error: OnError,
     pub isolate: bool,
+    #[serde(default = "nothing")]
+    pub about: String,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]

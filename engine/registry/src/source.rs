@@ -18,6 +18,8 @@ pub struct Source {
     /// The rest of what was declared, a JSON text that ingest reads.
     pub settings: Arc<str>,
     pub secrets: Secrets,
+    /// What the management API keeps of it: a JSON text that the engine does not read.
+    pub about: Arc<str>,
     /// As this version's row has them; the secrets above are those of today.
     pub(crate) secret_digests: Vec<String>,
 }

@@ -21,6 +21,7 @@ fn filter(tenant_name: &str, name: &str, module: u8) -> DeclaredFilter {
         limits: FilterLimits::default(),
         on_error: OnError::Reject,
         isolate: false,
+        about: "{}".into(),
     }
 }
 
@@ -36,6 +37,7 @@ fn source(name: &str, path: &str) -> DeclaredSource {
         scheme: "github".into(),
         settings: "{}".into(),
         secrets: Secrets::new(vec![Secret::new("marker-of-a-source")]),
+        about: "{}".into(),
     }
 }
 

@@ -71,6 +71,7 @@ fn declared(config: &Config) -> Declared {
         limits: FilterLimits::default(),
         on_error: OnError::Reject,
         isolate: false,
+        about: "{}".into(),
     });
     let endpoints = config.wishes.iter().map(|wish| {
         let name = format!("e{}", wish.name);

@@ -126,6 +126,7 @@ impl Client {
             limits: FilterLimits::default(),
             on_error: OnError::Stop,
             isolate: false,
+            about: "{}".into(),
         };
         self.filters.insert(name.to_owned(), filter);
     }

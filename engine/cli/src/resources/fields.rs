@@ -6,14 +6,14 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 /// Members by their names, those that were given.
-struct Members(Map<String, Value>);
+pub(super) struct Members(pub(super) Map<String, Value>);
 
 impl Members {
-    fn new() -> Members {
+    pub(super) fn new() -> Members {
         Members(Map::new())
     }
 
-    fn with(mut self, name: &str, value: &Option<impl Clone + Into<Value>>) -> Members {
+    pub(super) fn with(mut self, name: &str, value: &Option<impl Clone + Into<Value>>) -> Members {
         if let Some(value) = value {
             self.0.insert(name.to_owned(), value.clone().into());
         }
@@ -21,7 +21,7 @@ impl Members {
     }
 
     /// One empty text clears it.
-    fn with_all(mut self, name: &str, values: &[String]) -> Members {
+    pub(super) fn with_all(mut self, name: &str, values: &[String]) -> Members {
         match values {
             [] => {}
             [empty] if empty.is_empty() => {
@@ -35,7 +35,7 @@ impl Members {
     }
 
     /// `KEY=VALUE` each.
-    fn with_pairs(mut self, name: &str, pairs: &[String]) -> Result<Members, Failure> {
+    pub(super) fn with_pairs(mut self, name: &str, pairs: &[String]) -> Result<Members, Failure> {
         let mut map = Map::new();
         for pair in pairs {
             let Some((key, value)) = pair.split_once('=') else {

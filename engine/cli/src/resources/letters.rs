@@ -1,5 +1,5 @@
 use super::table::Column;
-use super::{ask, below, list, show};
+use super::{ask, below, encoded, list, show};
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
 use clap::{Args, Subcommand};
@@ -67,7 +67,7 @@ impl Dlq {
     pub fn run(&self) -> Result<Exit, Failure> {
         match &self.verb {
             DlqVerb::Ls { server, endpoint, limit } => {
-                let of = endpoint.as_ref().map(|id| format!("?endpoint={id}"));
+                let of = endpoint.as_ref().map(|id| format!("?endpoint={}", encoded(id)));
                 list(server, &format!("{LETTERS}{}", of.unwrap_or_default()), *limit, COLUMNS)
             }
             DlqVerb::Show(Letter { server, id }) => {

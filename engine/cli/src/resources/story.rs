@@ -22,9 +22,8 @@ pub fn tell(told: &Value) -> String {
         of(event, "bytes")
     );
     for endpoint in told["endpoints"].as_array().into_iter().flatten() {
-        let (id, name) = (of(endpoint, "id"), of(endpoint, "name"));
         let (state, why) = (of(endpoint, "state"), of(endpoint, "why"));
-        let _ = writeln!(story, "\n{id} {name}: {state}, {why}");
+        let _ = writeln!(story, "\n{}: {state}, {why}", named(endpoint));
         for delivery in endpoint["deliveries"].as_array().into_iter().flatten() {
             for attempt in delivery["attempts"].as_array().into_iter().flatten() {
                 let _ = writeln!(
@@ -43,8 +42,13 @@ pub fn tell(told: &Value) -> String {
         }
     }
     for endpoint in told["unwanted"].as_array().into_iter().flatten() {
-        let (id, name) = (of(endpoint, "id"), of(endpoint, "name"));
-        let _ = writeln!(story, "\n{id} {name}: not wanted, {}", of(endpoint, "why"));
+        let _ = writeln!(story, "\n{}: not wanted, {}", named(endpoint), of(endpoint, "why"));
     }
     story
+}
+
+/// An endpoint by its id, and by its name where it has one of its own.
+fn named(endpoint: &Value) -> String {
+    let (id, name) = (text(&endpoint["id"]), text(&endpoint["name"]));
+    if id == name { id } else { format!("{id} {name}") }
 }

@@ -25,15 +25,33 @@ pub fn render(columns: &[Column], rows: &[Value]) -> String {
     table
 }
 
+/// Members that stand beside others for clients of other versions; so does a `version` that is a
+/// number.
+const FOR_CLIENTS: [&str; 2] = ["filterTypes", "rateLimit"];
+
 /// A line for each member that says something.
 pub fn members(resource: &Value) -> String {
     let all = resource.as_object().into_iter().flatten();
-    let all: Vec<_> = all.filter(|(_, value)| !value.is_null()).collect();
+    let is_for_clients = |name: &str, value: &Value| {
+        FOR_CLIENTS.contains(&name) || (name == "version" && value.is_number())
+    };
+    let says = |name: &str, value: &Value| !is_empty(value) && !is_for_clients(name, value);
+    let all: Vec<_> = all.filter(|(name, value)| says(name, value)).collect();
     let width = all.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     all.iter().fold(String::new(), |mut lines, (name, value)| {
         let _ = writeln!(lines, "{name:width$}  {}", text(value));
         lines
     })
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(all) => all.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// A value on one line. Control characters of a server stay its own.
@@ -59,6 +77,12 @@ mod tests {
         let rows = [json!({ "id": "é1", "on": true }), json!({ "id": "abc", "on": null })];
         assert_eq!(render(&[("ID", "id"), ("ON", "on")], &rows), "ID   ON\né1   yes\nabc  –\n");
         assert_eq!(render(&[("ID", "id")], &[]), "");
+    }
+
+    #[test]
+    fn members_that_say_nothing_are_left_out() {
+        let resource = json!({ "a": "", "b": [], "c": {}, "d": null, "version": 1, "name": false });
+        assert_eq!(members(&resource), "name  no\n");
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn applications_and_endpoints_are_managed_from_the_command_line() {
     );
     let shown = place.out("endpoint get first --app shop");
     assert!(
-        shown.contains("eventTypes   a.*, b\n") && shown.contains("disabled     no\n"),
+        shown.contains("eventTypes  a.*, b\n") && shown.contains("disabled    no\n"),
         "{shown}"
     );
     let secret = place.out("endpoint secret ep_1 --app shop");
@@ -76,6 +76,65 @@ fn applications_and_endpoints_are_managed_from_the_command_line() {
     place.run("app rm shop").expect(0, "");
     assert_eq!(place.json("app ls"), json!({ "data": [] }));
     assert_eq!(place.serving.stop(), 0);
+}
+
+const PUSHES: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../filters/pushes-to-main/pushes-to-main.wasm");
+
+#[test]
+fn a_filter_is_pushed_configured_and_rolled_back() {
+    let place = Place::new();
+    place.run("filter ls").expect(0, "").says("there are none");
+    let push = format!("filter push main {PUSHES}");
+    let first = place.out(&format!("{push} --config {{\"branch\":\"main\"}} --on-error drop"));
+    assert_eq!(first.trim().len(), 32);
+    place.run(&push).expect(0, &first);
+    let second = place.out("filter update main --config {\"branch\":\"next\"}");
+    assert_ne!(first, second);
+    let shown = place.json("filter get main");
+    assert_eq!((&shown["config"]["branch"], &shown["onError"]), (&json!("next"), &json!("drop")));
+    assert_eq!(place.json("filter versions main")["data"][1]["version"], first.trim());
+    place.run("filter rollback main").expect(0, &first);
+    place.run(&format!("filter rollback main --to {}", second.trim())).expect(0, &second);
+    place.run("filter rollback main --to 00").expect(1, "").says("no such version");
+
+    place.out("endpoint create --to http://127.0.0.1:9/ --filter main --filter forebay/redact");
+    place.run("filter rm main").expect(1, "").says("endpoint `ep_1`");
+    let listed = place.out("filter ls");
+    assert!(listed.contains("\nforebay/redact  ") && listed.contains("\nmain  "), "{listed}");
+    place.out("endpoint rm ep_1");
+    place.run("filter rm main").expect(0, "").says("removed main");
+}
+
+#[test]
+fn a_filter_that_is_pushed_judges_what_comes() {
+    let place = Place::new();
+    place.out(&format!("filter push main {PUSHES} --config {{\"branch\":\"main\"}}"));
+    place.out("endpoint create --to http://127.0.0.1:9/ --filter main");
+    let becomes = |branch: &str, state: &str| {
+        let body = format!("{{\"ref\":\"refs/heads/{branch}\"}}");
+        let event = place.out(&format!("send --type push --data {body}"));
+        let explain = format!("explain {}", event.trim());
+        until(|| place.out(&explain).contains(&format!("ep_1: {state}")).then_some(()));
+    };
+    becomes("next", "dropped");
+    becomes("main", "retrying");
+    place.out("filter update main --config {\"branch\":\"next\"}");
+    becomes("next", "retrying");
+    becomes("main", "dropped");
+}
+
+#[test]
+fn what_is_no_module_is_told_before_anything_changes() {
+    let place = Place::new();
+    let text = place.folder.write("text.wasm", "hello").display().to_string();
+    let refused = place.run(&format!("filter push f {text}"));
+    refused.expect(1, "").says("this is not WebAssembly");
+    place.run("filter push f nowhere.wasm").expect(2, "").says("nowhere.wasm");
+    place.run(&format!("filter push f {PUSHES} --config {{")).expect(2, "").says("--config");
+    place.run("filter update f").expect(2, "").says("say what is to change");
+    place.run("filter rollback f").expect(1, "").says("404 there is no such filter");
+    place.run("filter ls").expect(0, "").says("there are none");
 }
 
 #[test]
@@ -141,6 +200,18 @@ fn keys_are_printed_once_and_work() {
     place.run(&format!("key rm {id}")).expect(0, "");
 }
 
+/// Asks until there is an answer, for ten seconds at most.
+fn until<T>(ask: impl Fn() -> Option<T>) -> T {
+    let wait = || std::thread::sleep(std::time::Duration::from_millis(50));
+    let found = (0..200).find_map(|_| {
+        ask().or_else(|| {
+            wait();
+            None
+        })
+    });
+    found.expect("it comes within ten seconds")
+}
+
 #[test]
 fn a_dead_letter_is_shown_and_purged_and_its_event_explained() {
     let place = Place::new();
@@ -153,11 +224,7 @@ fn a_dead_letter_is_shown_and_purged_and_its_event_explained() {
     assert!(patched.contains("200 OK"), "{patched}");
     let key = place.out("key create --name p --role producer --app shop");
     let event = place.with_key(key.trim(), "send --type a --data {}").out.trim().to_owned();
-    let letter = (0..200).find_map(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        place.json("dlq ls")["data"][0]["id"].as_str().map(str::to_owned)
-    });
-    let letter = letter.expect("it dies within ten seconds");
+    let letter = until(|| place.json("dlq ls")["data"][0]["id"].as_str().map(str::to_owned));
     let shown = place.json(&format!("dlq show {letter}"));
     assert_eq!((&shown["app"], &shown["eventId"]), (&json!(app), &json!(event)));
     let story = place.out(&format!("explain {event}"));

@@ -36,7 +36,7 @@ impl Call {
     /// Reads the body. 415 for another media type, 422 with the place for what does not fit.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Problem> {
         if !self.is_json() {
-            return Err(Problem::MediaType);
+            return Err(Problem::MediaType("application/json"));
         }
         // Places are only looked for in what is wrong: that takes as long as the reading itself.
         if let Ok(read) = serde_json::from_slice(&self.body) {
@@ -53,12 +53,24 @@ impl Call {
         if self.body.is_empty() { Ok(T::default()) } else { self.json() }
     }
 
+    /// The body as it is. 415 for another media type.
+    pub fn binary(&self, media_type: &'static str) -> Result<Bytes, Problem> {
+        match self.media_type() {
+            Some(given) if given != media_type => Err(Problem::MediaType(media_type)),
+            _ => Ok(self.body.clone()),
+        }
+    }
+
     /// A body without a type is taken at its word.
     fn is_json(&self) -> bool {
-        let Some(given) = self.head.headers.get(CONTENT_TYPE) else { return true };
-        let given = given.to_str().unwrap_or_default();
-        let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        essence == "application/json" || essence.ends_with("+json")
+        self.media_type()
+            .is_none_or(|given| given == "application/json" || given.ends_with("+json"))
+    }
+
+    /// Without its parameters, in lower case.
+    fn media_type(&self) -> Option<String> {
+        let given = self.head.headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+        Some(given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
     }
 
     /// 412 when the sender knew another version of the resource than this one, which is what

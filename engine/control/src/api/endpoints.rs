@@ -4,13 +4,13 @@ mod secrets;
 pub(crate) use model::{CHANNELS, EndpointOut};
 
 use crate::Control;
-use crate::api::wire::{ITERATOR, LIMIT, ORDER, Page, Wanted};
-use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb};
+use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted};
+use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb, filters};
 use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
 use event::{EndpointId, TenantId, Time};
 use model::{About, EndpointIn, EndpointPatch, Rest};
-use registry::{ChangeSet, DeclaredEndpoint, Endpoint, Snapshot};
+use registry::{ChangeSet, DeclaredEndpoint, Endpoint, ModuleDigest, Snapshot};
 use std::sync::Arc;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
@@ -138,9 +138,11 @@ async fn make(
         created: now,
         updated: now,
     })?;
+    let shipped = filters::shipped(control, &new.filters).await?;
     control
         .change(|snapshot| {
             let mut edit = snapshot.edit();
+            filters::add_shipped(&mut edit, snapshot, app, &shipped, control);
             let id = edit.create_endpoint(&new);
             Ok((edit.finish()?, id))
         })
@@ -164,7 +166,8 @@ async fn update(control: &Control, call: Call) -> Answered {
         let text = "an endpoint's secret and headers have paths of their own";
         return Err(Problem::value(&["secret"], text));
     }
-    replace(control, &call, |_| given.clone()).await
+    let filters = given.filters.as_deref().unwrap_or_default();
+    replace(control, &call, filters, |_| given.clone()).await
 }
 
 /// The same, with the path's name for its uid.
@@ -182,16 +185,22 @@ async fn patch(control: &Control, call: Call) -> Answered {
         patch.clone().over(&mut old);
         old
     };
-    replace(control, &call, patched).await
+    let filters = match &patch.filters {
+        Given::Value(filters) => &**filters,
+        Given::Absent | Given::Null => &[],
+    };
+    replace(control, &call, filters, patched).await
 }
 
 async fn replace(
     control: &Control,
     call: &Call,
+    filters: &[String],
     make: impl Fn(EndpointIn) -> EndpointIn,
 ) -> Answered {
     let now = control.ports.clock.wall();
-    let id = rewrite(control, call, |old| {
+    let shipped = filters::shipped(control, filters).await?;
+    let id = rewrite(control, call, &shipped, |old| {
         make(EndpointIn::of(old))
             .declared(Rest { terms: control.options.terms.clone(), ..rest(old, now) })
     });
@@ -211,10 +220,12 @@ fn rest(old: &Endpoint, now: Time) -> Rest {
     }
 }
 
-/// Puts a new version of the path's endpoint in force.
+/// Puts a new version of the path's endpoint in force, with the filters that come with the engine
+/// and are new to the application.
 async fn rewrite(
     control: &Control,
     call: &Call,
+    shipped: &[(String, ModuleDigest)],
     make: impl Fn(&Endpoint) -> Result<DeclaredEndpoint, Problem>,
 ) -> Result<EndpointId, Problem> {
     control
@@ -222,6 +233,7 @@ async fn rewrite(
             let old = find(snapshot, call.app()?, call.named("endpoint_id"))?;
             call.if_match(&EndpointOut::of(old))?;
             let mut edit = snapshot.edit();
+            filters::add_shipped(&mut edit, snapshot, &old.tenant, shipped, control);
             edit.update_endpoint(old.id, &make(old)?);
             Ok((edit.finish()?, old.id))
         })

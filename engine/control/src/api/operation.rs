@@ -1,5 +1,6 @@
 use crate::Control;
-use crate::api::{Call, Scope};
+use crate::api::path::APP;
+use crate::api::{Call, Scope, captures, wire};
 use crate::problem::Problem;
 use bytes::Bytes;
 use hyper::{Method, Response};
@@ -54,6 +55,8 @@ pub enum Verb {
 pub enum Content {
     Empty,
     Json(SchemaOf),
+    /// Bytes of this media type.
+    Binary(&'static str),
     /// Of this media type.
     Text(&'static str),
 }
@@ -62,6 +65,16 @@ impl Operation {
     /// Whether it leaves the node other than it was.
     pub fn is_change(&self) -> bool {
         self.verb != Verb::Get
+    }
+
+    /// Whether it is about one application: that of its path, or of its query.
+    pub fn is_in_app(&self) -> bool {
+        captures(self.path).any(|capture| capture.name == APP) || self.names_app()
+    }
+
+    /// Whether its query names the application.
+    pub(crate) fn names_app(&self) -> bool {
+        self.query.iter().any(|parameter| parameter.name == wire::APP.name)
     }
 
     /// Whether the log of changes names it. An event is on record in the event log.

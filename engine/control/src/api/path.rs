@@ -16,7 +16,7 @@ pub struct Capture {
     fits: fn(&str) -> bool,
 }
 
-const APP: &str = "app_id";
+pub(super) const APP: &str = "app_id";
 /// Longer than any id or name of ours.
 const CAPTURE_BYTES_MAX: usize = 256;
 
@@ -36,6 +36,13 @@ const CAPTURES: &[Capture] = &[
         fits: any,
     },
     Capture { name: "attempt_id", doc: "An attempt.", example: "atmpt_1-0-0-0-1", fits: any },
+    Capture { name: "filter_name", doc: "The filter's name.", example: "big-orders", fits: any },
+    Capture {
+        name: "version",
+        doc: "The digest of a version.",
+        example: "00000000000000000000000000000000",
+        fits: any,
+    },
     Capture {
         name: "key_id",
         doc: "The key's id: the ten characters behind `fbk_`.",
@@ -63,11 +70,6 @@ fn any(_: &str) -> bool {
 /// What the captures of a path can be, by their names.
 pub fn captures(path: &str) -> impl Iterator<Item = &'static Capture> {
     path.split('/').filter_map(name_of).map(capture)
-}
-
-/// Whether a path is about one application.
-pub fn is_in_app(path: &str) -> bool {
-    path.split('/').filter_map(name_of).any(|name| name == APP)
 }
 
 fn name_of(segment: &str) -> Option<&str> {

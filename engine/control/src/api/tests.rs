@@ -1,7 +1,7 @@
 use crate::api::path::{Captured, Matched, find};
 use crate::api::query::Query;
 use crate::api::{Access, Deed, Parameter, Principal, Role, Scope, Token, Verb, Whose};
-use crate::api::{captures, is_in_app, operations, permits};
+use crate::api::{captures, operations, permits};
 use event::TenantId;
 use hyper::Method;
 use std::collections::BTreeSet;
@@ -60,7 +60,7 @@ fn every_row_of_the_table_holds_together() {
         assert!(places.insert((operation.verb, operation.path)), "{id} is hidden by another");
         assert!(!operation.answers.is_empty() && !operation.summary.is_empty(), "{id}");
         let is_within = matches!(operation.scope, Scope::Tenant(_) | Scope::Portal(_));
-        assert!(!is_within || is_in_app(operation.path), "{id}: which application?");
+        assert!(!is_within || operation.is_in_app(), "{id}: which application?");
         assert!(operation.verb != Verb::Get || !is_write(operation.scope), "{id} only reads");
         let example = captures(operation.path).fold(operation.path.to_owned(), |path, capture| {
             path.replace(&format!("{{{}}}", capture.name), capture.example)

@@ -4,7 +4,7 @@ mod pages;
 
 pub(crate) use pages::{ITERATOR, LIMIT, ORDER, Page, PageLimit, Place, Wanted, limit};
 
-use crate::api::Query;
+use crate::api::{Parameter, Query};
 use crate::problem::Problem;
 use event::Time;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -12,6 +12,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// Of what is not in the path of its application.
+pub(crate) const APP: Parameter = Parameter::of::<String>(
+    "app",
+    "The application's id or uid; without it the one that the key is bound to, else `default`.",
+);
 
 /// A person's or program's notes on a resource.
 pub(crate) type Metadata = BTreeMap<String, String>;

@@ -9,6 +9,7 @@ mod commands;
 mod endpoints;
 mod event_types;
 mod explain;
+mod filters;
 mod keys;
 mod letters;
 mod matrix;

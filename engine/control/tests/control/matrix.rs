@@ -20,16 +20,16 @@ fn ask(operation: &Operation, app: &str, key: &str) -> String {
         let value = if capture.name == "app_id" { app } else { capture.example };
         path.replace(&format!("{{{}}}", capture.name), value)
     });
+    let path = match operation.query.iter().any(|parameter| parameter.name == "app") {
+        true => format!("{path}?app={app}"),
+        false => path,
+    };
     let lines = match key {
         "" => vec![],
         key => vec![format!("authorization: Bearer {key}")],
     };
     let lines: Vec<&str> = lines.iter().map(|line| &**line).collect();
     request(operation.verb.name(), &path, &lines)
-}
-
-fn is_in_app(operation: &Operation) -> bool {
-    control::is_in_app(operation.path)
 }
 
 /// On a listener that others reach, so that nothing is open but what says so.
@@ -74,11 +74,11 @@ fn every_role_gets_what_the_table_says() {
         let principal = Principal { id: "key".into(), role };
         for app in ["default", "other", "nowhere"] {
             let rows: Vec<_> =
-                operations().filter(|row| app == "default" || is_in_app(row)).collect();
+                operations().filter(|row| app == "default" || row.is_in_app()).collect();
             let requests: Vec<String> = rows.iter().map(|row| ask(row, app, &bearer)).collect();
             for (row, reply) in rows.iter().zip(node.ask(&requests)) {
                 let tenant = (app != "nowhere").then(|| TenantId::new(app));
-                let whose = match is_in_app(row) {
+                let whose = match row.is_in_app() {
                     true => Whose::App(tenant.as_ref()),
                     false => Whose::Node,
                 };

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use control::{
     AdminKey, Apps, Build, Commands, Control, ControlLimits, ControlOptions, Denied, Health,
-    KeyRing, KeyRow, Machine, Metrics, Pending, Phase, Ports, ProcessUse, Published, Reading,
-    Reads, Reloaded, Role, Token,
+    KeyRing, KeyRow, Machine, Metrics, Modules, Pending, Phase, Ports, ProcessUse, Published,
+    Reading, Reads, Reloaded, Role, Token,
 };
 use event::{
     Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
@@ -13,9 +13,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use log::{DuplicateRow, Group, Log, MemLog, Sync};
-use registry::{ChangeSet, Declared, DeclaredEndpoint, History, Row, SealingKey, Terms};
+use registry::{
+    ChangeSet, Declared, DeclaredEndpoint, FilterLimits, History, ModuleDigest, Row, SealingKey,
+    Terms,
+};
 use runtime::{ManualClock, OsEntropy, tasks};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -40,6 +44,8 @@ pub struct Node {
     /// By their ids.
     pub keys: BTreeMap<String, KeyRow>,
     pub limits: ControlLimits,
+    /// Those that were kept, by their digests.
+    pub modules: Rc<RefCell<BTreeMap<ModuleDigest, Bytes>>>,
     pub clock: Arc<ManualClock>,
 }
 
@@ -68,6 +74,7 @@ impl Node {
             keys: BTreeMap::new(),
             // Tests show more wrong keys than people do.
             limits: ControlLimits { failures_max: 100_000, ..ControlLimits::default() },
+            modules: Rc::default(),
             clock: Arc::new(ManualClock::at(NOW)),
         }
     }
@@ -110,6 +117,7 @@ impl Node {
                 durability: "fsync".into(),
             },
             terms: Terms::default(),
+            filter_limits: FilterLimits::default(),
             limits: self.limits.clone(),
         };
         let reads =
@@ -133,6 +141,7 @@ impl Node {
                 }
             }),
             apps: apps(self.history.clone()),
+            modules: Box::new(Rack(self.modules.clone())),
             sealing: Arc::new(SealingKey::new(&[7; 32])),
             clock: self.clock.clone(),
             entropy: Arc::new(OsEntropy),
@@ -384,5 +393,30 @@ struct Small;
 impl Machine for Small {
     fn usage(&self) -> ProcessUse {
         ProcessUse { resident_bytes: Some(4096), cpu_seconds: Some(1.5), ..ProcessUse::default() }
+    }
+}
+
+/// Keeps what begins as a module does, and has one on board.
+struct Rack(Rc<RefCell<BTreeMap<ModuleDigest, Bytes>>>);
+
+impl Modules for Rack {
+    fn keep(&self, wasm: Bytes) -> Pending<Result<ModuleDigest, Denied>> {
+        let digest = ModuleDigest(Sha256::digest(&wasm).into());
+        let kept = match wasm.starts_with(b"\0asm") {
+            true => Ok(digest),
+            false => Err(Denied::Rejected("not a module".into())),
+        };
+        if kept.is_ok() {
+            self.0.borrow_mut().insert(digest, wasm);
+        }
+        Box::pin(async move { kept })
+    }
+
+    fn has(&self, digest: &ModuleDigest) -> bool {
+        self.0.borrow().contains_key(digest)
+    }
+
+    fn shipped(&self, name: &str) -> Option<Bytes> {
+        (name == "forebay/redact").then(|| Bytes::from_static(b"\0asm-redact"))
     }
 }

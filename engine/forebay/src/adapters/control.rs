@@ -1,16 +1,20 @@
-use crate::ChangeError;
 use crate::changes::Changes;
+use crate::config::{SHIPPED, shipped};
+use crate::modules::Modules;
+use crate::{ChangeError, digest_of};
+use bytes::Bytes;
 use control::{Commands, Denied, Machine, Pending, ProcessTexts, ProcessUse, Published};
 use control::{Reading, Reads, Reloaded};
 use event::{Arrival, DeliveryId, EndpointId, EventId};
 use log::Log;
 use pipeline::pump::{Publisher, Refused};
 use pipeline::writer::{Command, CommandError, Receipt};
-use registry::{ChangeSet, History};
+use registry::{ChangeSet, History, ModuleDigest};
 use runtime::spawn_thread;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tokio::sync::oneshot;
 
 /// What the API may do to the road.
 pub struct Desk(pub Changes);
@@ -112,6 +116,73 @@ struct Place(Arc<AtomicUsize>);
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Takes modules in on threads of their own, one at a time: a compiler fills a core.
+pub struct Intake {
+    modules: Arc<Modules>,
+    is_busy: Arc<AtomicBool>,
+}
+
+/// Of all modules with their compiled forms. Who uploads anew each time fills no disk.
+const MODULES_BYTES_MAX: u64 = 2 << 30;
+
+impl Intake {
+    pub fn new(modules: Arc<Modules>) -> Intake {
+        Intake { modules, is_busy: Arc::default() }
+    }
+}
+
+impl control::Modules for Intake {
+    fn keep(&self, wasm: Bytes) -> Pending<Result<ModuleDigest, Denied>> {
+        if self.is_busy.swap(true, Ordering::AcqRel) {
+            return Box::pin(async { Err(Denied::Busy) });
+        }
+        let turn = Turn(self.is_busy.clone());
+        let modules = self.modules.clone();
+        let (tell, told) = oneshot::channel();
+        let work = move || {
+            let kept = take_in(&modules, &wasm);
+            drop(turn);
+            // The asker may have gone; the module is there when it asks again.
+            let _ = tell.send(kept);
+        };
+        let started = spawn_thread("modules", READER_NICE, work);
+        Box::pin(async move {
+            match started {
+                Ok(_) => told.await.unwrap_or(Err(Denied::Busy)),
+                Err(_) => Err(Denied::Busy),
+            }
+        })
+    }
+
+    fn has(&self, digest: &ModuleDigest) -> bool {
+        self.modules.has(digest)
+    }
+
+    fn shipped(&self, name: &str) -> Option<Bytes> {
+        shipped(name.strip_prefix(SHIPPED)?).map(Bytes::from_static)
+    }
+}
+
+fn take_in(modules: &Modules, wasm: &[u8]) -> Result<ModuleDigest, Denied> {
+    let digest = digest_of(wasm);
+    let is_full = || modules.bytes().is_ok_and(|bytes| bytes > MODULES_BYTES_MAX);
+    if !modules.has(&digest) && is_full() {
+        tracing::error!("modules fill {MODULES_BYTES_MAX} bytes: no further one is taken in");
+        return Err(Denied::Full);
+    }
+    modules.keep(digest, wasm).map_err(Denied::Rejected)?;
+    Ok(digest)
+}
+
+/// The one turn that there is, given back however the work ends.
+struct Turn(Arc<AtomicBool>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

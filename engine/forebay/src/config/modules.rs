@@ -77,6 +77,7 @@ impl Filter {
             limits: self.limits,
             on_error: self.on_error,
             isolate: self.isolate,
+            about: "{}".into(),
         }
     }
 }

@@ -22,6 +22,7 @@ impl Config {
             duplicates_max: self.ingest.duplicates_max,
             declared: self.declared(),
             terms: self.delivery.terms.clone(),
+            filter_limits: self.guests.limits,
             modules: self.module_bytes(),
             module_limits: self.module_limits(),
             sources: self.ways_in()?,

@@ -45,6 +45,7 @@ impl Source {
             scheme: self.scheme.clone(),
             settings: serde_json::to_string(&self.settings).expect("texts and numbers"),
             secrets: self.secrets.clone(),
+            about: "{}".into(),
         }
     }
 

@@ -60,6 +60,7 @@ pub fn plan(data: &Path, receiver: SocketAddr) -> Plan {
         limits: FilterLimits::default(),
         on_error: OnError::Reject,
         isolate: false,
+        about: "{}".into(),
     }];
     plan.declared.endpoints = Place::ALL.map(|place| endpoint(place, receiver)).into();
     plan

@@ -79,7 +79,7 @@ pub(crate) struct EndpointPatch {
     #[serde(default)]
     r#where: Given<String>,
     #[serde(default)]
-    filters: Given<Vec<String>>,
+    pub filters: Given<Vec<String>>,
     #[serde(default)]
     ordering: Given<OrderingText>,
     #[serde(default)]

@@ -168,7 +168,7 @@ async fn rotate(control: &Control, call: Call) -> Answered {
     let new = secret(control, "key", given.key.as_deref())?;
     let now = control.ports.clock.wall();
     let until = now + grace;
-    rewrite(control, &call, |old| {
+    rewrite(control, &call, &[], |old| {
         let secrets = rotated(&old.secrets, &new, now, until)?;
         with(old, now, |declared| declared.secrets = secrets)
     })
@@ -211,7 +211,7 @@ fn is_sensitive(name: &str) -> bool {
 async fn replace_headers(control: &Control, call: Call) -> Answered {
     let given: EndpointHeadersIn = call.json()?;
     let now = control.ports.clock.wall();
-    rewrite(control, &call, |old| {
+    rewrite(control, &call, &[], |old| {
         let headers = given.headers.clone().into_iter().collect();
         with(old, now, |declared| declared.headers = headers)
     })
@@ -222,7 +222,7 @@ async fn replace_headers(control: &Control, call: Call) -> Answered {
 async fn patch_headers(control: &Control, call: Call) -> Answered {
     let given: EndpointHeadersPatchIn = call.json()?;
     let now = control.ports.clock.wall();
-    rewrite(control, &call, |old| {
+    rewrite(control, &call, &[], |old| {
         with(old, now, |declared| {
             for (name, value) in &given.headers {
                 declared.headers.retain(|(old, _)| !old.eq_ignore_ascii_case(name));

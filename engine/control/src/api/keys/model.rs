@@ -3,7 +3,7 @@ use crate::api::keys::record::{About, RoleName};
 use crate::api::wire::{Given, WORD_BYTES_MAX, member_time};
 use crate::explain::time;
 use crate::problem::Problem;
-use event::{TenantId, Time};
+use event::Time;
 use registry::TypePattern;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -169,12 +169,8 @@ fn check_name(name: &str) -> Result<(), Problem> {
 }
 
 fn app_id(app: &str, apps: &Apps) -> Result<String, Problem> {
-    match apps(app) {
-        Some(tenant) => Ok(tenant.as_str().to_owned()),
-        // That one need not be made before.
-        None if app == TenantId::DEFAULT => Ok(app.to_owned()),
-        None => Err(Problem::value(&["app"], "there is no such application")),
-    }
+    let tenant = apps(app).ok_or_else(|| Problem::value(&["app"], "there is no such application"));
+    tenant.map(|tenant| tenant.as_str().to_owned())
 }
 
 /// Milliseconds of a time to come.

@@ -1,0 +1,224 @@
+use super::fields::Members;
+use super::table::Column;
+use super::{as_json, ask, below, encoded, exchange, granted, list, listed, made, show};
+use crate::client::Answer;
+use crate::exit::{Exit, Failure};
+use crate::given::{ServerArguments, body};
+use clap::{Args, Subcommand};
+use hyper::Method;
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// Filters: WebAssembly modules that drop, change or fan out an application's events
+#[derive(Args)]
+#[command(after_help = HELP)]
+pub struct Filter {
+    #[command(subcommand)]
+    verb: FilterVerb,
+}
+
+const HELP: &str = "\
+Examples:
+  forebay filter push big-orders target/wasm32-unknown-unknown/release/big_orders.wasm
+  forebay filter push big-orders big_orders.wasm --config '{\"min\": 100}' --on-error drop
+  forebay endpoint update ep_1 --filter big-orders
+  forebay filter versions big-orders
+  forebay filter rollback big-orders";
+
+#[derive(Subcommand)]
+enum FilterVerb {
+    /// List all
+    Ls {
+        #[command(flatten)]
+        within: Within,
+        /// So many at most
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+    },
+    /// Show one, in the version that is in force
+    Get(One),
+    /// Upload a module and put it in force, and print the version
+    Push {
+        #[command(flatten)]
+        one: One,
+        /// The module, a .wasm file
+        file: PathBuf,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Change what is given of one, and leave the rest
+    Update {
+        #[command(flatten)]
+        one: One,
+        /// The SHA-256 of a module that was uploaded, or one that comes with the engine, such as
+        /// forebay/redact
+        #[arg(long, value_name = "MODULE")]
+        module: Option<String>,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// List the versions that can be put in force again, the newest first
+    Versions(One),
+    /// Put an earlier version in force again
+    Rollback {
+        #[command(flatten)]
+        one: One,
+        /// Which one; without it the one before
+        #[arg(long, value_name = "VERSION")]
+        to: Option<String>,
+    },
+    /// Remove one that no endpoint needs
+    Rm(One),
+}
+
+#[derive(Args)]
+struct Within {
+    #[command(flatten)]
+    server: ServerArguments,
+    /// The application's id or uid; without it that of the key, else default
+    #[arg(long, value_name = "APP", env = "FOREBAY_APP")]
+    app: Option<String>,
+}
+
+#[derive(Args)]
+struct One {
+    #[command(flatten)]
+    within: Within,
+    /// The filter's name
+    name: String,
+}
+
+#[derive(Args)]
+struct Settings {
+    /// What the module is configured with: a JSON text, @FILE, or - for stdin
+    #[arg(long, value_name = "JSON")]
+    config: Option<String>,
+    /// What becomes of an event whose filter fails: reject, drop, pass, retry or stop
+    #[arg(long, value_name = "POLICY")]
+    on_error: Option<String>,
+    /// For one batch
+    #[arg(long, value_name = "UNITS")]
+    fuel: Option<u64>,
+    #[arg(long, value_name = "BYTES")]
+    memory_bytes: Option<u64>,
+    /// Whether each event has a fresh instance
+    #[arg(long, value_name = "BOOL")]
+    isolate: Option<bool>,
+}
+
+const FILTERS: &str = "/v1/filter";
+const COLUMNS: &[Column] = &[
+    ("NAME", "name"),
+    ("VERSION", "version"),
+    ("ON ERROR", "onError"),
+    ("DECLARED", "declared"),
+    ("UPDATED", "updatedAt"),
+];
+const VERSION_COLUMNS: &[Column] =
+    &[("VERSION", "version"), ("MODULE", "module"), ("SINCE", "since"), ("CONFIG", "config")];
+
+impl Filter {
+    pub fn run(&self) -> Result<Exit, Failure> {
+        match &self.verb {
+            FilterVerb::Ls { within, limit } => {
+                list(&within.server, &within.path(FILTERS), *limit, COLUMNS)
+            }
+            FilterVerb::Get(one) => show(one.server(), &one.ask(Method::GET, "", None)?),
+            FilterVerb::Push { one, file, settings } => one.push(file, settings),
+            FilterVerb::Update { one, module, settings } => {
+                let mut changes = settings.members()?;
+                changes.extend(module.clone().map(|module| ("module".to_owned(), module.into())));
+                if changes.is_empty() {
+                    return Err(Failure::usage("say what is to change; --help lists what can be"));
+                }
+                let changed = one.ask(Method::PATCH, "", Some(&changes.into()))?;
+                made(one.server(), &changed, "version")
+            }
+            FilterVerb::Versions(one) => {
+                let all = one.ask(Method::GET, "/version", None)?.json();
+                let all = all["data"].as_array().cloned().unwrap_or_default();
+                listed(one.server(), VERSION_COLUMNS, &all)
+            }
+            FilterVerb::Rollback { one, to } => one.roll_back(to.as_deref()),
+            FilterVerb::Rm(one) => {
+                one.ask(Method::DELETE, "", None)?;
+                eprintln!("removed {}", one.name);
+                Ok(Exit::Ok)
+            }
+        }
+    }
+}
+
+impl Within {
+    fn path(&self, path: &str) -> String {
+        let of = self.app.as_ref().map(|app| format!("?app={}", encoded(app)));
+        format!("{path}{}", of.unwrap_or_default())
+    }
+}
+
+impl One {
+    fn server(&self) -> &ServerArguments {
+        &self.within.server
+    }
+
+    fn path(&self, rest: &str) -> Result<String, Failure> {
+        Ok(self.within.path(&format!("{}{rest}", below(FILTERS, &self.name)?)))
+    }
+
+    fn ask(&self, method: Method, rest: &str, body: Option<&Value>) -> Result<Answer, Failure> {
+        ask(self.server(), method, &self.path(rest)?, body)
+    }
+
+    /// Module and settings come into force together.
+    fn push(&self, file: &Path, settings: &Settings) -> Result<Exit, Failure> {
+        let wasm = std::fs::read(file)
+            .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
+        let mut changes = settings.members()?;
+        let path = self.path("/version")?;
+        let path = format!("{path}{}stage=true", if path.contains('?') { '&' } else { '?' });
+        let staged =
+            exchange(self.server(), Method::POST, &path, Some(("application/wasm", wasm)))?;
+        changes
+            .insert("module".to_owned(), granted(self.server(), staged)?.json()["module"].take());
+        let changes = Value::from(changes);
+        let patched =
+            exchange(self.server(), Method::PATCH, &self.path("")?, Some(as_json(&changes)))?;
+        let changed = match patched.status {
+            404 => self.ask(Method::PUT, "", Some(&changes))?,
+            _ => granted(self.server(), patched)?,
+        };
+        made(self.server(), &changed, "version")
+    }
+
+    fn roll_back(&self, to: Option<&str>) -> Result<Exit, Failure> {
+        let version = match to {
+            Some(version) => version.to_owned(),
+            None => {
+                let versions = self.ask(Method::GET, "/version", None)?.json();
+                let before = versions["data"][1]["version"].as_str().map(str::to_owned);
+                before.ok_or_else(|| {
+                    Failure::new(Exit::Failed, format!("{} has no earlier version", self.name))
+                })?
+            }
+        };
+        let rest = format!("{}/restore", below("/version", &version)?);
+        made(self.server(), &self.ask(Method::POST, &rest, None)?, "version")
+    }
+}
+
+impl Settings {
+    fn members(&self) -> Result<Map<String, Value>, Failure> {
+        let read = |text: &String| {
+            let read: Result<Value, _> = serde_json::from_slice(&body(text)?);
+            read.map_err(|error| Failure::usage(format!("--config: {error}")))
+        };
+        let config = self.config.as_ref().map(read).transpose()?;
+        let members = Members::new()
+            .with("config", &config)
+            .with("onError", &self.on_error)
+            .with("fuel", &self.fuel)
+            .with("memoryBytes", &self.memory_bytes)
+            .with("isolate", &self.isolate);
+        Ok(members.0)
+    }
+}

@@ -1,0 +1,298 @@
+//! Filters of an application and their versions. A module is uploaded as it is; what it is
+//! configured with, and what it may use, is JSON beside it.
+
+mod model;
+
+use crate::Control;
+use crate::api::wire::{APP, ITERATOR, LIMIT, ORDER, Page, Wanted, Word, flag};
+use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Scope, Verb};
+use crate::problem::Problem;
+use crate::reply::{answer, empty, resource};
+use event::TenantId;
+use model::{About, FilterIn, FilterOut, FilterPatch, Settings, StagedOut, VersionOut};
+use registry::{ChangeSet, Declared, Edit, FilterVersion, Kind, ModuleDigest, Snapshot};
+use std::sync::Arc;
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/filter",
+        id: "filter.list",
+        summary: "A page of an application's filters, by name",
+        scope: Scope::Tenant(Deed::Read),
+        query: &[APP, LIMIT, ITERATOR, ORDER],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<Page<FilterOut>>())],
+        run: |control, call| Box::pin(async move { list(control, &call) }),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/filter/{filter_name}",
+        id: "filter.get",
+        summary: "A filter, in the version that is in force",
+        scope: Scope::Tenant(Deed::Read),
+        query: &[APP],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<FilterOut>())],
+        run: |control, call| Box::pin(async move { get(control, &call) }),
+    },
+    Operation {
+        verb: Verb::Put,
+        path: "/v1/filter/{filter_name}",
+        id: "filter.put",
+        summary: "Makes a filter of a module that is there, or replaces one by a new version",
+        scope: Scope::Tenant(Deed::Write),
+        query: &[APP],
+        body: Content::json::<FilterIn>(),
+        answers: &[(200, Content::json::<FilterOut>()), (201, Content::json::<FilterOut>())],
+        run: |control, call| Box::pin(put(control, call)),
+    },
+    Operation {
+        verb: Verb::Patch,
+        path: "/v1/filter/{filter_name}",
+        id: "filter.patch",
+        summary: "Puts a version in force that differs in what is given",
+        scope: Scope::Tenant(Deed::Write),
+        query: &[APP],
+        body: Content::json::<FilterPatch>(),
+        answers: &[(200, Content::json::<FilterOut>())],
+        run: |control, call| Box::pin(patch(control, call)),
+    },
+    Operation {
+        verb: Verb::Delete,
+        path: "/v1/filter/{filter_name}",
+        id: "filter.delete",
+        summary: "Removes a filter that no endpoint needs",
+        scope: Scope::Tenant(Deed::Write),
+        query: &[APP],
+        body: Content::Empty,
+        answers: &[(204, Content::Empty)],
+        run: |control, call| Box::pin(delete(control, call)),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/filter/{filter_name}/version",
+        id: "filter.versions",
+        summary: "The versions of a filter that can be put in force again, the newest first",
+        scope: Scope::Tenant(Deed::Read),
+        query: &[APP],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<Page<VersionOut>>())],
+        run: |control, call| Box::pin(async move { versions(control, &call) }),
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/v1/filter/{filter_name}/version",
+        id: "filter.push",
+        summary: "Uploads a module and puts it in force, with the settings that there are",
+        scope: Scope::Tenant(Deed::Write),
+        query: &[APP, STAGE],
+        body: Content::Binary("application/wasm"),
+        answers: &[
+            (200, Content::json::<FilterOut>()),
+            (201, Content::json::<FilterOut>()),
+            (202, Content::json::<StagedOut>()),
+        ],
+        run: |control, call| Box::pin(push(control, call)),
+    },
+    Operation {
+        verb: Verb::Post,
+        path: "/v1/filter/{filter_name}/version/{version}/restore",
+        id: "filter.restore",
+        summary: "Puts an earlier version in force again",
+        scope: Scope::Tenant(Deed::Write),
+        query: &[APP],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<FilterOut>())],
+        run: |control, call| Box::pin(restore(control, call)),
+    },
+];
+
+const STAGE: Parameter = Parameter::of::<bool>(
+    "stage",
+    "Keeps the module alone; PUT or PATCH then puts it in force together with other settings.",
+);
+
+const NONE: Problem = Problem::NotFound("there is no such filter");
+
+fn find<'a>(
+    snapshot: &'a Snapshot,
+    app: &TenantId,
+    name: &str,
+) -> Result<&'a Arc<FilterVersion>, Problem> {
+    snapshot.filter(app, name).ok_or(NONE)
+}
+
+fn list(control: &Control, call: &Call) -> Answered {
+    let wanted = Wanted::of(&call.query, false)?;
+    let snapshot = control.snapshot();
+    let app = call.app()?;
+    let all = snapshot.filters().into_iter().filter(|filter| filter.tenant == *app);
+    let all: Vec<_> = all.collect();
+    let name = |filter: &&Arc<FilterVersion>| filter.name.to_string();
+    let show = |filter: &&Arc<FilterVersion>| Some(FilterOut::of(filter));
+    Ok(answer(200, &wanted.cut(&all, name, |text| Some(text.to_owned()), name, show)?))
+}
+
+fn get(control: &Control, call: &Call) -> Answered {
+    let snapshot = control.snapshot();
+    let filter = find(&snapshot, call.app()?, call.named("filter_name"))?;
+    Ok(resource(200, &FilterOut::of(filter)))
+}
+
+fn versions(control: &Control, call: &Call) -> Answered {
+    let snapshot = control.snapshot();
+    let filter = find(&snapshot, call.app()?, call.named("filter_name"))?;
+    let data = VersionOut::all(filter);
+    Ok(answer(200, &Page { data, done: true, iterator: None, prev_iterator: None }))
+}
+
+async fn put(control: &Control, call: Call) -> Answered {
+    let given: FilterIn = call.json()?;
+    let module = module(control, &given.module).await?;
+    let settings = given.settings(module, control.options.filter_limits)?;
+    let replaced = replace(control, &call, |_| Ok(settings.clone()));
+    shown(control, &call, replaced.await?)
+}
+
+async fn patch(control: &Control, call: Call) -> Answered {
+    let given: FilterPatch = call.json()?;
+    let module = match &given.module {
+        Some(named) => Some(module(control, named).await?),
+        None => None,
+    };
+    let replaced = replace(control, &call, |old| {
+        let old = Settings::of(old.ok_or(NONE)?);
+        given.over(old, module, control.options.filter_limits)
+    });
+    shown(control, &call, replaced.await?)
+}
+
+async fn push(control: &Control, call: Call) -> Answered {
+    let wasm = call.binary("application/wasm")?;
+    if wasm.is_empty() {
+        return Err(Problem::BadRequest("the body is the module; there is none".into()));
+    }
+    // Before the module is compiled: whoever has the wrong version has nothing compiled.
+    check_version(control, &call)?;
+    let module = control.ports.modules.keep(wasm).await?;
+    if flag(&call.query, "stage", false)? {
+        return Ok(answer(202, &StagedOut { module: module.to_string() }));
+    }
+    let limits = control.options.filter_limits;
+    let replaced = replace(control, &call, |old| {
+        let mut settings = old.map_or_else(|| Settings::usual(module, limits), Settings::of);
+        settings.module = module;
+        Ok(settings)
+    });
+    shown(control, &call, replaced.await?)
+}
+
+async fn restore(control: &Control, call: Call) -> Answered {
+    let replaced = replace(control, &call, |old| {
+        About::of(old.ok_or(NONE)?)
+            .version(old.ok_or(NONE)?, call.named("version"))
+            .ok_or(Problem::NotFound("this filter has no such version"))
+    });
+    shown(control, &call, replaced.await?)
+}
+
+fn check_version(control: &Control, call: &Call) -> Result<(), Problem> {
+    let snapshot = control.snapshot();
+    match snapshot.filter(call.app()?, call.named("filter_name")) {
+        Some(old) => call.if_match(&FilterOut::of(old)),
+        None => Ok(()),
+    }
+}
+
+/// The digest of a module that is there: of one that was uploaded, or by the name of one that
+/// comes with the engine.
+async fn module(control: &Control, named: &str) -> Result<ModuleDigest, Problem> {
+    let modules = &control.ports.modules;
+    if let Some(wasm) = modules.shipped(named) {
+        return Ok(modules.keep(wasm).await?);
+    }
+    let digest = ModuleDigest::read(named).filter(|digest| modules.has(digest));
+    digest.ok_or_else(|| {
+        let text = "no module of this SHA-256 was uploaded, and none of this name comes with the \
+                    engine: POST the module itself to /v1/filter/{name}/version";
+        Problem::value(&["module"], text)
+    })
+}
+
+/// Those of an endpoint's filters that come with the engine, by their names.
+pub(super) async fn shipped(
+    control: &Control,
+    names: &[String],
+) -> Result<Vec<(String, ModuleDigest)>, Problem> {
+    let mut found = Vec::new();
+    for name in names {
+        if let Some(wasm) = control.ports.modules.shipped(name) {
+            found.push((name.clone(), control.ports.modules.keep(wasm).await?));
+        }
+    }
+    Ok(found)
+}
+
+/// Makes those of them that the application does not have yet a part of a change.
+pub(super) fn add_shipped(
+    edit: &mut Edit<'_>,
+    snapshot: &Snapshot,
+    app: &TenantId,
+    shipped: &[(String, ModuleDigest)],
+    control: &Control,
+) {
+    let missing = shipped.iter().filter(|(name, _)| snapshot.filter(app, name).is_none());
+    let now = control.ports.clock.wall();
+    let filters = missing.map(|(name, module)| {
+        let settings = Settings::usual(*module, control.options.filter_limits);
+        settings.declared(app, name, &About::after(None, &settings, now))
+    });
+    edit.put(&Declared { filters: filters.collect(), ..Declared::default() });
+}
+
+/// Puts what `make` gives in force as the path's filter. Gives whether it is new.
+async fn replace(
+    control: &Control,
+    call: &Call,
+    make: impl Fn(Option<&FilterVersion>) -> Result<Settings, Problem>,
+) -> Result<bool, Problem> {
+    let name = Word::try_from(call.named("filter_name").to_owned()).map_err(|_| NONE)?;
+    let now = control.ports.clock.wall();
+    let replaced = control.change(|snapshot| -> Result<(ChangeSet, bool), Problem> {
+        let app = call.app()?;
+        let old = snapshot.filter(app, name.as_str());
+        if let Some(old) = old {
+            call.if_match(&FilterOut::of(old))?;
+        }
+        let settings = make(old.map(|old| &**old))?;
+        let is_same = old.is_some_and(|old| Settings::of(old) == settings);
+        let mut edit = snapshot.edit();
+        if !is_same {
+            let about = About::after(old.map(|old| &**old), &settings, now);
+            let filters = vec![settings.declared(app, name.as_str(), &about)];
+            edit.put(&Declared { filters, ..Declared::default() });
+        }
+        Ok((edit.finish()?, old.is_none()))
+    });
+    replaced.await
+}
+
+/// Answers the filter as it is now in force.
+fn shown(control: &Control, call: &Call, is_new: bool) -> Answered {
+    let snapshot = control.snapshot();
+    let filter = find(&snapshot, call.app()?, call.named("filter_name"))?;
+    Ok(resource(if is_new { 201 } else { 200 }, &FilterOut::of(filter)))
+}
+
+async fn delete(control: &Control, call: Call) -> Answered {
+    let removed = control.change(|snapshot| {
+        let (app, name) = (call.app()?, call.named("filter_name"));
+        call.if_match(&FilterOut::of(find(snapshot, app, name)?))?;
+        let mut edit = snapshot.edit();
+        edit.remove(Kind::Filter, app, name);
+        Ok((edit.finish()?, ()))
+    });
+    removed.await?;
+    Ok(empty(204))
+}

@@ -1,0 +1,188 @@
+use crate::node::{Node, Reply, key, request, tenant};
+use control::Role;
+use event::TenantId;
+use serde_json::{Value, json};
+
+const REDACT: &str = r#"{"module":"forebay/redact"}"#;
+
+fn push(node: &Node, path: &str, module: &str, more: &[&str]) -> Reply {
+    let length = format!("content-length: {}", module.len());
+    let own = [&*node.bearer(), &length, "content-type: application/wasm"].map(str::to_owned);
+    let lines: Vec<&str> = own.iter().map(|line| &**line).chain(more.iter().copied()).collect();
+    node.one(request("POST", path, &lines) + module)
+}
+
+fn versions(node: &Node, name: &str) -> Vec<Value> {
+    let page = node.get(&format!("/v1/filter/{name}/version")).json();
+    page["data"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_module_that_is_pushed_is_in_force_and_earlier_ones_come_back() {
+    let node = Node::new();
+    let made = push(&node, "/v1/filter/big/version", "\0asm-1", &[]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let first = made.json();
+    assert_eq!(first["config"], json!({}));
+    assert_eq!(first["onError"], "reject");
+    let settings = r#"{"config":{"min":100.50},"onError":"drop","fuel":7}"#;
+    assert_eq!(node.send("PATCH", "/v1/filter/big", settings, &[]).status, 200);
+    let second = push(&node, "/v1/filter/big/version", "\0asm-2", &[]);
+    assert_eq!(second.status, 200, "{}", second.body);
+    let now = node.get("/v1/filter/big");
+    assert!(now.body.contains(r#""config":{"min":100.50}"#), "as it was written: {}", now.body);
+    assert_eq!(now.json()["onError"], "drop");
+    assert_ne!(now.json()["module"], first["module"]);
+    let all = versions(&node, "big");
+    assert_eq!(all.len(), 3);
+    assert_eq!(all[0]["version"], now.json()["version"]);
+    assert_eq!(all[2]["version"], first["version"]);
+
+    let back = format!("/v1/filter/big/version/{}/restore", first["version"].as_str().unwrap());
+    assert_eq!(node.post(&back).status, 200);
+    assert_eq!(node.get("/v1/filter/big").json()["version"], first["version"]);
+    let all = versions(&node, "big");
+    assert_eq!(all.len(), 3, "one that comes back is there once: {all:?}");
+    assert_eq!(all[1]["version"], now.json()["version"]);
+    let nowhere = format!("/v1/filter/big/version/{}/restore", "0".repeat(32));
+    assert_eq!(node.post(&nowhere).status, 404);
+}
+
+#[test]
+fn sixteen_versions_are_kept_beside_the_one_in_force() {
+    let node = Node::new();
+    for n in 0..30 {
+        assert!(push(&node, "/v1/filter/f/version", &format!("\0asm-{n}"), &[]).status < 202);
+    }
+    let all = versions(&node, "f");
+    assert_eq!(all.len(), 17);
+    assert_eq!(all[0]["version"], node.get("/v1/filter/f").json()["version"]);
+}
+
+#[test]
+fn a_module_that_is_staged_comes_into_force_with_its_settings() {
+    let node = Node::new();
+    let staged = push(&node, "/v1/filter/f/version?stage=true", "\0asm", &[]);
+    assert_eq!(staged.status, 202, "{}", staged.body);
+    assert_eq!(node.get("/v1/filter/f").status, 404);
+    let module = staged.json()["module"].as_str().unwrap().to_owned();
+    let whole = json!({ "module": module, "config": { "min": 1 } }).to_string();
+    assert_eq!(node.send("PUT", "/v1/filter/f", &whole, &[]).status, 201);
+    assert_eq!(versions(&node, "f").len(), 1);
+}
+
+#[test]
+fn what_is_the_same_makes_no_version() {
+    let node = Node::new();
+    assert_eq!(push(&node, "/v1/filter/f/version", "\0asm", &[]).status, 201);
+    let rows = node.commands.rows.borrow().len();
+    assert_eq!(push(&node, "/v1/filter/f/version", "\0asm", &[]).status, 200);
+    assert_eq!(node.send("PATCH", "/v1/filter/f", "{}", &[]).status, 200);
+    assert_eq!(node.commands.rows.borrow().len(), rows);
+}
+
+#[test]
+fn what_is_no_module_changes_nothing() {
+    let node = Node::new();
+    let refused = push(&node, "/v1/filter/f/version", "MZ", &[]);
+    assert_eq!((refused.status, refused.json()["detail"].as_str().unwrap()), (422, "not a module"));
+    assert_eq!(push(&node, "/v1/filter/f/version", "", &[]).status, 400);
+    let as_json = node.send("POST", "/v1/filter/f/version", "{}", &[]);
+    assert_eq!(as_json.status, 415, "{}", as_json.body);
+    assert_eq!(node.get("/v1/filter/f").status, 404);
+    let bad_name = push(&node, "/v1/filter/a%20b/version", "\0asm", &[]);
+    assert_eq!(bad_name.status, 404, "{}", bad_name.body);
+}
+
+#[test]
+fn a_filter_is_made_of_a_module_that_is_there() {
+    let node = Node::new();
+    let unknown = json!({ "module": "0".repeat(64) }).to_string();
+    let refused = node.send("PUT", "/v1/filter/f", &unknown, &[]);
+    assert_eq!(refused.status, 422);
+    assert_eq!(refused.json()["errors"][0]["loc"], json!(["body", "module"]));
+    assert_eq!(node.send("PUT", "/v1/filter/mine", REDACT, &[]).status, 201);
+    let digest = node.get("/v1/filter/mine").json()["module"].as_str().unwrap().to_owned();
+    let again = json!({ "module": digest, "config": [1], "memoryBytes": 65_536 }).to_string();
+    let other = node.send("PUT", "/v1/filter/other", &again, &[]);
+    assert_eq!((other.status, other.json()["memoryBytes"].clone()), (201, json!(65_536)));
+    let listed = node.get("/v1/filter?limit=1").json();
+    assert_eq!(
+        (listed["data"][0]["name"].as_str(), &listed["done"]),
+        (Some("mine"), &json!(false))
+    );
+}
+
+#[test]
+fn no_filter_is_given_more_than_the_node_gives() {
+    let node = Node::new();
+    for (member, value) in [("fuel", 100_000_001_u64), ("fuel", 0), ("memoryBytes", 1 << 30)] {
+        let body = json!({ "module": "forebay/redact", member: value }).to_string();
+        let refused = node.send("PUT", "/v1/filter/f", &body, &[]);
+        assert_eq!(refused.status, 422, "{member} {value}");
+        assert_eq!(refused.json()["errors"][0]["loc"][1], member);
+    }
+    let long = json!({ "module": "forebay/redact", "config": "x".repeat(70_000) }).to_string();
+    assert_eq!(node.send("PUT", "/v1/filter/f", &long, &[]).status, 422);
+}
+
+#[test]
+fn a_version_that_the_sender_did_not_see_is_not_replaced() {
+    let node = Node::new();
+    let made = push(&node, "/v1/filter/f/version", "\0asm", &[]);
+    let tag = made.headers["etag"].clone();
+    let known = format!("if-match: {tag}");
+    assert_eq!(push(&node, "/v1/filter/f/version", "\0asm-2", &[&known]).status, 200);
+    assert_eq!(push(&node, "/v1/filter/f/version", "\0asm-3", &[&known]).status, 412);
+    assert_eq!(node.modules.borrow().len(), 2, "what cannot come into force is not compiled");
+    assert_eq!(node.one(request("DELETE", "/v1/filter/f", &[&node.bearer(), &known])).status, 412);
+}
+
+#[test]
+fn a_filter_goes_when_no_endpoint_needs_it() {
+    let node = Node::new();
+    push(&node, "/v1/filter/f/version", "\0asm", &[]);
+    let endpoint = r#"{"url":"https://example.com/","uid":"e","filters":["f"]}"#;
+    let path = "/api/v1/app/default/endpoint";
+    assert_eq!(node.send("POST", path, endpoint, &[]).status, 201);
+    let delete = || node.one(request("DELETE", "/v1/filter/f", &[&node.bearer()]));
+    let needed = delete();
+    assert_eq!(needed.status, 409, "{}", needed.body);
+    assert!(needed.body.contains("`e`"), "{}", needed.body);
+    assert_eq!(node.one(request("DELETE", &format!("{path}/e"), &[&node.bearer()])).status, 204);
+    assert_eq!(delete().status, 204);
+    assert_eq!(delete().status, 404);
+}
+
+#[test]
+fn endpoints_name_what_comes_with_the_engine() {
+    let node = Node::new();
+    let path = "/api/v1/app/default/endpoint";
+    let endpoint = r#"{"url":"https://example.com/","uid":"e","filters":["forebay/redact"]}"#;
+    let made = node.send("POST", path, endpoint, &[]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let other = r#"{"url":"https://example.com/","uid":"o"}"#;
+    assert_eq!(node.send("POST", path, other, &[]).status, 201);
+    let named = r#"{"filters":["forebay/redact"]}"#;
+    assert_eq!(node.send("PATCH", &format!("{path}/o"), named, &[]).status, 200);
+    let unknown = r#"{"filters":["forebay/nothing"]}"#;
+    assert_eq!(node.send("PATCH", &format!("{path}/o"), unknown, &[]).status, 422);
+    assert_eq!(node.get("/v1/filter").json()["data"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_filter_is_its_applications_own() {
+    let mut node = Node::new();
+    let manager = key(&mut node, Role::Manager(TenantId::new("other")), u64::MAX);
+    push(&node, "/v1/filter/f/version?app=other", "\0asm", &[]);
+    assert_eq!(node.get("/v1/filter/f").status, 404, "that of `default` is meant");
+    assert_eq!(node.get("/v1/filter/f?app=other").status, 200);
+    assert_eq!(node.get("/v1/filter/f?app=nowhere").status, 404);
+    let bearer = format!("authorization: Bearer {manager}");
+    let as_manager = |path: &str| node.one(request("GET", path, &[&bearer])).status;
+    assert_eq!(as_manager("/v1/filter/f"), 200, "its own is meant");
+    assert_eq!(as_manager("/v1/filter?app=other"), 200);
+    assert_eq!(as_manager(&format!("/v1/filter?app={}", tenant().as_str())), 404);
+    assert_eq!(as_manager("/v1/filter?app=other&app=default"), 400);
+    assert_eq!(as_manager("/v1/filter?nonsense"), 400);
+}
