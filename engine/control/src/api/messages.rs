@@ -71,6 +71,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 /// The name under which what comes in here is known, as a source has one.
 const SOURCE: &str = "api";
 const CHANNELS_MAX: usize = 5;
+/// The days that clients send who ask for none.
+const RETENTION_UNSAID: u16 = 90;
 /// Payloads of one page; the page is short when they reach this.
 const PAGE_BYTES_MAX: usize = 8 << 20;
 pub(crate) const NONE: Problem = Problem::NotFound("there is no such message");
@@ -112,6 +114,10 @@ fn check(given: &MessageIn<'_>, call: &Call) -> Result<(), Problem> {
     if !given.key.as_deref().is_none_or(is_key) {
         let text = format!("1 to {} bytes without control characters", limits::KEY_BYTES_MAX);
         return Err(Problem::value(&["key"], text));
+    }
+    if !matches!(given.payload_retention_period, None | Some(RETENTION_UNSAID)) {
+        let text = "a payload stays as long as the log's retention says";
+        return Err(Problem::value(&["payloadRetentionPeriod"], text));
     }
     match call.principal.role.may_publish(given.event_type.as_str()) {
         true => Ok(()),

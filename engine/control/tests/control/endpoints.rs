@@ -82,6 +82,28 @@ fn pages_go_through_all_endpoints() {
 }
 
 #[test]
+fn what_older_clients_send_is_taken() {
+    let node = node();
+    let url = "https://example.com";
+    let made = create(&node, json!({ "url": url, "filterTypes": ["a"], "version": 1 }));
+    assert_eq!((&made["eventTypes"], &made["version"]), (&json!(["a"]), &json!(1)));
+    let path = format!("{ENDPOINTS}/ep_1");
+    let patched = node.send("PATCH", &path, r#"{"version":2,"description":"d"}"#, &[]).json();
+    assert_eq!((&patched["description"], &patched["version"]), (&json!("d"), &json!(1)));
+    let put = json!({ "url": url, "version": 1 }).to_string();
+    assert_eq!(node.send("PUT", &path, &put, &[]).status, 200);
+}
+
+#[test]
+fn counts_over_time_are_absent_also_with_their_times() {
+    let node = node();
+    create(&node, json!({ "url": "https://example.com" }));
+    let path = format!("{ENDPOINTS}/ep_1/stats?since=2026-01-01T00:00:00Z&until=2026-02-01");
+    let reply = node.get(&path);
+    assert_eq!((reply.status, &reply.json()["code"]), (501, &json!("not_implemented")));
+}
+
+#[test]
 fn bad_members_are_told_and_nothing_is_made() {
     let node = node();
     let url = "https://example.com";

@@ -102,12 +102,22 @@ fn what_is_wrong_with_a_message_is_told() {
         (json!({ "eventType": "a", "payload": {}, "key": "" }), "key"),
         (json!({ "eventType": "a", "payload": {}, "eventId": "a/b" }), "eventId"),
         (json!({ "eventType": "a", "payload": {}, "deliverAt": "2026-01-01" }), "deliverAt"),
+        (
+            json!({ "eventType": "a", "payload": {}, "payloadRetentionPeriod": 30 }),
+            "payloadRetentionPeriod",
+        ),
     ];
     for (body, member) in cases {
         let (status, told) = send(&node, &body, &[]);
         assert_eq!((status, &told["detail"][0]["loc"]), (422, &json!(["body", member])), "{told}");
     }
     assert_eq!(log::Log::head(&*node.log), Offset(0), "nothing was stored");
+}
+
+#[test]
+fn a_retention_that_asks_for_nothing_is_taken() {
+    let node = Node::new();
+    create(&node, json!({ "eventType": "a", "payload": {}, "payloadRetentionPeriod": 90 }));
 }
 
 #[test]

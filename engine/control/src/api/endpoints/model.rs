@@ -58,6 +58,9 @@ pub(crate) struct EndpointIn {
     /// Of one attempt, all told.
     #[schemars(range(min = 1, max = 3_600_000))]
     pub timeout_ms: Option<u64>,
+    /// Taken for the sake of older clients, and not kept: nothing goes by it.
+    #[expect(dead_code, reason = "clients send it")]
+    pub version: Option<u16>,
 }
 
 /// What of an endpoint is to change.
@@ -86,6 +89,9 @@ pub(crate) struct EndpointPatch {
     schedule: Given<Vec<String>>,
     #[serde(default)]
     timeout_ms: Given<u64>,
+    /// As in a whole endpoint.
+    #[expect(dead_code, reason = "clients send it")]
+    version: Option<u16>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -240,6 +246,7 @@ impl EndpointIn {
             ordering: Some(out.ordering),
             schedule: Some(out.schedule),
             timeout_ms: Some(out.timeout_ms),
+            version: None,
         }
     }
 }

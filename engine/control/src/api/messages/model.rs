@@ -33,6 +33,10 @@ pub(crate) struct MessageIn<'a> {
     pub key: Option<String>,
     /// Makes the application when there is none of the path's name.
     pub application: Option<ApplicationIn>,
+    /// Days. 90 alone, which older clients always send and which asks for nothing: a payload stays
+    /// as long as the log's retention says.
+    #[schemars(range(min = 90, max = 90))]
+    pub payload_retention_period: Option<u16>,
 }
 
 #[derive(Serialize, JsonSchema)]
