@@ -38,7 +38,7 @@ mod wire;
 
 pub use access::{Access, Deed, Principal, Role, Scope, Whose, permits};
 pub(crate) use body::{dismiss, read as read_body};
-pub(crate) use call::Call;
+pub(crate) use call::{ANY_BYTES, Call};
 pub(crate) use failures::Failures;
 pub use keys::KeyRing;
 pub(crate) use keys::Uses;

@@ -1,4 +1,4 @@
-use crate::api::{Content, Operation, Scope, captures, operations};
+use crate::api::{ANY_BYTES, Content, Operation, Scope, captures, operations};
 use crate::problem::Form;
 use schemars::generate::{Contract, SchemaSettings};
 use schemars::{JsonSchema, SchemaGenerator};
@@ -99,7 +99,7 @@ impl Schemas {
             Content::Json(schema) => {
                 Some(json!({ "application/json": { "schema": schema(&mut self.read) } }))
             }
-            Content::Binary(media_type) => Some(json!({ media_type: {} })),
+            Content::Binary(media_type) => Some(json!({ media_type: {}, ANY_BYTES: {} })),
             Content::Empty | Content::Text(_) => None,
         };
         if let Some(content) = content {

@@ -22,6 +22,9 @@ pub(crate) struct Call {
     pub request_id: String,
 }
 
+/// Of bytes of which nothing is said.
+pub(crate) const ANY_BYTES: &str = "application/octet-stream";
+
 impl Call {
     /// The application that the path names, or 404.
     pub fn app(&self) -> Result<&TenantId, Problem> {
@@ -53,10 +56,12 @@ impl Call {
         if self.body.is_empty() { Ok(T::default()) } else { self.json() }
     }
 
-    /// The body as it is. 415 for another media type.
+    /// The body as it is. 415 for a media type that says it is something else.
     pub fn binary(&self, media_type: &'static str) -> Result<Bytes, Problem> {
         match self.media_type() {
-            Some(given) if given != media_type => Err(Problem::MediaType(media_type)),
+            Some(given) if given != media_type && given != ANY_BYTES => {
+                Err(Problem::MediaType(media_type))
+            }
             _ => Ok(self.body.clone()),
         }
     }

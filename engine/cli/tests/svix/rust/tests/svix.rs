@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests meet the machine")]
 
 use serde_json::json;
+use std::sync::atomic::AtomicU16;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use svix::api::*;
@@ -9,6 +11,7 @@ use svix::error::Error;
 use svix::models::*;
 use svix::webhooks::Webhook;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 fn client(key: &str) -> Svix {
     let server_url = Some(std::env::var("FOREBAY_URL").expect("the server's URL"));
@@ -39,32 +42,62 @@ fn is(error: Error, status: u16, code: &str) {
 }
 
 /// What came, as head and body.
-type Seen = Arc<Mutex<Vec<(http::HeaderMap, Vec<u8>)>>>;
+type Request = (http::HeaderMap, Vec<u8>);
 
-/// Answers everything with 200, and keeps it.
-async fn receiver() -> (String, Seen) {
+/// Answers everything with `status`, and keeps it.
+#[derive(Clone, Default)]
+struct Receiver {
+    url: String,
+    status: Arc<AtomicU16>,
+    seen: Arc<Mutex<Vec<Request>>>,
+}
+
+async fn receiver() -> Receiver {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/in", listener.local_addr().unwrap());
-    let seen = Seen::default();
-    let kept = seen.clone();
+    let receiver = Receiver { url, status: Arc::new(200.into()), ..Receiver::default() };
+    let serving = receiver.clone();
     tokio::spawn(async move {
         loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let kept = kept.clone();
-            tokio::spawn(async move {
-                let mut bytes = Vec::new();
-                while stream.read_buf(&mut bytes).await.is_ok_and(|count| count > 0) {
-                    if let Some(request) = whole(&bytes) {
-                        kept.lock().unwrap().push(request);
-                        bytes.clear();
-                        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-                        stream.write_all(answer).await.unwrap();
-                    }
-                }
-            });
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(serving.clone().serve(stream));
         }
     });
-    (url, seen)
+    receiver
+}
+
+impl Receiver {
+    async fn serve(self, mut stream: TcpStream) {
+        let mut bytes = Vec::new();
+        while stream.read_buf(&mut bytes).await.is_ok_and(|count| count > 0) {
+            if let Some(request) = whole(&bytes) {
+                self.seen.lock().unwrap().push(request);
+                bytes.clear();
+                let status = self.status.load(Relaxed);
+                let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    }
+
+    async fn wait(&self, count: usize) -> Vec<Request> {
+        until(async || {
+            let seen = self.seen.lock().unwrap();
+            (seen.len() >= count).then(|| seen.clone())
+        })
+        .await
+    }
+}
+
+/// Waits until there is something.
+async fn until<T>(mut what: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..1000 {
+        if let Some(found) = what().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it does not come to pass");
 }
 
 fn whole(bytes: &[u8]) -> Option<(http::HeaderMap, Vec<u8>)> {
@@ -83,15 +116,33 @@ fn whole(bytes: &[u8]) -> Option<(http::HeaderMap, Vec<u8>)> {
     (body.len() >= length).then(|| (headers, body[..length].to_vec()))
 }
 
-async fn wait(seen: &Seen, count: usize) -> Vec<(http::HeaderMap, Vec<u8>)> {
-    for _ in 0..1000 {
-        let now = seen.lock().unwrap().clone();
-        if now.len() >= count {
-            return now;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("they do not come");
+fn signs(secret: &str, (headers, body): &Request) -> bool {
+    Webhook::new(secret).unwrap().verify(body, headers).is_ok()
+}
+
+/// For members that the library does not know.
+async fn patch_raw(path: &str, body: &str) {
+    let (url, key) = (std::env::var("FOREBAY_URL").unwrap(), std::env::var("FOREBAY_KEY").unwrap());
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "PATCH {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+fn endpoint(url: &str, uid: &str) -> EndpointIn {
+    EndpointIn { uid: Some(uid.into()), ..EndpointIn::new(url.into()) }
+}
+
+fn is_wrong(error: Error, place: &[&str]) {
+    let Error::Validation(content) = error else { panic!("{error:?}") };
+    assert_eq!(content.payload.unwrap().detail[0].loc, place);
 }
 
 #[tokio::test]
@@ -121,8 +172,7 @@ async fn applications_and_endpoints_live_their_lives() {
     is(error, 404, "not_found");
     let wrong = EndpointIn::new("nope".into());
     let error = svix.endpoint().create(app.clone(), wrong, None).await.unwrap_err();
-    let Error::Validation(content) = error else { panic!("{error:?}") };
-    assert_eq!(content.payload.unwrap().detail[0].loc, ["body", "url"]);
+    is_wrong(error, &["body", "url"]);
     is(client("wrong").application().list(None).await.unwrap_err(), 401, "authentication_failed");
     svix.application().delete(app).await.unwrap();
 }
@@ -131,37 +181,34 @@ async fn applications_and_endpoints_live_their_lives() {
 async fn a_message_arrives_signed_and_is_told_of() {
     let svix = svix();
     let app = app(&svix).await;
-    let (url, seen) = receiver().await;
-    let endpoint = svix.endpoint().create(app.clone(), EndpointIn::new(url), None).await.unwrap();
+    let receiver = receiver().await;
+    let new = EndpointIn::new(receiver.url.clone());
+    let endpoint = svix.endpoint().create(app.clone(), new, None).await.unwrap();
     let payload = json!({ "text": "ü", "n": 1.5 });
     let message = MessageIn {
         event_id: Some("own".into()),
         ..MessageIn::new("user.signup".into(), payload.clone())
     };
     let made = svix.message().create(app.clone(), message.clone(), None).await.unwrap();
-    let (headers, body) = wait(&seen, 1).await.remove(0);
-    assert_eq!(headers["webhook-id"], *made.id);
-    assert_eq!(serde_json::from_slice::<serde_json::Value>(&body).unwrap(), payload);
+    let request = receiver.wait(1).await.remove(0);
+    assert_eq!(request.0["webhook-id"], *made.id);
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&request.1).unwrap(), payload);
     let secret = svix.endpoint().get_secret(app.clone(), endpoint.id.clone()).await.unwrap();
-    Webhook::new(&secret.key).unwrap().verify(&body, &headers).unwrap();
-    let other = Webhook::new(&format!("whsec_{}", "A1".repeat(16))).unwrap();
-    assert!(other.verify(&body, &headers).is_err());
+    assert!(signs(&secret.key, &request));
+    assert!(!signs(&format!("whsec_{}", "A1".repeat(16)), &request));
     let error = svix.message().create(app.clone(), message, None).await.unwrap_err();
     is(error, 409, "conflict");
-    let attempts = loop {
+    let attempts = until(async || {
         let page = svix.message_attempt().list_by_msg(app.clone(), made.id.clone(), None).await;
-        let page = page.unwrap();
-        if !page.data.is_empty() {
-            break page.data;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+        Some(page.unwrap().data).filter(|data| !data.is_empty())
+    })
+    .await;
     let attempt = &attempts[0];
     let told = (attempt.status, attempt.response_status_code, &attempt.endpoint_id);
     assert_eq!(told, (MessageStatus::Success, 200, &endpoint.id));
     let resend = svix.message_attempt();
     resend.resend(app.clone(), made.id.clone(), endpoint.id.clone(), None).await.unwrap();
-    assert_eq!(wait(&seen, 2).await[1].0["webhook-id"], *made.id);
+    assert_eq!(receiver.wait(2).await[1].0["webhook-id"], *made.id);
     let page = svix.message().list(app.clone(), None).await.unwrap();
     assert_eq!((page.data[0].id.clone(), page.done), (made.id, true));
     svix.application().delete(app).await.unwrap();
@@ -184,5 +231,178 @@ async fn event_types_and_sessions_are_kept() {
     customer.authentication().logout(None).await.unwrap();
     let error = customer.endpoint().list(app.clone(), None).await.unwrap_err();
     is(error, 401, "authentication_failed");
+    svix.application().delete(app).await.unwrap();
+}
+
+#[tokio::test]
+async fn pages_go_both_ways_and_null_is_told_from_nothing() {
+    let svix = svix();
+    let app = app(&svix).await;
+    for uid in ["a", "b", "c"] {
+        let new = endpoint("https://example.com/in", uid);
+        svix.endpoint().create(app.clone(), new, None).await.unwrap();
+    }
+    let page = async |order: Ordering, iterator: Option<String>| {
+        let options = EndpointListOptions { limit: Some(2), iterator, order: Some(order) };
+        svix.endpoint().list(app.clone(), Some(options)).await.unwrap()
+    };
+    let uids = |page: &ListResponseEndpointOut| {
+        page.data.iter().filter_map(|endpoint| endpoint.uid.clone()).collect::<Vec<_>>()
+    };
+    for (order, expected) in
+        [(Ordering::Ascending, ["a", "b", "c"]), (Ordering::Descending, ["c", "b", "a"])]
+    {
+        let first = page(order, None).await;
+        assert_eq!(uids(&first), expected[..2]);
+        assert!(!first.done);
+        let second = page(order, first.iterator).await;
+        assert_eq!(uids(&second), expected[2..]);
+        assert!(second.done);
+        let back = page(order, second.prev_iterator).await;
+        assert_eq!(uids(&back), expected[..2]);
+    }
+    let patch = EndpointPatch { description: Some("d".into()), ..EndpointPatch::default() };
+    let kept = svix.endpoint().patch(app.clone(), "a".into(), patch).await.unwrap();
+    let patch: EndpointPatch = serde_json::from_value(json!({ "uid": null })).unwrap();
+    let patched = svix.endpoint().patch(app.clone(), "a".into(), patch).await.unwrap();
+    assert_eq!((kept.uid.as_deref(), patched.uid, &*patched.description), (Some("a"), None, "d"));
+    let put = EndpointUpsertIn::new("https://example.com/2".into());
+    let put = svix.endpoint().upsert(app.clone(), "d".into(), put).await.unwrap();
+    assert_eq!(put, svix.endpoint().get(app.clone(), "d".into()).await.unwrap());
+    svix.application().delete(app).await.unwrap();
+}
+
+#[tokio::test]
+async fn headers_are_sent_and_both_secrets_sign() {
+    let svix = svix();
+    let (app, receiver) = (app(&svix).await, receiver().await);
+    let new = endpoint(&receiver.url, "e");
+    svix.endpoint().create(app.clone(), new, None).await.unwrap();
+    let headers = [("X-Team", "a"), ("Authorization", "marker")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let given = EndpointHeadersIn::new(headers);
+    svix.endpoint().set_headers(app.clone(), "e".into(), given).await.unwrap();
+    let given = EndpointHeadersPatchIn::new([("X-New".into(), "b".into())].into());
+    svix.endpoint().patch_headers(app.clone(), "e".into(), given).await.unwrap();
+    let shown = svix.endpoint().get_headers(app.clone(), "e".into()).await.unwrap();
+    assert_eq!(shown.headers.keys().collect::<Vec<_>>(), ["X-New", "X-Team"]);
+    assert_eq!(shown.sensitive, ["Authorization".to_owned()].into());
+    let old = svix.endpoint().get_secret(app.clone(), "e".into()).await.unwrap().key;
+    let rotate = EndpointSecretRotateIn::new();
+    let new = svix.endpoint().rotate_secret(app.clone(), "e".into(), rotate, None).await.unwrap();
+    let told = svix.endpoint().get_secret(app.clone(), "e".into()).await.unwrap();
+    assert_eq!(told.key, new.key);
+    let message = MessageIn::new("a".into(), json!({}));
+    svix.message().create(app.clone(), message, None).await.unwrap();
+    let request = receiver.wait(1).await.remove(0);
+    assert!(old != new.key && signs(&old, &request) && signs(&new.key, &request));
+    let sent = ["x-team", "x-new", "authorization"].map(|name| request.0[name].to_str().unwrap());
+    assert_eq!(sent, ["a", "b", "marker"]);
+    svix.application().delete(app).await.unwrap();
+}
+
+#[tokio::test]
+async fn messages_are_not_made_twice_and_are_listed() {
+    let svix = svix();
+    let app = app(&svix).await;
+    let new = |event_type: &str| MessageIn {
+        channels: Some([format!("of-{event_type}")].into()),
+        ..MessageIn::new(event_type.into(), json!({ "n": 1 }))
+    };
+    let once = || {
+        let idempotency_key = Some(format!("k-{app}"));
+        Some(MessageCreateOptions { idempotency_key, with_content: Some(true) })
+    };
+    let first = svix.message().create(app.clone(), new("a"), once()).await.unwrap();
+    assert_eq!(first, svix.message().create(app.clone(), new("a"), once()).await.unwrap());
+    let error = svix.message().create(app.clone(), new("b"), once()).await.unwrap_err();
+    is(error, 409, "conflict");
+    let second = svix.message().create(app.clone(), new("b"), None).await.unwrap();
+    let hour = Duration::from_secs(3600);
+    let (before, after) = (first.timestamp - hour, first.timestamp + hour);
+    let none = MessageListOptions::default;
+    for (options, expected) in [
+        (none(), vec![&second.id, &first.id]),
+        (MessageListOptions { channel: Some("of-a".into()), ..none() }, vec![&first.id]),
+        (MessageListOptions { event_types: Some(["b".into()].into()), ..none() }, vec![&second.id]),
+        (
+            MessageListOptions { event_types: Some(["a".into(), "b".into()].into()), ..none() },
+            vec![&second.id, &first.id],
+        ),
+        (
+            MessageListOptions { after: Some(before), before: Some(after), ..none() },
+            vec![&second.id, &first.id],
+        ),
+        (MessageListOptions { before: Some(before), ..none() }, vec![]),
+        (MessageListOptions { after: Some(after), ..none() }, vec![]),
+        (MessageListOptions { limit: Some(1), ..none() }, vec![&second.id]),
+        (MessageListOptions { iterator: Some(second.id.clone()), ..none() }, vec![&first.id]),
+    ] {
+        let page = svix.message().list(app.clone(), Some(options)).await.unwrap();
+        assert_eq!(page.data.iter().map(|message| &message.id).collect::<Vec<_>>(), expected);
+    }
+    svix.application().delete(app).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_given_up_on_is_recovered() {
+    let svix = svix();
+    let (app, receiver) = (app(&svix).await, receiver().await);
+    receiver.status.store(500, Relaxed);
+    let new = endpoint(&receiver.url, "e");
+    svix.endpoint().create(app.clone(), new, None).await.unwrap();
+    // One attempt, and no more.
+    patch_raw(&format!("/api/v1/app/{app}/endpoint/e"), r#"{"schedule":[]}"#).await;
+    let message = MessageIn::new("a".into(), json!({}));
+    let message = svix.message().create(app.clone(), message, None).await.unwrap();
+    let attempts = async |status: MessageStatus| {
+        let options = MessageAttemptListByEndpointOptions {
+            status: Some(status),
+            event_types: Some(["a".into(), "b".into()].into()),
+            after: Some(message.timestamp - Duration::from_secs(60)),
+            ..MessageAttemptListByEndpointOptions::default()
+        };
+        let list = svix.message_attempt();
+        let list = list.list_by_endpoint(app.clone(), "e".into(), Some(options)).await;
+        Some(list.unwrap().data).filter(|data| !data.is_empty())
+    };
+    let failed = until(async || attempts(MessageStatus::Fail).await).await;
+    assert_eq!((failed.len(), failed[0].response_status_code), (1, 500));
+    receiver.status.store(200, Relaxed);
+    let since = RecoverIn::new(message.timestamp - Duration::from_secs(60));
+    let task = svix.endpoint().recover(app.clone(), "e".into(), since, None).await.unwrap();
+    assert_eq!(task.task, BackgroundTaskType::EndpointRecover);
+    until(async || attempts(MessageStatus::Success).await).await;
+    assert_eq!(receiver.wait(2).await[1].0["webhook-id"], *message.id);
+    let destinations = svix.message_attempt();
+    let destinations =
+        destinations.list_attempted_destinations(app.clone(), message.id.clone(), None);
+    assert_eq!(destinations.await.unwrap().data[0].status, MessageStatus::Success);
+    let messages = svix.message_attempt();
+    let messages = messages.list_attempted_messages(app.clone(), "e".into(), None).await.unwrap();
+    assert_eq!((messages.data.len(), &messages.data[0].id), (1, &message.id));
+    svix.application().delete(app).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_not_there_yet_says_so() {
+    let svix = svix();
+    let app = app(&svix).await;
+    let new = endpoint("https://example.com/in", "e");
+    let made = svix.endpoint().create(app.clone(), new, None).await.unwrap();
+    let options = EndpointGetStatsOptions { since: Some(made.created_at), until: None };
+    let error = svix.endpoint().get_stats(app.clone(), "e".into(), Some(options)).await;
+    is(error.unwrap_err(), 501, "not_implemented");
+    let example = EventExampleIn::new("a".into());
+    let error = svix.endpoint().send_example(app.clone(), "e".into(), example, None).await;
+    is(error.unwrap_err(), 501, "not_implemented");
+    let since = ReplayIn::new(made.created_at);
+    let error = svix.endpoint().replay_missing(app.clone(), "e".into(), since, None).await;
+    is(error.unwrap_err(), 501, "not_implemented");
+    let message = MessageIn::new("a".into(), json!({}));
+    let message = svix.message().create(app.clone(), message, None).await.unwrap();
+    let error = svix.message().expunge_content(app.clone(), message.id).await;
+    is(error.unwrap_err(), 501, "not_implemented");
+    svix.health().get().await.unwrap();
     svix.application().delete(app).await.unwrap();
 }
