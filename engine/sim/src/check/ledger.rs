@@ -6,6 +6,7 @@ mod versions;
 
 use crate::check::{Violation, broken};
 use crate::client::{Client, Sent};
+use book::pair_of;
 use event::{DeliveryId, EndpointId, Event, EventId, LaneId, Offset, OnConflict, Time};
 use log::{AttemptState, DeadRow, GapRow, Group, LaneRow, Log, MemLog, RetryKey, RetryRow};
 use pipeline::Attempt;
@@ -37,7 +38,9 @@ pub struct Ledger {
     open: BTreeSet<Pair>,
     /// Deliveries that a person has purged, and those that were ever dead.
     purged: BTreeSet<DeliveryId>,
-    pub ever_dead: BTreeSet<DeliveryId>,
+    ever_dead: BTreeSet<DeliveryId>,
+    /// Those that died before their filters had said what they come to.
+    dead_inputs: BTreeSet<Pair>,
     /// Those that had arrived and were asked for once more.
     ever_resent: BTreeSet<DeliveryId>,
     /// Attempted by a version that only a lane that was behind may go by.
@@ -240,6 +243,11 @@ impl Ledger {
         let mut chains = self.versions.all(pair.0).filter_map(|version| version.chain_id());
         let is_said = chains.any(|chain| self.waits_for.contains(&(chain, pair.1)));
         is_said || self.postponed.contains(&pair)
+    }
+
+    /// It, or the event that it is an output of, was a dead letter once.
+    pub fn was_dead(&self, delivery: DeliveryId) -> bool {
+        self.ever_dead.contains(&delivery) || self.dead_inputs.contains(&pair_of(&delivery))
     }
 
     /// A lane of the endpoint was seen to be behind since the event was committed.

@@ -23,7 +23,7 @@ impl Order {
         let endpoint = delivery.lane.endpoint;
         let Some(place) = place(delivery, ledger) else { return Ok(()) };
         let here = (delivery.offset, delivery.k);
-        let was_dead = ledger.ever_dead.contains(&delivery);
+        let was_dead = ledger.was_dead(delivery);
         let furthest = self.furthest.entry((endpoint, place)).or_insert(here);
         if is_first && here < *furthest && !was_dead {
             let words = format!("{delivery:?} came after {furthest:?} of the same order");

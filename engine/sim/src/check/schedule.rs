@@ -13,7 +13,12 @@ pub struct Schedule {
     counts: BTreeMap<EndpointId, u32>,
     /// The number of the last attempt and when the next may come, by this process.
     last: BTreeMap<DeliveryId, (u32, Time)>,
+    /// By how much clocks went back in steps that are let be.
+    drift: Duration,
 }
+
+/// A step back of the clock that no start puts right.
+const DRIFT_MAX: Duration = Duration::from_secs(60);
 
 impl Schedule {
     pub fn attempted(
@@ -81,10 +86,15 @@ impl Schedule {
         }
     }
 
-    /// The clock of the next process is so far behind this one's.
+    /// The clock of the next process is so far behind this one's. What an earlier step that was
+    /// let be has left in rows makes this one look longer by as much.
     pub fn turned_back(&mut self, span: Duration) {
+        let seen = if span > DRIFT_MAX { span + self.drift } else { span };
+        if span <= DRIFT_MAX {
+            self.drift = (self.drift + span).min(DRIFT_MAX);
+        }
         for (_, earliest) in self.last.values_mut().filter(|last| last.1 != Time::NEVER) {
-            *earliest = *earliest - span;
+            *earliest = *earliest - seen;
         }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use event::Stage;
 use log::Change;
 
 /// A gap that holds for every lane: a record that is no longer what was written.
@@ -141,6 +142,9 @@ impl Ledger {
                     touched.insert(pair_of(delivery));
                     self.dead.insert(*delivery, row.clone());
                     self.ever_dead.insert(*delivery);
+                    if row.stage == Stage::Input {
+                        self.dead_inputs.insert(pair_of(delivery));
+                    }
                 }
                 Change::Remove(delivery) => {
                     touched.insert(pair_of(delivery));
@@ -195,6 +199,7 @@ impl Ledger {
             d.offset < head && !is_back && (was_begun || d.offset < self.floor)
         });
         self.ever_dead.retain(|d| d.offset < head);
+        self.dead_inputs.retain(|pair| pair.1 < head);
         self.ever_resent.retain(|d| d.offset < head);
         self.postponed.retain(|pair| pair.1 < head);
         self.open.clear();
@@ -228,6 +233,6 @@ impl Ledger {
     }
 }
 
-fn pair_of(delivery: &DeliveryId) -> Pair {
+pub(super) fn pair_of(delivery: &DeliveryId) -> Pair {
     (delivery.lane.endpoint, delivery.offset)
 }

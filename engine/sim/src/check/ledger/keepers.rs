@@ -92,8 +92,9 @@ impl Ledger {
         Ok(true)
     }
 
-    /// The version that began it was replaced in place, and the one in its stead has no such
-    /// output: after a crash nothing is left that could make it.
+    /// The version that began it was replaced in place, or has stopped and a newer one is asked
+    /// instead, and the one in its stead has no such output: after a crash nothing is left that
+    /// could make it.
     fn is_unwanted_since(&self, pair: Pair, k: u32) -> bool {
         let event = &self.events[&pair.1].event;
         let lacks = |version: &Arc<registry::Endpoint>| {
@@ -102,7 +103,22 @@ impl Ledger {
             !wants(version, event) || !has_it
         };
         let mut versions = self.versions.from(pair.0, pair.1).into_iter();
-        self.versions.has_replaced(pair.0) && self.was_behind(pair) && versions.any(lacks)
+        let has_another = self.versions.has_replaced(pair.0) || self.has_stopped(pair);
+        has_another && self.was_behind(pair) && versions.any(lacks)
+    }
+
+    /// A version that may have begun it stops before some event, and a newer one has come.
+    fn has_stopped(&self, pair: Pair) -> bool {
+        let versions = self.versions.from(pair.0, pair.1);
+        let stops = |version: &Arc<registry::Endpoint>| {
+            let mut events = self.events.values();
+            events.any(|known| {
+                wants(version, &known.event)
+                    && fate(version.chain.as_deref(), &known.event) == Fate::Stopped
+            })
+        };
+        let newest = versions.iter().map(|version| version.since).max();
+        versions.into_iter().filter(|version| Some(version.since) < newest).any(stops)
     }
 
     /// What the rows of one pair say of each output agrees.
