@@ -20,6 +20,8 @@ pub enum BadTable {
     BadPath(Arc<str>, String),
     #[error("source `{0}`: the path `{1}` is the engine's own")]
     TakenPath(Arc<str>, String),
+    #[error("source `{0}`: a path that begins with a capture takes the engine's own: `{1}`")]
+    OpenPath(Arc<str>, String),
     #[error("sources `{0}` and `{1}` share the path `{2}`")]
     SharedPath(Arc<str>, Arc<str>, String),
     #[error("source `{0}`: `{1}` cannot be kept: it is a credential or belongs to the connection")]
@@ -130,7 +132,11 @@ fn check(source: &Source) -> Result<(), BadTable> {
     if path == "/" || TAKEN.iter().any(|taken| path.starts_with(taken)) {
         return Err(BadTable::TakenPath(name(), path.clone()));
     }
-    let captures = pattern(path).into_iter().filter_map(|segment| match segment {
+    let pattern = pattern(path);
+    if matches!(pattern.first(), Some(Segment::Capture(_))) {
+        return Err(BadTable::OpenPath(name(), path.clone()));
+    }
+    let captures = pattern.into_iter().filter_map(|segment| match segment {
         Segment::Capture(name) => Some(name.into_string()),
         Segment::Text(_) => None,
     });

@@ -9,6 +9,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// Attributes that are strings in JSON too.
+const TEXTS: &[&str] = &["specversion", "id", "source", "type", "datacontenttype"];
+
 type Members<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
 /// Attributes in `ce-*` headers, the body as it is.
@@ -42,6 +45,9 @@ fn read(body: &Bytes, mut members: Members<'_>) -> Result<Item, Malformed> {
         let is_name = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if !is_name || name.is_empty() {
             return Err(format!("`{name}` is not an attribute's name").into());
+        }
+        if TEXTS.contains(&&**name) && !value.get().starts_with(['"', 'n']) {
+            return Err(format!("`{name}` is not a string").into());
         }
         if let Some(text) = scalar(value)? {
             attributes.insert(&**name, text);

@@ -240,6 +240,11 @@ fn tables_that_could_not_work_are_refused() {
     ] {
         assert!(matches!(with(change), Some(BadTable::TakenPath(..))));
     }
+    // They would take `/livez` and `/v1/key` too.
+    for change in [(|s| s.path = "/{a}".into()) as fn(&mut Source), |s| s.path = "/{a}/{b}".into()]
+    {
+        assert!(matches!(with(change), Some(BadTable::OpenPath(..))));
+    }
     for change in [
         (|s| s.headers = vec!["Authorization".into()]) as fn(&mut Source),
         |s| s.headers = vec!["cookie".into()],
@@ -259,8 +264,8 @@ fn tables_that_could_not_work_are_refused() {
     let at = |path: &str| Source { path: path.into(), ..source("none") };
     for (one, other, is_shared) in [
         ("/a", "/a", true),
-        ("/{a}/x", "/{b}/x", true),
-        ("/{a}/x", "/{a}/y", false),
+        ("/in/{a}/x", "/in/{b}/x", true),
+        ("/in/{a}/x", "/in/{a}/y", false),
         ("/a", "/A", false),
     ] {
         let table = SourceTable::new(vec![at(one), at(other)]);
