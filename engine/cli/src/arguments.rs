@@ -3,7 +3,7 @@ use crate::exit::TABLE;
 use crate::given::{
     BodyArguments, SchemeArguments, SecretArguments, ServerArguments, TargetArguments,
 };
-use crate::resources::{App, Dlq, Endpoint, EventType, Explain, Filter, Key};
+use crate::resources::{App, Dlq, Endpoint, EventType, Explain, Filter, Key, Source};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -25,6 +25,7 @@ pub enum Command {
     Trigger(TriggerArguments),
     App(App),
     Endpoint(Endpoint),
+    Source(Source),
     Filter(Filter),
     EventType(EventType),
     Key(Key),

@@ -8,7 +8,7 @@ mod story;
 mod table;
 
 pub use filters::Filter;
-pub use kinds::{App, Endpoint, EventType, Key};
+pub use kinds::{App, Endpoint, EventType, Key, Source};
 pub use letters::{Dlq, Explain};
 
 use crate::client::{Answer, Call};
@@ -70,6 +70,11 @@ impl<W: Within> One<W> {
     fn path(&self) -> Result<String, Failure> {
         below(&self.within.path()?, &self.which)
     }
+
+    /// Of what is its own, such as `secret`.
+    fn path_below(&self, rest: &str) -> Result<String, Failure> {
+        Ok(joined(&self.path()?, rest))
+    }
 }
 
 /// Within what a resource is.
@@ -117,13 +122,21 @@ impl<W: Within, F: Fields> Verb<W, F> {
     }
 }
 
-/// A name as a segment of a path. One that a path takes for a folder would lead to what holds the
-/// resource, and there `rm` would remove that.
+/// A name as a segment of a path, before its query. One that a path takes for a folder would lead
+/// to what holds the resource, and there `rm` would remove that.
 fn below(path: &str, name: &str) -> Result<String, Failure> {
     if matches!(name, "" | "." | "..") {
         return Err(Failure::usage(format!("{name:?} is no name of anything")));
     }
-    Ok(format!("{path}/{}", encoded(name)))
+    Ok(joined(path, &encoded(name)))
+}
+
+/// A path that goes on, before its query.
+fn joined(path: &str, rest: &str) -> String {
+    match path.split_once('?') {
+        Some((path, query)) => format!("{path}/{rest}?{query}"),
+        None => format!("{path}/{rest}"),
+    }
 }
 
 /// A text as it stands in a path or a query.

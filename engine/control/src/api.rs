@@ -33,6 +33,7 @@ mod operation;
 mod path;
 mod query;
 mod repeats;
+mod sources;
 mod token;
 mod wire;
 
@@ -65,6 +66,7 @@ const TABLE: &[&[Operation]] = &[
     again::OPERATIONS,
     absent::OPERATIONS,
     filters::OPERATIONS,
+    sources::OPERATIONS,
     keys::OPERATIONS,
     auth::OPERATIONS,
     letters::OPERATIONS,

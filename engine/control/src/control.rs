@@ -4,7 +4,9 @@ use crate::api::{
 };
 use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
-use crate::{AdminKey, Build, Commands, Denied, Health, Machine, Metrics, Modules, Reads, host};
+use crate::{
+    AdminKey, Build, Commands, Denied, Doors, Health, Machine, Metrics, Modules, Reads, host,
+};
 use bytes::Bytes;
 use event::{Rng, TenantId};
 use hyper::body::Incoming;
@@ -74,6 +76,7 @@ pub struct Ports {
     pub keys: Keys,
     pub apps: Apps,
     pub modules: Box<dyn Modules>,
+    pub doors: Doors,
     /// Seals the secrets that are made here.
     pub sealing: Arc<SealingKey>,
     pub clock: Arc<dyn Clock>,

@@ -42,4 +42,6 @@ pub use health::{Health, Phase, Unready};
 pub use key::{AdminKey, BadKey};
 pub use metrics::{Build, CodeClass, Metrics, ProcessTexts, ProcessUse, Readings};
 pub use openapi::openapi;
-pub use ports::{Commands, Denied, Machine, Modules, Pending, Published, Reading, Reads, Reloaded};
+pub use ports::{
+    Commands, Denied, Doors, Machine, Modules, Pending, Published, Reading, Reads, Reloaded,
+};

@@ -2,7 +2,7 @@ use crate::ProcessUse;
 use bytes::Bytes;
 use event::{Arrival, DeliveryId, EndpointId, EventId};
 use log::Log;
-use registry::{ChangeSet, History, ModuleDigest};
+use registry::{ChangeSet, DeclaredSource, History, ModuleDigest, Snapshot};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -81,6 +81,10 @@ pub trait Reads {
     /// cannot be run is dropped, and the request that waits for it is answered 503.
     fn read(&self, reading: Reading);
 }
+
+/// Whether a source could let events in beside those that a snapshot has, or why not, in words for
+/// whoever makes it.
+pub type Doors = Box<dyn Fn(&Snapshot, &DeclaredSource) -> Result<(), String>>;
 
 /// The WebAssembly modules that filters are made of.
 pub trait Modules {

@@ -1,6 +1,6 @@
 use crate::modules::Modules;
+use crate::ways::Ways;
 use crate::{ChangeError, OpenError, Plan, Recipe};
-use arc_swap::ArcSwap;
 use ingest::SourceTable;
 use pipeline::pump::Publisher;
 use pipeline::writer::{Command, CommandError};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Changes {
     pub publisher: Publisher,
-    pub sources: Arc<ArcSwap<SourceTable>>,
+    pub ways: Arc<Ways>,
     pub modules: Arc<Modules>,
     recipe: Option<Recipe>,
 }
@@ -22,10 +22,9 @@ impl Changes {
         modules: Arc<Modules>,
         plan: &Plan,
     ) -> Result<Changes, OpenError> {
-        let table = SourceTable::new(plan.sources.clone());
-        let table = table.map_err(|bad| OpenError::Sources(bad.to_string()))?;
-        let sources = Arc::new(ArcSwap::from_pointee(table));
-        Ok(Changes { publisher, sources, modules, recipe: plan.recipe.clone() })
+        let ways = Ways::new(plan).map_err(|bad| OpenError::Sources(bad.to_string()))?;
+        ways.refresh(&publisher);
+        Ok(Changes { publisher, ways: Arc::new(ways), modules, recipe: plan.recipe.clone() })
     }
 
     /// Whole or not at all: everything is checked before anything is put in force.
@@ -34,9 +33,10 @@ impl Changes {
             self.modules.admit(*digest, wasm).map_err(ChangeError::Module)?;
         }
         let sources = SourceTable::new(plan.sources.clone());
-        let sources = sources.map_err(|bad| ChangeError::Sources(bad.to_string()))?;
+        sources.map_err(|bad| ChangeError::Sources(bad.to_string()))?;
         let changed = self.change(|history| history.latest().diff(&plan.declared)).await?;
-        self.sources.store(Arc::new(sources));
+        self.ways.declare(plan);
+        self.ways.refresh(&self.publisher);
         Ok(changed)
     }
 

@@ -13,6 +13,7 @@ mod failure;
 mod modules;
 mod plan;
 mod server;
+mod ways;
 
 pub use config::Config;
 pub use control::openapi;

@@ -2,10 +2,11 @@ use crate::adapters::accept::Road;
 use crate::adapters::control::{Desk, Intake, Proc, Shelf};
 use crate::changes::Changes;
 use crate::modules::write_whole;
+use crate::ways::Ways;
 use crate::{OpenError, Plan};
 use control::{
-    AdminKey, Apps, Build, Control, ControlLimits, ControlOptions, Health, KeyRing, Keys, Metrics,
-    Role,
+    AdminKey, Apps, Build, Control, ControlLimits, ControlOptions, Doors, Health, KeyRing, Keys,
+    Metrics, Role,
 };
 use event::{TenantId, Time};
 use ingest::{Body, Fallback, Observed, Peer, Ports, Producer, Server};
@@ -146,6 +147,7 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
             keys: keys(changes.publisher.clone()),
             apps: apps(changes.publisher.clone()),
             modules: Box::new(Intake::new(changes.modules.clone())),
+            doors: doors(changes.ways.clone()),
             sealing,
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
@@ -155,7 +157,7 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
     Ports {
         accept: Road(changes.publisher),
         clock,
-        sources: changes.sources,
+        sources: changes.ways.table.clone(),
         producer: Box::new(move |given| producer(&publishers, given)),
         fallback: fallback(control, health, log),
         observe: Box::new(move |observed| count(&counted, observed)),
@@ -189,6 +191,12 @@ fn apps(publisher: Publisher) -> Apps {
         let tenant = latest.tenant(&TenantId::new(app)).or_else(|| latest.tenant_with_uid(app));
         let made = tenant.map(|tenant| tenant.id.clone());
         made.or_else(|| (app == TenantId::DEFAULT).then(|| TenantId::new(app)))
+    })
+}
+
+fn doors(ways: Arc<Ways>) -> Doors {
+    Box::new(move |snapshot, source| {
+        ways.check(snapshot, source).map_err(|unfit| unfit.to_string())
     })
 }
 

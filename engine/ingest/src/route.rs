@@ -78,28 +78,34 @@ impl SourceTable {
             patterns: Vec::new(),
             decoy: decoy(),
         };
-        for source in sources {
-            check(&source)?;
-            table.place(source)?;
-        }
+        sources.into_iter().try_for_each(|source| table.add(source))?;
         Ok(table)
+    }
+
+    /// What is refused leaves the table as it was.
+    pub fn add(&mut self, source: Source) -> Result<(), BadTable> {
+        check(&source)?;
+        self.place(source)
     }
 
     fn place(&mut self, mut source: Source) -> Result<(), BadTable> {
         let number = self.doors.len();
         let pattern = pattern(&source.path);
         let is_exact = pattern.iter().all(|segment| matches!(segment, Segment::Text(_)));
-        let other = if is_exact {
-            self.exact.insert(source.path.as_str().into(), number)
-        } else {
-            let same = self.patterns.iter().find(|(other, _)| is_alike(other, &pattern));
-            let other = same.map(|(_, n)| *n);
-            self.patterns.push((pattern, number));
-            other
+        let other = match is_exact {
+            true => self.exact.get(source.path.as_str()).copied(),
+            false => {
+                let same = self.patterns.iter().find(|(other, _)| is_alike(other, &pattern));
+                same.map(|(_, number)| *number)
+            }
         };
         if let Some(other) = other {
             let first = self.doors[other].source.name.clone();
             return Err(BadTable::SharedPath(first, source.name, source.path));
+        }
+        match is_exact {
+            true => drop(self.exact.insert(source.path.as_str().into(), number)),
+            false => self.patterns.push((pattern, number)),
         }
         source.headers.iter_mut().for_each(|name| name.make_ascii_lowercase());
         self.doors.push(Door::new(source));

@@ -1,4 +1,4 @@
-use crate::{Origin, Secrets};
+use crate::{DeclaredSource, Origin, Secrets};
 use event::{Offset, TenantId};
 use std::sync::Arc;
 
@@ -22,4 +22,19 @@ pub struct Source {
     pub about: Arc<str>,
     /// As this version's row has them; the secrets above are those of today.
     pub(crate) secret_digests: Vec<String>,
+}
+
+impl Source {
+    /// What would make it again.
+    pub fn as_declared(&self) -> DeclaredSource {
+        DeclaredSource {
+            tenant: self.tenant.clone(),
+            name: self.name.to_string(),
+            path: self.path.to_string(),
+            scheme: self.scheme.to_string(),
+            settings: self.settings.to_string(),
+            secrets: self.secrets.clone(),
+            about: self.about.to_string(),
+        }
+    }
 }

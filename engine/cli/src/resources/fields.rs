@@ -172,11 +172,7 @@ impl Fields for TypeFields {
     const NAME: &'static str = "name";
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
-        let read = |text: &String| {
-            let read: Result<Value, _> = serde_json::from_slice(&body(text)?);
-            read.map_err(|error| Failure::usage(format!("--schemas: {error}")))
-        };
-        let schemas = self.schemas.as_ref().map(read).transpose()?;
+        let schemas = self.schemas.as_deref().map(|text| json_of("--schemas", text)).transpose()?;
         let members = Members::new()
             .with("name", &self.name)
             .with("description", &self.description)
@@ -225,4 +221,60 @@ impl Fields for KeyFields {
             .with("expiresAt", &self.expires_at);
         Ok(members.0)
     }
+}
+
+#[derive(Args)]
+pub struct SourceFields {
+    /// Unique in its application
+    #[arg(long)]
+    name: Option<String>,
+    /// How senders sign: a provider such as github, standard-webhooks, hmac, or none; `forebay sign
+    /// --list` shows all
+    #[arg(long)]
+    scheme: Option<String>,
+    /// Where it listens [default: /in/<name>, or /in/<app>/<name>]
+    #[arg(long, value_name = "PATH")]
+    path: Option<String>,
+    /// What senders sign with: the text itself, @FILE, or - for stdin; made when it is not said
+    #[arg(long, value_name = "SECRET")]
+    secret: Option<String>,
+    /// What else a configuration file says of sources: a JSON object, @FILE, or - for stdin
+    #[arg(long, value_name = "JSON")]
+    settings: Option<String>,
+}
+
+impl Fields for SourceFields {
+    const COLUMNS: &'static [Column] = &[
+        ("NAME", "name"),
+        ("SCHEME", "scheme"),
+        ("PATH", "path"),
+        ("DECLARED", "declared"),
+        ("UPDATED", "updatedAt"),
+    ];
+    const NAME: &'static str = "path";
+
+    fn body(&self) -> Result<Map<String, Value>, Failure> {
+        let secret = self.secret.as_deref().map(line).transpose()?;
+        let settings = self.settings.as_deref().map(|text| json_of("--settings", text));
+        let members = Members::new()
+            .with("name", &self.name)
+            .with("scheme", &self.scheme)
+            .with("path", &self.path)
+            .with("secret", &secret)
+            .with("settings", &settings.transpose()?);
+        Ok(members.0)
+    }
+}
+
+/// A text without the line's end behind it.
+pub(super) fn line(argument: &str) -> Result<String, Failure> {
+    let text = String::from_utf8(body(argument)?);
+    let text = text.map_err(|_| Failure::usage("a secret is text"))?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// JSON of an argument, named in what goes wrong.
+pub(super) fn json_of(argument: &str, text: &str) -> Result<Value, Failure> {
+    let read: Result<Value, _> = serde_json::from_slice(&body(text)?);
+    read.map_err(|error| Failure::usage(format!("{argument}: {error}")))
 }

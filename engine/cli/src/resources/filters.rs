@@ -1,9 +1,10 @@
-use super::fields::Members;
+use super::fields::{Members, json_of};
+use super::kinds::InApp;
 use super::table::Column;
-use super::{as_json, ask, below, encoded, exchange, granted, list, listed, made, show};
+use super::{as_json, ask, below, exchange, granted, list, listed, made, show};
 use crate::client::Answer;
 use crate::exit::{Exit, Failure};
-use crate::given::{ServerArguments, body};
+use crate::given::ServerArguments;
 use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Map, Value};
@@ -30,7 +31,9 @@ enum FilterVerb {
     /// List all
     Ls {
         #[command(flatten)]
-        within: Within,
+        server: ServerArguments,
+        #[command(flatten)]
+        app: InApp,
         /// So many at most
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
@@ -72,18 +75,11 @@ enum FilterVerb {
 }
 
 #[derive(Args)]
-struct Within {
-    #[command(flatten)]
-    server: ServerArguments,
-    /// The application's id or uid; without it that of the key, else default
-    #[arg(long, value_name = "APP", env = "FOREBAY_APP")]
-    app: Option<String>,
-}
-
-#[derive(Args)]
 struct One {
     #[command(flatten)]
-    within: Within,
+    server: ServerArguments,
+    #[command(flatten)]
+    app: InApp,
     /// The filter's name
     name: String,
 }
@@ -120,10 +116,10 @@ const VERSION_COLUMNS: &[Column] =
 impl Filter {
     pub fn run(&self) -> Result<Exit, Failure> {
         match &self.verb {
-            FilterVerb::Ls { within, limit } => {
-                list(&within.server, &within.path(FILTERS), *limit, COLUMNS)
+            FilterVerb::Ls { server, app, limit } => {
+                list(server, &app.path(FILTERS), *limit, COLUMNS)
             }
-            FilterVerb::Get(one) => show(one.server(), &one.ask(Method::GET, "", None)?),
+            FilterVerb::Get(one) => show(&one.server, &one.ask(Method::GET, "", None)?),
             FilterVerb::Push { one, file, settings } => one.push(file, settings),
             FilterVerb::Update { one, module, settings } => {
                 let mut changes = settings.members()?;
@@ -132,12 +128,12 @@ impl Filter {
                     return Err(Failure::usage("say what is to change; --help lists what can be"));
                 }
                 let changed = one.ask(Method::PATCH, "", Some(&changes.into()))?;
-                made(one.server(), &changed, "version")
+                made(&one.server, &changed, "version")
             }
             FilterVerb::Versions(one) => {
                 let all = one.ask(Method::GET, "/version", None)?.json();
                 let all = all["data"].as_array().cloned().unwrap_or_default();
-                listed(one.server(), VERSION_COLUMNS, &all)
+                listed(&one.server, VERSION_COLUMNS, &all)
             }
             FilterVerb::Rollback { one, to } => one.roll_back(to.as_deref()),
             FilterVerb::Rm(one) => {
@@ -149,24 +145,13 @@ impl Filter {
     }
 }
 
-impl Within {
-    fn path(&self, path: &str) -> String {
-        let of = self.app.as_ref().map(|app| format!("?app={}", encoded(app)));
-        format!("{path}{}", of.unwrap_or_default())
-    }
-}
-
 impl One {
-    fn server(&self) -> &ServerArguments {
-        &self.within.server
-    }
-
     fn path(&self, rest: &str) -> Result<String, Failure> {
-        Ok(self.within.path(&format!("{}{rest}", below(FILTERS, &self.name)?)))
+        Ok(self.app.path(&format!("{}{rest}", below(FILTERS, &self.name)?)))
     }
 
     fn ask(&self, method: Method, rest: &str, body: Option<&Value>) -> Result<Answer, Failure> {
-        ask(self.server(), method, &self.path(rest)?, body)
+        ask(&self.server, method, &self.path(rest)?, body)
     }
 
     /// Module and settings come into force together.
@@ -176,18 +161,16 @@ impl One {
         let mut changes = settings.members()?;
         let path = self.path("/version")?;
         let path = format!("{path}{}stage=true", if path.contains('?') { '&' } else { '?' });
-        let staged =
-            exchange(self.server(), Method::POST, &path, Some(("application/wasm", wasm)))?;
-        changes
-            .insert("module".to_owned(), granted(self.server(), staged)?.json()["module"].take());
+        let staged = exchange(&self.server, Method::POST, &path, Some(("application/wasm", wasm)))?;
+        changes.insert("module".to_owned(), granted(&self.server, staged)?.json()["module"].take());
         let changes = Value::from(changes);
         let patched =
-            exchange(self.server(), Method::PATCH, &self.path("")?, Some(as_json(&changes)))?;
+            exchange(&self.server, Method::PATCH, &self.path("")?, Some(as_json(&changes)))?;
         let changed = match patched.status {
             404 => self.ask(Method::PUT, "", Some(&changes))?,
-            _ => granted(self.server(), patched)?,
+            _ => granted(&self.server, patched)?,
         };
-        made(self.server(), &changed, "version")
+        made(&self.server, &changed, "version")
     }
 
     fn roll_back(&self, to: Option<&str>) -> Result<Exit, Failure> {
@@ -202,17 +185,13 @@ impl One {
             }
         };
         let rest = format!("{}/restore", below("/version", &version)?);
-        made(self.server(), &self.ask(Method::POST, &rest, None)?, "version")
+        made(&self.server, &self.ask(Method::POST, &rest, None)?, "version")
     }
 }
 
 impl Settings {
     fn members(&self) -> Result<Map<String, Value>, Failure> {
-        let read = |text: &String| {
-            let read: Result<Value, _> = serde_json::from_slice(&body(text)?);
-            read.map_err(|error| Failure::usage(format!("--config: {error}")))
-        };
-        let config = self.config.as_ref().map(read).transpose()?;
+        let config = self.config.as_deref().map(|text| json_of("--config", text)).transpose()?;
         let members = Members::new()
             .with("config", &config)
             .with("onError", &self.on_error)

@@ -1,5 +1,5 @@
-use super::fields::{AppFields, EndpointFields, KeyFields, TypeFields};
-use super::{Fields, One, Verb, Within, ask, below, made};
+use super::fields::{AppFields, EndpointFields, KeyFields, SourceFields, TypeFields, line};
+use super::{Fields, One, Verb, Within, ask, below, encoded, made};
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
 use clap::{Args, Subcommand};
@@ -42,6 +42,23 @@ pub struct EventType {
     #[command(subcommand)]
     verb: Verb<OfTypes, TypeFields>,
 }
+
+/// Sources: the ways in for webhooks of others, each with the scheme that verifies them
+#[derive(Args)]
+#[command(after_help = SOURCE_HELP)]
+pub struct Source {
+    #[command(subcommand)]
+    verb: SourceVerb,
+}
+
+const SOURCE_HELP: &str = "\
+Examples:
+  forebay source create --name github --scheme github --secret @github.secret
+  forebay source create --name till --scheme hmac \\
+    --settings '{\"hmac\": {\"header\": \"X-Till-Signature\"}}'
+  forebay source secret till
+  forebay source secret till --rotate --grace-seconds 3600
+  forebay source ls --json";
 
 /// Keys to the server
 #[derive(Args)]
@@ -95,15 +112,54 @@ impl Endpoint {
             EndpointVerb::Plain(verb) => return verb.run(),
             EndpointVerb::Secret { one, rotate, grace_seconds } => (one, *rotate, grace_seconds),
         };
-        let (server, path) = (&one.server, one.path()? + "/secret");
         let answer = match rotate {
-            false => ask(server, Method::GET, &path, None)?,
+            false => ask(&one.server, Method::GET, &one.path_below("secret")?, None)?,
             true => {
                 let body = json!({ "gracePeriodSeconds": grace_seconds });
-                ask(server, Method::POST, &format!("{path}/rotate"), Some(&body))?
+                ask(&one.server, Method::POST, &one.path_below("secret/rotate")?, Some(&body))?
             }
         };
-        made(server, &answer, "key")
+        made(&one.server, &answer, "key")
+    }
+}
+
+#[derive(Subcommand)]
+enum SourceVerb {
+    #[command(flatten)]
+    Plain(Box<Verb<OfSources, SourceFields>>),
+    /// Print the secret that senders sign with
+    Secret {
+        #[command(flatten)]
+        one: One<OfSources>,
+        /// Give it a new one first; the old one verifies too for a while
+        #[arg(long)]
+        rotate: bool,
+        /// The new one: the text itself, @FILE, or - for stdin; made when it is not said
+        #[arg(long, value_name = "SECRET", requires = "rotate")]
+        to: Option<String>,
+        /// How long the old one verifies too [default: a day]
+        #[arg(long, value_name = "SECONDS", requires = "rotate")]
+        grace_seconds: Option<u32>,
+    },
+}
+
+impl Source {
+    pub fn run(&self) -> Result<Exit, Failure> {
+        let (one, rotate, to, grace_seconds) = match &self.verb {
+            SourceVerb::Plain(verb) => return verb.run(),
+            SourceVerb::Secret { one, rotate, to, grace_seconds } => {
+                (one, *rotate, to, grace_seconds)
+            }
+        };
+        let answer = match rotate {
+            false => ask(&one.server, Method::GET, &one.path_below("secret")?, None)?,
+            true => {
+                let secret = to.as_deref().map(line).transpose()?;
+                let body = json!({ "secret": secret, "gracePeriodSeconds": grace_seconds });
+                ask(&one.server, Method::POST, &one.path_below("secret/rotate")?, Some(&body))?
+            }
+        };
+        made(&one.server, &answer, "secret")
     }
 }
 
@@ -173,6 +229,33 @@ struct OfKeys {}
 impl Within for OfKeys {
     fn path(&self) -> Result<String, Failure> {
         Ok("/v1/key".to_owned())
+    }
+}
+
+/// In which application, for what says so in its query.
+#[derive(Args)]
+pub struct InApp {
+    /// The application's id or uid; without it that of the key, else default
+    #[arg(long, value_name = "APP", env = "FOREBAY_APP")]
+    app: Option<String>,
+}
+
+impl InApp {
+    pub fn path(&self, path: &str) -> String {
+        let of = self.app.as_ref().map(|app| format!("?app={}", encoded(app)));
+        format!("{path}{}", of.unwrap_or_default())
+    }
+}
+
+#[derive(Args)]
+struct OfSources {
+    #[command(flatten)]
+    app: InApp,
+}
+
+impl Within for OfSources {
+    fn path(&self) -> Result<String, Failure> {
+        Ok(self.app.path("/v1/source"))
     }
 }
 

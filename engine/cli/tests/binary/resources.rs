@@ -1,4 +1,4 @@
-use crate::run::{ADMIN_KEY, Ended, Folder};
+use crate::run::{ADMIN_KEY, Ended, Folder, SECRET};
 use crate::serve::Serving;
 use serde_json::{Value, json};
 
@@ -122,6 +122,40 @@ fn a_filter_that_is_pushed_judges_what_comes() {
     place.out("filter update main --config {\"branch\":\"next\"}");
     becomes("next", "retrying");
     becomes("main", "dropped");
+}
+
+#[test]
+fn a_source_lets_signed_webhooks_in_also_after_a_restart() {
+    let place = Place::new();
+    let made = place.out(&format!("source create --name gh --scheme github --secret {SECRET}"));
+    assert_eq!(made, "/in/gh\n");
+    let trigger = |place: &Place, path: &str, secret: &str| {
+        let line = format!("trigger github.push --path {path} --secret-env {secret}");
+        let mut command = place.folder.command(&line.split(' ').collect::<Vec<_>>());
+        command.env("FOREBAY_URL", &place.serving.url).env("OTHER", "another-secret");
+        Ended::of(command.output().unwrap())
+    };
+    let sent = trigger(&place, "/in/gh", "SECRET");
+    assert!(sent.code == 0 && sent.out.starts_with("evt_"), "{}{}", sent.out, sent.err);
+    trigger(&place, "/in/gh", "OTHER").expect(1, "").says("401");
+    assert_eq!(place.out("source secret gh --rotate --to another-secret"), "another-secret\n");
+
+    let Place { folder, serving } = place;
+    assert_eq!(serving.stop(), 0);
+    let place = Place { serving: Serving::start(&folder), folder };
+    for secret in ["SECRET", "OTHER"] {
+        assert_eq!(trigger(&place, "/in/gh", secret).code, 0, "both verify for a day");
+    }
+    place.out("source update gh --path /in/github");
+    trigger(&place, "/in/gh", "SECRET").expect(1, "").says("401");
+    assert_eq!(trigger(&place, "/in/github", "SECRET").code, 0);
+    place.out("source secret gh --rotate --grace-seconds 0");
+    trigger(&place, "/in/github", "SECRET").expect(1, "").says("401");
+    place.run("source create --name x --scheme githib").expect(1, "").says("githib");
+    place.run("source create --name x --scheme github --path /v1/x").expect(1, "").says("own");
+    assert!(place.out("source ls").starts_with("NAME  SCHEME  PATH        DECLARED"));
+    place.run("source rm gh").expect(0, "").says("removed gh");
+    trigger(&place, "/in/github", "OTHER").expect(1, "").says("401");
 }
 
 #[test]

@@ -2,6 +2,7 @@ mod model;
 mod secrets;
 
 pub(crate) use model::{CHANNELS, EndpointOut};
+pub(super) use secrets::{fresh, rotated};
 
 use crate::Control;
 use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted};

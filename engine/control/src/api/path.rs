@@ -37,6 +37,7 @@ const CAPTURES: &[Capture] = &[
     },
     Capture { name: "attempt_id", doc: "An attempt.", example: "atmpt_1-0-0-0-1", fits: any },
     Capture { name: "filter_name", doc: "The filter's name.", example: "big-orders", fits: any },
+    Capture { name: "source_name", doc: "The source's name.", example: "github", fits: any },
     Capture {
         name: "version",
         doc: "The digest of a version.",

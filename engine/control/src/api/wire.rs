@@ -65,7 +65,8 @@ pub(crate) fn grace(secs: Option<u32>) -> Result<Duration, Problem> {
     }
 }
 
-/// What a uid, an event type's name or a channel is made of: letters, digits, `-`, `_` and `.`.
+/// What a uid, an event type's name or a channel is made of: letters, digits, `-`, `_` and `.`. Not
+/// like a folder: clients would leave it out of a path, and ask for what holds the resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Word(String);
@@ -81,6 +82,9 @@ impl TryFrom<String> for Word {
 
     fn try_from(text: String) -> Result<Word, String> {
         let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if matches!(&*text, "." | "..") {
+            return Err("a path takes it for a folder".to_owned());
+        }
         if (1..=WORD_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter) {
             return Ok(Word(text));
         }
@@ -160,16 +164,12 @@ pub(crate) fn check_metadata(metadata: &Metadata) -> Result<(), Problem> {
     }
 }
 
-/// A uid may not look like an id, nor like a folder: clients would leave it out of a path, and ask
-/// for what holds the resource.
+/// A uid may not look like an id.
 pub(crate) fn check_uid(uid: Option<&Word>) -> Result<(), Problem> {
     const PREFIXES: [&str; 5] = ["app_", "ep_", "evt_", "msg_", "atmpt_"];
     let is_id = |uid: &Word| PREFIXES.iter().any(|prefix| uid.as_str().starts_with(prefix));
     match uid {
         Some(uid) if is_id(uid) => Err(Problem::value(&["uid"], "it looks like an id")),
-        Some(uid) if matches!(uid.as_str(), "." | "..") => {
-            Err(Problem::value(&["uid"], "a path takes it for a folder"))
-        }
         _ => Ok(()),
     }
 }
@@ -201,7 +201,7 @@ mod tests {
         for good in ["a", "A-b_c.9", &"x".repeat(256)] {
             assert!(Word::try_from(good.to_owned()).is_ok());
         }
-        for bad in ["", "a b", "é", "a/b", "*", &"x".repeat(257)] {
+        for bad in ["", "a b", "é", "a/b", "*", ".", "..", &"x".repeat(257)] {
             assert!(Word::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }

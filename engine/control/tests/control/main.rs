@@ -19,3 +19,4 @@ mod openapi;
 mod pages;
 mod requests;
 mod scrape;
+mod sources;

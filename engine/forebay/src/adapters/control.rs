@@ -9,7 +9,7 @@ use event::{Arrival, DeliveryId, EndpointId, EventId};
 use log::Log;
 use pipeline::pump::{Publisher, Refused};
 use pipeline::writer::{Command, CommandError, Receipt};
-use registry::{ChangeSet, History, ModuleDigest};
+use registry::{ChangeSet, History, Kind, ModuleDigest};
 use runtime::spawn_thread;
 use std::fs;
 use std::sync::Arc;
@@ -25,7 +25,15 @@ impl Commands for Desk {
     }
 
     fn change(&self, set: ChangeSet) -> Pending<Result<(), Denied>> {
-        Box::pin(ask(self.0.publisher.clone(), Command::Change(set)))
+        let (publisher, ways) = (self.0.publisher.clone(), self.0.ways.clone());
+        let has_sources = set.changed().iter().any(|line| line.kind == Kind::Source);
+        Box::pin(async move {
+            ask(publisher.clone(), Command::Change(set)).await?;
+            if has_sources {
+                ways.refresh(&publisher);
+            }
+            Ok(())
+        })
     }
 
     fn publish(&self, arrival: Arrival) -> Pending<Result<Published, Denied>> {

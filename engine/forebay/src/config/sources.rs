@@ -34,6 +34,16 @@ pub enum BadSource {
     Scheme(#[from] BadScheme),
     #[error(transparent)]
     Secret(#[from] BadSecret),
+    #[error("its settings: {0}")]
+    Settings(String),
+    #[error("a source of scheme `{0}` needs a secret")]
+    NoSecret(String),
+    #[error("scheme `{0}` verifies nothing, so a secret protects nothing")]
+    IdleSecret(String),
+    #[error("scheme `{0}` signs the address that it calls: set `public_url` under [server]")]
+    NoUrl(String),
+    #[error("`key` must be \"path:<member>\" or \"header:<name>\"")]
+    Key,
 }
 
 impl Source {
@@ -49,6 +59,39 @@ impl Source {
         }
     }
 
+    /// One that the management API made.
+    pub(crate) fn managed(source: &DeclaredSource) -> Result<Source, BadSource> {
+        let settings: SourceSettings = serde_json::from_str(&source.settings)
+            .map_err(|error| BadSource::Settings(error.to_string()))?;
+        Ok(Source {
+            tenant: source.tenant.clone(),
+            name: source.name.clone(),
+            path: source.path.clone(),
+            scheme: source.scheme.clone(),
+            settings,
+            secrets: source.secrets.clone(),
+        })
+    }
+
+    /// What the reading of a configuration file finds by itself, with its place.
+    pub(crate) fn check(&self, public_url: &str) -> Result<(), BadSource> {
+        let unknown = || BadSource::UnknownScheme(self.scheme.clone());
+        let scheme = self.settings.scheme(&self.scheme).ok_or_else(unknown)??;
+        let name = || self.scheme.clone();
+        match (scheme.is_open(), self.secrets.is_empty()) {
+            (false, true) => return Err(BadSource::NoSecret(name())),
+            (true, false) => return Err(BadSource::IdleSecret(name())),
+            _ => {}
+        }
+        if scheme.signed.has_url() && public_url.is_empty() {
+            return Err(BadSource::NoUrl(name()));
+        }
+        if self.settings.key.is_some() && self.settings.key_from().is_none() {
+            return Err(BadSource::Key);
+        }
+        Ok(())
+    }
+
     /// As the room of ingest takes it. `public_url` is that of the node, `body_bytes_max` counts
     /// where the source has no limit of its own.
     pub fn way_in(
@@ -59,8 +102,9 @@ impl Source {
         let unknown = || BadSource::UnknownScheme(self.scheme.clone());
         let scheme = self.settings.scheme(&self.scheme).ok_or_else(unknown)??;
         let live = |secret: &registry::Secret| {
+            let retires = secret.retires();
             let secret = signature::Secret::parse(secret.expose(), scheme.secret)?;
-            Ok::<_, BadSecret>(LiveSecret { secret, until: Time::NEVER })
+            Ok::<_, BadSecret>(LiveSecret { secret, until: retires.unwrap_or(Time::NEVER) })
         };
         let body_bytes_max = self.settings.body_bytes_max.unwrap_or(body_bytes_max);
         Ok(ingest::Source {

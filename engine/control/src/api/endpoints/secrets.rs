@@ -141,13 +141,16 @@ fn secret(control: &Control, member: &str, given: Option<&str>) -> Result<Secret
             }
             Zeroizing::new(format!("{PREFIX}{bare}"))
         }
-        None => {
-            let mut bytes = Zeroizing::new([0; 32]);
-            control.ports.entropy.fill(&mut *bytes);
-            Zeroizing::new(format!("{PREFIX}{}", STANDARD.encode(*bytes)))
-        }
+        None => fresh(control),
     };
     Ok(Secret::kept(&text, &control.ports.sealing))
+}
+
+/// The text of a secret that nobody has yet.
+pub(in crate::api) fn fresh(control: &Control) -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    control.ports.entropy.fill(&mut *bytes);
+    Zeroizing::new(format!("{PREFIX}{}", STANDARD.encode(*bytes)))
 }
 
 fn is_zero(bytes: &[u8]) -> bool {
@@ -176,10 +179,15 @@ async fn rotate(control: &Control, call: Call) -> Answered {
     Ok(answer(200, &EndpointSecretOut { key: new.expose().to_owned() }))
 }
 
-/// The new secret first, then those that still sign, none of them beyond `until`.
-fn rotated(old: &Secrets, new: &Secret, now: Time, until: Time) -> Result<Secrets, Problem> {
+/// The new secret first, then those that still count, none of them beyond `until`.
+pub(in crate::api) fn rotated(
+    old: &Secrets,
+    new: &Secret,
+    now: Time,
+    until: Time,
+) -> Result<Secrets, Problem> {
     if old.iter().any(|secret| secret.expose() == new.expose()) {
-        return Err(Problem::value(&["key"], "the endpoint has this secret already"));
+        return Err(Problem::value(&["key"], "this is its secret already"));
     }
     let retiring = old.at(now).map(|secret| {
         let end = secret.retires().map_or(until, |end| end.min(until));
