@@ -38,6 +38,9 @@ pub enum Command {
     /// Print the management API as an OpenAPI 3.1 document; a server has it at /openapi.json
     #[command(after_help = "Example:\n  forebay openapi > openapi.json")]
     Openapi,
+    /// Compile the module on stdin, for a server that has started this
+    #[command(hide = true)]
+    Compile,
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  forebay completions bash > \
                             ~/.local/share/bash-completion/completions/forebay")]

@@ -55,6 +55,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::App(command) => command.run(),
         Command::Endpoint(command) => command.run(),
         Command::EventType(command) => command.run(),
+        Command::Compile => commands::compile::run(),
         Command::Source(command) => command.run(),
         Command::Filter(command) => command.run(),
         Command::Key(command) => command.run(),

@@ -246,8 +246,7 @@ fn start_writer(
 
 fn open_modules(plan: &Plan) -> Result<Modules, OpenError> {
     let engine = FilterEngine::new().map_err(|failure| OpenError::Guests(failure.to_string()))?;
-    let limits = plan.module_limits.clone();
-    let modules = Modules::open(engine, limits, &plan.data, &OsEntropy)
+    let modules = Modules::open(engine, plan, &OsEntropy)
         .map_err(|source| OpenError::Modules { path: plan.data.join("modules"), source })?;
     for (digest, wasm) in &plan.modules {
         modules.admit(*digest, wasm).map_err(|why| {

@@ -7,6 +7,7 @@
 mod adapters;
 mod changes;
 mod closures;
+mod compiler;
 pub mod config;
 mod engine;
 mod failure;
@@ -15,6 +16,7 @@ mod plan;
 mod server;
 mod ways;
 
+pub use compiler::{COMPILER_BYTES_MAX, COMPILER_SECS_MAX, ChildCompiler, compile_as_child};
 pub use config::Config;
 pub use control::openapi;
 pub use engine::{Engine, Published};
@@ -22,6 +24,7 @@ pub use event::{
     Arrival, Duplicate, Envelope, Event, EventId, Headers, OnConflict, TenantId, Time,
 };
 pub use failure::{ChangeError, OpenError, PublishError};
+pub use filter::{Compile, CompileFailure};
 pub use log::Failure as LogFailure;
 pub use log::Log;
 pub use plan::{Plan, Recipe};

@@ -1,5 +1,6 @@
+use crate::Plan;
 use arc_swap::ArcSwap;
-use filter::{CompileCache, FilterEngine, FilterModule, InProcess, ModuleLimits, SealKey};
+use filter::{Compile, CompileCache, FilterEngine, FilterModule, InProcess, ModuleLimits, SealKey};
 use registry::ModuleDigest;
 use runtime::Entropy;
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 pub struct Modules {
     engine: FilterEngine,
     limits: ModuleLimits,
+    compiler: Option<Arc<dyn Compile + Send + Sync>>,
     dir: PathBuf,
     cache: Cache,
     key: SealKey,
@@ -22,17 +24,13 @@ pub struct Modules {
 impl Modules {
     /// Opens the folder, making it where there is none. The key that seals the cache is made at
     /// the first start and readable by the owner alone.
-    pub fn open(
-        engine: FilterEngine,
-        limits: ModuleLimits,
-        data: &Path,
-        entropy: &dyn Entropy,
-    ) -> io::Result<Modules> {
-        let dir = data.join("modules");
+    pub fn open(engine: FilterEngine, plan: &Plan, entropy: &dyn Entropy) -> io::Result<Modules> {
+        let dir = plan.data.join("modules");
         fs::create_dir_all(&dir)?;
         let key = seal_key(&dir.join("seal.key"), entropy)?;
         let cache = Cache(dir.clone());
-        Ok(Modules { engine, limits, dir, cache, key, compiled: ArcSwap::default() })
+        let (limits, compiler) = (plan.module_limits.clone(), plan.compiler.clone());
+        Ok(Modules { engine, limits, compiler, dir, cache, key, compiled: ArcSwap::default() })
     }
 
     pub fn engine(&self) -> &FilterEngine {
@@ -55,8 +53,9 @@ impl Modules {
 
     /// The same, without a place in memory before somebody looks for it.
     pub fn keep(&self, digest: ModuleDigest, wasm: &[u8]) -> Result<Arc<FilterModule>, String> {
-        let compile = InProcess(&self.engine);
-        let admitted = self.engine.admit(wasm, &self.limits, &compile, &self.cache, &self.key);
+        let here = InProcess(&self.engine);
+        let compile = self.compiler.as_deref().map_or(&here as &dyn Compile, |other| other);
+        let admitted = self.engine.admit(wasm, &self.limits, compile, &self.cache, &self.key);
         let module = admitted.map_err(|failure| failure.to_string())?;
         let path = self.path(&digest);
         if !path.exists() {

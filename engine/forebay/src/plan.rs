@@ -1,5 +1,5 @@
 use delivery::GuardOptions;
-use filter::ModuleLimits;
+use filter::{Compile, ModuleLimits};
 use pipeline::writer::{Durability, Retention, Unread};
 use registry::{Declared, FilterLimits, ModuleDigest, Terms};
 use signature::Family;
@@ -29,6 +29,8 @@ pub struct Plan {
     /// The bytes of every module that is declared.
     pub modules: BTreeMap<ModuleDigest, Arc<[u8]>>,
     pub module_limits: ModuleLimits,
+    /// What compiles modules; None: the engine does so in its own process.
+    pub compiler: Option<Arc<dyn Compile + Send + Sync>>,
     pub sources: Vec<ingest::Source>,
     pub ingest: ingest::Limits,
     pub guard: GuardOptions,
@@ -77,6 +79,7 @@ impl Plan {
             filter_limits: FilterLimits::default(),
             modules: BTreeMap::new(),
             module_limits: ModuleLimits::default(),
+            compiler: None,
             sources: Vec::new(),
             ingest: ingest::Limits::default(),
             guard: GuardOptions::default(),

@@ -1,4 +1,5 @@
 use crate::bench::BenchArguments;
+use crate::commands::compile::compiler;
 use anyhow::{Context, anyhow};
 use forebay::Plan;
 use forebay::config::{Config, Flags, Inputs};
@@ -72,7 +73,7 @@ impl Setup {
             flags: Flags { data: Some(data), listen: Some("127.0.0.1:0".into()), dev: true },
         };
         let config = Config::load(&inputs).map_err(|wrong| anyhow!("{wrong}"))?;
-        Ok(config.plan()?)
+        Ok(Plan { compiler: compiler(), ..config.plan()? })
     }
 }
 

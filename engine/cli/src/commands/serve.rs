@@ -1,4 +1,5 @@
 use crate::arguments::ServeArguments;
+use crate::commands::compile::compiler;
 use crate::exit::{Exit, Failure};
 use crate::given::inputs;
 use crate::subscriber;
@@ -68,7 +69,7 @@ fn plan(
         config.plan().map_err(|error| error.to_string())
     };
     let plan = config.plan().map_err(Failure::usage)?;
-    Ok(Plan { recipe: Some(Arc::new(again)), ..plan })
+    Ok(Plan { recipe: Some(Arc::new(again)), compiler: compiler(), ..plan })
 }
 
 fn refused(error: OpenError) -> Failure {

@@ -1,3 +1,4 @@
+use crate::commands::compile::compiler;
 use crate::demo::Sabotage;
 use crate::demo::endpoints::{ENDPOINTS, Endpoint};
 use crate::demo::payload::Provider;
@@ -82,6 +83,7 @@ pub fn plan(
     // A small disk is enough for what is deleted in a minute.
     plan.disk_floor_bytes = 16 << 20;
     plan.ballast_bytes = 0;
+    plan.compiler = compiler();
     follow_ids(&mut plan);
     Ok((plan, file))
 }

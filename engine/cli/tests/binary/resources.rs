@@ -1,6 +1,8 @@
 use crate::run::{ADMIN_KEY, Ended, Folder, SECRET};
 use crate::serve::Serving;
 use serde_json::{Value, json};
+use std::io::Write;
+use std::process::Stdio;
 
 /// A server, and a folder to ask it from.
 struct Place {
@@ -340,4 +342,29 @@ fn ask(url: &str, method: &str, path: &str, body: &str) -> String {
         Ok(_) => answer,
         Err(_) => String::new(),
     }
+}
+
+/// A server starts itself anew to compile a module.
+#[test]
+fn a_compiler_limits_itself_and_says_what_is_wrong() {
+    let folder = Folder::new();
+    let wasm = std::fs::read(PUSHES).unwrap();
+    let compiled = |input: &[u8]| {
+        let mut command = folder.command(&["compile"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let good = compiled(&wasm);
+    assert_eq!((good.status.code(), &good.stdout[..4]), (Some(0), &b"\x7fELF"[..]));
+    let bad = compiled(&wasm[..wasm.len() / 2]);
+    assert_eq!((bad.status.code(), bad.stdout.len()), (Some(1), 0));
+    let mut idle = folder.command(&["compile"]);
+    let mut idle = idle.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let limits = || std::fs::read_to_string(format!("/proc/{}/limits", idle.id())).unwrap();
+    let is_limited = || limits().contains("Max cpu time              60 ");
+    until(|| is_limited().then_some(()));
+    assert!(limits().contains("Max address space         4294967296 "), "{}", limits());
+    idle.kill().unwrap();
+    idle.wait().unwrap();
 }
