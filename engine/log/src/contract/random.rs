@@ -48,7 +48,8 @@ pub fn random_group(rng: &mut Rng, model: &MemLog) -> Group {
     }
     if chance(rng, 3) {
         let known = model.watermarks().expect("a log in memory can be read");
-        let least = known.map_or(0, |watermarks| watermarks.least().0);
+        // What retention took before the first was written has been passed over.
+        let least = known.map_or(floor.0, |watermarks| watermarks.least().0);
         let shards = (0..rng.range(1..4)).map(|_| Offset(rng.range(least..end + 1))).collect();
         group.watermarks = Some(Watermarks { shards });
     }
