@@ -16,7 +16,9 @@ pub struct SourceTable {
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadTable {
-    #[error("source `{0}`: a path begins with `/` and holds no space, `?` or `#`: `{1}`")]
+    #[error(
+        "source `{0}`: a path begins with `/` and holds no space, `?`, `#`, `/./` or `/../`: `{1}`"
+    )]
     BadPath(Arc<str>, String),
     #[error("source `{0}`: the path `{1}` is the engine's own")]
     TakenPath(Arc<str>, String),
@@ -132,7 +134,9 @@ fn check(source: &Source) -> Result<(), BadTable> {
     let name = || source.name.clone();
     let path = &source.path;
     let is_plain = path.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#');
-    if !path.starts_with('/') || !is_plain {
+    // Who is in between takes them for folders, and nothing would ever come.
+    let is_folder = |segment: &str| matches!(segment, "." | "..");
+    if !path.starts_with('/') || !is_plain || path.split('/').any(is_folder) {
         return Err(BadTable::BadPath(name(), path.clone()));
     }
     if path == "/" || TAKEN.iter().any(|taken| path.starts_with(taken)) {

@@ -100,6 +100,14 @@ fn a_filter_is_pushed_configured_and_rolled_back() {
     place.run(&format!("filter rollback main --to {}", second.trim())).expect(0, &second);
     place.run("filter rollback main --to 00").expect(1, "").says("no such version");
 
+    // They are compiled one after the other, and all who ask are served.
+    let push = |n: u32| {
+        let mut command = place.folder.command(&["filter", "push", &format!("p{n}"), PUSHES]);
+        command.env("FOREBAY_URL", &place.serving.url).env("FOREBAY_KEY", ADMIN_KEY);
+        command.stdout(Stdio::null()).spawn().unwrap()
+    };
+    let pushing: Vec<_> = (0..4).map(push).collect();
+    pushing.into_iter().for_each(|mut push| assert!(push.wait().unwrap().success()));
     place.out("endpoint create --to http://127.0.0.1:9/ --filter main --filter forebay/redact");
     place.run("filter rm main").expect(1, "").says("endpoint `ep_1`");
     let listed = place.out("filter ls");

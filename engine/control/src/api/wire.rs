@@ -5,6 +5,7 @@ mod pages;
 pub(crate) use pages::{ITERATOR, LIMIT, ORDER, Page, PageLimit, Place, Wanted, limit};
 
 use crate::api::{Parameter, Query};
+use crate::explain::time;
 use crate::problem::Problem;
 use event::Time;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -145,6 +146,11 @@ impl<T: JsonSchema> JsonSchema for Given<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         Option::<T>::json_schema(generator)
     }
+}
+
+/// A time that a record keeps, in milliseconds; 0 for none.
+pub(crate) fn told(millis: u64) -> Option<String> {
+    (millis != 0).then(|| time(Time::from_millis(millis)))
 }
 
 /// As the registry keeps what only this API reads.

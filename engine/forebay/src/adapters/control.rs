@@ -13,8 +13,8 @@ use registry::{ChangeSet, History, Kind, ModuleDigest};
 use runtime::spawn_thread;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use tokio::sync::oneshot;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{Semaphore, oneshot};
 
 /// What the API may do to the road.
 pub struct Desk(pub Changes);
@@ -130,38 +130,40 @@ impl Drop for Place {
 /// Takes modules in on threads of their own, one at a time: a compiler fills a core.
 pub struct Intake {
     modules: Arc<Modules>,
-    is_busy: Arc<AtomicBool>,
+    /// Those that wait for their turn, each with a module in memory.
+    places: Arc<Semaphore>,
+    turn: Arc<Semaphore>,
 }
+
+const PLACES: usize = 16;
 
 /// Of all modules with their compiled forms. Who uploads anew each time fills no disk.
 const MODULES_BYTES_MAX: u64 = 2 << 30;
 
 impl Intake {
     pub fn new(modules: Arc<Modules>) -> Intake {
-        Intake { modules, is_busy: Arc::default() }
+        let (places, turn) = (Arc::new(Semaphore::new(PLACES)), Arc::new(Semaphore::new(1)));
+        Intake { modules, places, turn }
     }
 }
 
 impl control::Modules for Intake {
     fn keep(&self, wasm: Bytes) -> Pending<Result<ModuleDigest, Denied>> {
-        if self.is_busy.swap(true, Ordering::AcqRel) {
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
             return Box::pin(async { Err(Denied::Busy) });
-        }
-        let turn = Turn(self.is_busy.clone());
-        let modules = self.modules.clone();
-        let (tell, told) = oneshot::channel();
-        let work = move || {
-            let kept = take_in(&modules, &wasm);
-            drop(turn);
-            // The asker may have gone; the module is there when it asks again.
-            let _ = tell.send(kept);
         };
-        let started = spawn_thread("modules", READER_NICE, work);
+        let (modules, turn) = (self.modules.clone(), self.turn.clone());
         Box::pin(async move {
-            match started {
-                Ok(_) => told.await.unwrap_or(Err(Denied::Busy)),
-                Err(_) => Err(Denied::Busy),
-            }
+            let turn = turn.acquire_owned().await.map_err(|_| Denied::Stopping)?;
+            let (tell, told) = oneshot::channel();
+            let work = move || {
+                let kept = take_in(&modules, &wasm);
+                drop((turn, place));
+                // The asker may have gone; the module is there when it asks again.
+                let _ = tell.send(kept);
+            };
+            spawn_thread("modules", READER_NICE, work).map_err(|_| Denied::Busy)?;
+            told.await.unwrap_or(Err(Denied::Busy))
         })
     }
 
@@ -183,15 +185,6 @@ fn take_in(modules: &Modules, wasm: &[u8]) -> Result<ModuleDigest, Denied> {
     }
     modules.keep(digest, wasm).map_err(Denied::Rejected)?;
     Ok(digest)
-}
-
-/// The one turn that there is, given back however the work ends.
-struct Turn(Arc<AtomicBool>);
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
 }
 
 /// Linux's /proc; elsewhere nothing is known.

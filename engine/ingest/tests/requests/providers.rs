@@ -228,6 +228,7 @@ fn tables_that_could_not_work_are_refused() {
         (|s| s.path = "in/x".into()) as fn(&mut Source),
         |s| s.path = "/in/x y".into(),
         |s| s.path = "/in/x?y".into(),
+        |s| s.path = "/in/../x".into(),
         |s| s.path = String::new(),
     ] {
         assert!(matches!(with(change), Some(BadTable::BadPath(..))));

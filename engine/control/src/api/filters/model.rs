@@ -1,5 +1,4 @@
-use crate::api::wire::{Given, written};
-use crate::explain::time;
+use crate::api::wire::{Given, told, written};
 use crate::problem::Problem;
 use event::{TenantId, Time};
 use registry::{DeclaredFilter, FilterLimits, FilterVersion, ModuleDigest, OnError, Origin};
@@ -57,8 +56,9 @@ pub(super) struct FilterOut {
     version: VersionOut,
     /// Whether a configuration file declares it: then the API changes nothing of it.
     declared: bool,
-    created_at: String,
-    updated_at: String,
+    /// Not of what a configuration file declares.
+    created_at: Option<String>,
+    updated_at: Option<String>,
 }
 
 /// A module that was kept and is not in force.
@@ -84,7 +84,7 @@ pub(super) struct VersionOut {
     memory_bytes: u64,
     isolate: bool,
     /// From when it was in force, the last time.
-    since: String,
+    since: Option<String>,
 }
 
 #[derive(JsonSchema)]
@@ -298,7 +298,7 @@ impl VersionOut {
             fuel: version.limits.fuel,
             memory_bytes: version.limits.memory_bytes,
             isolate: version.isolate,
-            since: time(Time::from_millis(since)),
+            since: told(since),
         }
     }
 
@@ -319,8 +319,8 @@ impl FilterOut {
             name: filter.name.to_string(),
             version: VersionOut::of(filter, about.updated),
             declared: filter.origin == Origin::Declared,
-            created_at: time(Time::from_millis(about.created)),
-            updated_at: time(Time::from_millis(about.updated)),
+            created_at: told(about.created),
+            updated_at: told(about.updated),
         }
     }
 }

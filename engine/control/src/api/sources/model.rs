@@ -1,5 +1,4 @@
-use crate::api::wire::{Given, Word, written};
-use crate::explain::time;
+use crate::api::wire::{Given, Word, told, written};
 use event::{TenantId, Time};
 use registry::{DeclaredSource, Origin, Secrets, Source};
 use schemars::JsonSchema;
@@ -60,8 +59,9 @@ pub(super) struct SourceOut {
     settings: Value,
     /// Whether a configuration file declares it: then the API changes nothing of it.
     declared: bool,
-    created_at: String,
-    updated_at: String,
+    /// Not of what a configuration file declares.
+    created_at: Option<String>,
+    updated_at: Option<String>,
 }
 
 /// What the registry keeps of a source for this API. Times are milliseconds.
@@ -136,8 +136,8 @@ impl SourceOut {
             path: source.path.to_string(),
             settings: serde_json::from_str(&source.settings).unwrap_or_default(),
             declared: source.origin == Origin::Declared,
-            created_at: time(Time::from_millis(about.created)),
-            updated_at: time(Time::from_millis(about.updated)),
+            created_at: told(about.created),
+            updated_at: told(about.updated),
         }
     }
 }
