@@ -181,7 +181,7 @@ impl Control {
             Some(app) => (self.ports.apps)(app),
             None => Some(own(&principal)),
         };
-        let whose = match operation.is_in_app() {
+        let whose = match named.is_some() || operation.names_app() {
             true => Whose::App(tenant.as_ref()),
             false => Whose::Node,
         };
