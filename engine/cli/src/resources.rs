@@ -75,6 +75,17 @@ impl<W: Within> One<W> {
     fn path_below(&self, rest: &str) -> Result<String, Failure> {
         Ok(joined(&self.path()?, rest))
     }
+
+    /// Prints the secret that it has, after a rotation where there is one to ask for.
+    fn secret(&self, rotation: Option<Value>, member: &str) -> Result<Exit, Failure> {
+        let answer = match rotation {
+            None => ask(&self.server, Method::GET, &self.path_below("secret")?, None)?,
+            Some(body) => {
+                ask(&self.server, Method::POST, &self.path_below("secret/rotate")?, Some(&body))?
+            }
+        };
+        made(&self.server, &answer, member)
+    }
 }
 
 /// Within what a resource is.
@@ -137,6 +148,11 @@ fn joined(path: &str, rest: &str) -> String {
         Some((path, query)) => format!("{path}/{rest}?{query}"),
         None => format!("{path}/{rest}"),
     }
+}
+
+/// A path that asks for more, behind what its query has.
+fn with_parameters(path: &str, parameters: &str) -> String {
+    format!("{path}{}{parameters}", if path.contains('?') { '&' } else { '?' })
 }
 
 /// A text as it stands in a path or a query.
@@ -208,9 +224,8 @@ fn pages(
     let limit = limit.unwrap_or(usize::MAX);
     let (mut all, mut iterator) = (Vec::new(), String::new());
     while all.len() < limit {
-        let separator = if path.contains('?') { '&' } else { '?' };
         let size = PAGE.min(limit - all.len());
-        let page = format!("{path}{separator}limit={size}{iterator}");
+        let page = with_parameters(path, &format!("limit={size}{iterator}"));
         let mut page = ask(server, Method::GET, &page, None)?.json();
         if let Value::Array(data) = page["data"].take() {
             all.extend(data);

@@ -146,14 +146,10 @@ impl Control {
         };
         // What is wrong with a query is told to who may ask.
         let query = Query::of(head.uri.query().unwrap_or_default(), operation.query);
-        let named = match (&query, operation.names_app()) {
-            (Ok(query), true) => query.one(APP.name),
-            (Err(_), true) => Ok(None),
-            (_, false) => Ok(captured.app()),
-        };
-        let app = named.as_ref().ok().copied().flatten();
-        let (principal, tenant) = self.permitted(operation, app, head, peer)?;
-        named?;
+        let query = query.and_then(|query| query.one(APP.name).map(drop).map(|()| query));
+        let in_query = query.as_ref().ok().and_then(|query| query.all(APP.name).next());
+        let named = captured.app().or(in_query);
+        let (principal, tenant) = self.permitted(operation, named, head, peer)?;
         Ok(Admitted { operation, captured, tenant, principal, query: query? })
     }
 
@@ -179,7 +175,7 @@ impl Control {
         let principal = self.principal(head, peer)?;
         let tenant = match named {
             Some(app) => (self.ports.apps)(app),
-            None => Some(own(&principal)),
+            None => operation.names_app().then(|| own(&principal)),
         };
         let whose = match named.is_some() || operation.names_app() {
             true => Whose::App(tenant.as_ref()),

@@ -24,10 +24,10 @@ pub use event::{
     Arrival, Duplicate, Envelope, Event, EventId, Headers, OnConflict, TenantId, Time,
 };
 pub use failure::{ChangeError, OpenError, PublishError};
-pub use filter::{Compile, CompileFailure};
+pub use filter::CompileFailure;
 pub use log::Failure as LogFailure;
 pub use log::Log;
-pub use plan::{Plan, Recipe};
+pub use plan::{Compiler, Plan, Recipe};
 pub use registry::{Declared, DeclaredEndpoint, ModuleDigest};
 pub use store::Salvaged;
 

@@ -1,4 +1,4 @@
-use crate::Plan;
+use crate::{Compiler, Plan};
 use arc_swap::ArcSwap;
 use filter::{Compile, CompileCache, FilterEngine, FilterModule, InProcess, ModuleLimits, SealKey};
 use registry::ModuleDigest;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub struct Modules {
     engine: FilterEngine,
     limits: ModuleLimits,
-    compiler: Option<Arc<dyn Compile + Send + Sync>>,
+    compiler: Option<Compiler>,
     dir: PathBuf,
     cache: Cache,
     key: SealKey,

@@ -30,7 +30,7 @@ pub struct Plan {
     pub modules: BTreeMap<ModuleDigest, Arc<[u8]>>,
     pub module_limits: ModuleLimits,
     /// What compiles modules; None: the engine does so in its own process.
-    pub compiler: Option<Arc<dyn Compile + Send + Sync>>,
+    pub compiler: Option<Compiler>,
     pub sources: Vec<ingest::Source>,
     pub ingest: ingest::Limits,
     pub guard: GuardOptions,
@@ -53,6 +53,9 @@ pub struct Plan {
     /// How to read the configuration again, for who asks by the API; None: it cannot be.
     pub recipe: Option<Recipe>,
 }
+
+/// What compiles modules, shared by all who admit some.
+pub type Compiler = Arc<dyn Compile + Send + Sync>;
 
 /// Reads the configuration again and works it out. May block on files.
 pub type Recipe = Arc<dyn Fn() -> Result<Plan, String> + Send + Sync>;

@@ -4,8 +4,8 @@ use crate::row::{
 };
 use crate::shelves::Name;
 use crate::{
-    Chain, ChainId, Endpoint, FilterVersion, ModuleDigest, Record, SealingKey, Secret, Secrets,
-    Snapshot, Source, Tenant, Terms, TypePattern,
+    Chain, ChainId, Endpoint, FilterVersion, Record, SealingKey, Secret, Secrets, Snapshot, Source,
+    Tenant, Terms, TypePattern,
 };
 use condition::{Condition, ConditionError};
 use event::{EndpointId, Offset, TenantId, Time};
@@ -100,19 +100,18 @@ pub(crate) fn source(name: &Name, since: Offset, row: SourceRow, secrets: Secret
     }
 }
 
-pub(crate) fn filter(name: &Name, row: FilterRow) -> Result<FilterVersion, String> {
-    let module = ModuleDigest::read(&row.module).ok_or("module: not a SHA-256")?;
-    Ok(FilterVersion {
+pub(crate) fn filter(name: &Name, row: FilterRow) -> FilterVersion {
+    FilterVersion {
         tenant: name.0.clone(),
         name: name.1.clone(),
         origin: row.origin,
-        module,
+        module: row.module,
         config: row.config.into(),
         limits: row.limits,
         on_error: row.on_error,
         isolate: row.isolate,
         about: row.about.into(),
-    })
+    }
 }
 
 impl EndpointRow {
@@ -225,7 +224,7 @@ impl FilterRow {
         FilterRow {
             v: Form,
             origin: filter.origin,
-            module: filter.module.to_string(),
+            module: filter.module,
             config: filter.config.to_string(),
             limits: filter.limits,
             on_error: filter.on_error,

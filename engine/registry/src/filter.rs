@@ -22,8 +22,11 @@ pub struct FilterVersion {
     pub about: Arc<str>,
 }
 
-/// SHA-256 of a module's bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// SHA-256 of a module's bytes. Written as 64 hexadecimal digits.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(into = "String", try_from = "String")]
 pub struct ModuleDigest(pub [u8; 32]);
 
 /// What a guest may use.
@@ -84,6 +87,20 @@ impl ModuleDigest {
         let mut bytes = [0; 32];
         hex::decode_to_slice(text, &mut bytes).ok()?;
         Some(ModuleDigest(bytes))
+    }
+}
+
+impl From<ModuleDigest> for String {
+    fn from(digest: ModuleDigest) -> String {
+        digest.to_string()
+    }
+}
+
+impl TryFrom<String> for ModuleDigest {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<ModuleDigest, &'static str> {
+        ModuleDigest::read(&text).ok_or("not a SHA-256")
     }
 }
 

@@ -74,8 +74,7 @@ impl Reader<'_> {
             Kind::Filter => {
                 let name = row.name()?;
                 let value = row.read::<FilterRow>()?;
-                let filter = value.map(|value| draft::filter(&name, value)).transpose();
-                let filter = filter.map_err(|reason| row.error(reason))?;
+                let filter = value.map(|value| draft::filter(&name, value));
                 self.tables.set_filter(since, &name, filter.map(Arc::new));
             }
             Kind::Endpoint => {

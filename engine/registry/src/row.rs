@@ -1,6 +1,8 @@
 use crate::record::RecordName;
 use crate::shelves::Name;
-use crate::{Concurrency, FilterLimits, OnError, Ordering, Origin, RecordKind, RowError};
+use crate::{
+    Concurrency, FilterLimits, ModuleDigest, OnError, Ordering, Origin, RecordKind, RowError,
+};
 use event::{EndpointId, Offset, TenantId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -115,7 +117,7 @@ pub(crate) struct SourceRow {
 pub(crate) struct FilterRow {
     pub v: Form,
     pub origin: Origin,
-    pub module: String,
+    pub module: ModuleDigest,
     pub config: String,
     pub limits: FilterLimits,
     pub on_error: OnError,

@@ -1,18 +1,16 @@
 use crate::exit::{Exit, Failure};
-use forebay::{COMPILER_BYTES_MAX, COMPILER_SECS_MAX, ChildCompiler, CompileFailure};
+use forebay::{COMPILER_BYTES_MAX, COMPILER_SECS_MAX, ChildCompiler, CompileFailure, Compiler};
 use rustix::process::{Resource, Rlimit, setrlimit};
+use std::path::Path;
 use std::sync::Arc;
 
 /// This binary, by its inode: the file may be another by now.
 const ITSELF: &str = "/proc/self/exe";
 
 /// This binary as a compiler, where it can be started again.
-pub fn compiler() -> Option<Arc<dyn forebay::Compile + Send + Sync>> {
-    std::path::Path::new(ITSELF).exists().then(|| {
-        let compiler: Arc<dyn forebay::Compile + Send + Sync> =
-            Arc::new(ChildCompiler::new(ITSELF, ["compile"]));
-        compiler
-    })
+pub fn compiler() -> Option<Compiler> {
+    let compiler = || -> Compiler { Arc::new(ChildCompiler::new(ITSELF, ["compile"])) };
+    Path::new(ITSELF).exists().then(compiler)
 }
 
 /// Limits itself, then compiles what comes by stdin to stdout.

@@ -1,8 +1,10 @@
 use super::fields::{Members, json_of};
-use super::kinds::InApp;
+use super::kinds::OfFilters;
 use super::table::Column;
-use super::{as_json, ask, below, exchange, granted, list, listed, made, show};
-use crate::client::Answer;
+use super::{
+    One, Within, as_json, ask, below, exchange, granted, joined, list, listed, made, show,
+    with_parameters,
+};
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
 use clap::{Args, Subcommand};
@@ -33,17 +35,17 @@ enum FilterVerb {
         #[command(flatten)]
         server: ServerArguments,
         #[command(flatten)]
-        app: InApp,
+        within: OfFilters,
         /// So many at most
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
     },
     /// Show one, in the version that is in force
-    Get(One),
+    Get(One<OfFilters>),
     /// Upload a module and put it in force, and print the version
     Push {
         #[command(flatten)]
-        one: One,
+        one: One<OfFilters>,
         /// The module, a .wasm file
         file: PathBuf,
         #[command(flatten)]
@@ -52,7 +54,7 @@ enum FilterVerb {
     /// Change what is given of one, and leave the rest
     Update {
         #[command(flatten)]
-        one: One,
+        one: One<OfFilters>,
         /// The SHA-256 of a module that was uploaded, or one that comes with the engine, such as
         /// forebay/redact
         #[arg(long, value_name = "MODULE")]
@@ -61,27 +63,17 @@ enum FilterVerb {
         settings: Settings,
     },
     /// List the versions that can be put in force again, the newest first
-    Versions(One),
+    Versions(One<OfFilters>),
     /// Put an earlier version in force again
     Rollback {
         #[command(flatten)]
-        one: One,
+        one: One<OfFilters>,
         /// Which one; without it the one before
         #[arg(long, value_name = "VERSION")]
         to: Option<String>,
     },
     /// Remove one that no endpoint needs
-    Rm(One),
-}
-
-#[derive(Args)]
-struct One {
-    #[command(flatten)]
-    server: ServerArguments,
-    #[command(flatten)]
-    app: InApp,
-    /// The filter's name
-    name: String,
+    Rm(One<OfFilters>),
 }
 
 #[derive(Args)]
@@ -102,7 +94,6 @@ struct Settings {
     isolate: Option<bool>,
 }
 
-const FILTERS: &str = "/v1/filter";
 const COLUMNS: &[Column] = &[
     ("NAME", "name"),
     ("VERSION", "version"),
@@ -116,10 +107,12 @@ const VERSION_COLUMNS: &[Column] =
 impl Filter {
     pub fn run(&self) -> Result<Exit, Failure> {
         match &self.verb {
-            FilterVerb::Ls { server, app, limit } => {
-                list(server, &app.path(FILTERS), *limit, COLUMNS)
+            FilterVerb::Ls { server, within, limit } => {
+                list(server, &within.path()?, *limit, COLUMNS)
             }
-            FilterVerb::Get(one) => show(&one.server, &one.ask(Method::GET, "", None)?),
+            FilterVerb::Get(one) => {
+                show(&one.server, &ask(&one.server, Method::GET, &one.path()?, None)?)
+            }
             FilterVerb::Push { one, file, settings } => one.push(file, settings),
             FilterVerb::Update { one, module, settings } => {
                 let mut changes = settings.members()?;
@@ -127,65 +120,58 @@ impl Filter {
                 if changes.is_empty() {
                     return Err(Failure::usage("say what is to change; --help lists what can be"));
                 }
-                let changed = one.ask(Method::PATCH, "", Some(&changes.into()))?;
+                let changed = ask(&one.server, Method::PATCH, &one.path()?, Some(&changes.into()))?;
                 made(&one.server, &changed, "version")
             }
             FilterVerb::Versions(one) => {
-                let all = one.ask(Method::GET, "/version", None)?.json();
+                let path = one.path_below("version")?;
+                let all = ask(&one.server, Method::GET, &path, None)?.json();
                 let all = all["data"].as_array().cloned().unwrap_or_default();
                 listed(&one.server, VERSION_COLUMNS, &all)
             }
             FilterVerb::Rollback { one, to } => one.roll_back(to.as_deref()),
             FilterVerb::Rm(one) => {
-                one.ask(Method::DELETE, "", None)?;
-                eprintln!("removed {}", one.name);
+                ask(&one.server, Method::DELETE, &one.path()?, None)?;
+                eprintln!("removed {}", one.which);
                 Ok(Exit::Ok)
             }
         }
     }
 }
 
-impl One {
-    fn path(&self, rest: &str) -> Result<String, Failure> {
-        Ok(self.app.path(&format!("{}{rest}", below(FILTERS, &self.name)?)))
-    }
-
-    fn ask(&self, method: Method, rest: &str, body: Option<&Value>) -> Result<Answer, Failure> {
-        ask(&self.server, method, &self.path(rest)?, body)
-    }
-
+impl One<OfFilters> {
     /// Module and settings come into force together.
     fn push(&self, file: &Path, settings: &Settings) -> Result<Exit, Failure> {
         let wasm = std::fs::read(file)
             .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
         let mut changes = settings.members()?;
-        let path = self.path("/version")?;
-        let path = format!("{path}{}stage=true", if path.contains('?') { '&' } else { '?' });
+        let path = with_parameters(&self.path_below("version")?, "stage=true");
         let staged = exchange(&self.server, Method::POST, &path, Some(("application/wasm", wasm)))?;
         changes.insert("module".to_owned(), granted(&self.server, staged)?.json()["module"].take());
         let changes = Value::from(changes);
-        let patched =
-            exchange(&self.server, Method::PATCH, &self.path("")?, Some(as_json(&changes)))?;
+        let path = self.path()?;
+        let patched = exchange(&self.server, Method::PATCH, &path, Some(as_json(&changes)))?;
         let changed = match patched.status {
-            404 => self.ask(Method::PUT, "", Some(&changes))?,
+            404 => ask(&self.server, Method::PUT, &path, Some(&changes))?,
             _ => granted(&self.server, patched)?,
         };
         made(&self.server, &changed, "version")
     }
 
     fn roll_back(&self, to: Option<&str>) -> Result<Exit, Failure> {
+        let all = self.path_below("version")?;
         let version = match to {
             Some(version) => version.to_owned(),
             None => {
-                let versions = self.ask(Method::GET, "/version", None)?.json();
+                let versions = ask(&self.server, Method::GET, &all, None)?.json();
                 let before = versions["data"][1]["version"].as_str().map(str::to_owned);
                 before.ok_or_else(|| {
-                    Failure::new(Exit::Failed, format!("{} has no earlier version", self.name))
+                    Failure::new(Exit::Failed, format!("{} has no earlier version", self.which))
                 })?
             }
         };
-        let rest = format!("{}/restore", below("/version", &version)?);
-        made(&self.server, &self.ask(Method::POST, &rest, None)?, "version")
+        let path = joined(&below(&all, &version)?, "restore");
+        made(&self.server, &ask(&self.server, Method::POST, &path, None)?, "version")
     }
 }
 

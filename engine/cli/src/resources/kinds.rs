@@ -1,5 +1,5 @@
 use super::fields::{AppFields, EndpointFields, KeyFields, SourceFields, TypeFields, line};
-use super::{Fields, One, Verb, Within, ask, below, encoded, made};
+use super::{Fields, One, Verb, Within, ask, below, encoded, made, with_parameters};
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
 use clap::{Args, Subcommand};
@@ -112,14 +112,7 @@ impl Endpoint {
             EndpointVerb::Plain(verb) => return verb.run(),
             EndpointVerb::Secret { one, rotate, grace_seconds } => (one, *rotate, grace_seconds),
         };
-        let answer = match rotate {
-            false => ask(&one.server, Method::GET, &one.path_below("secret")?, None)?,
-            true => {
-                let body = json!({ "gracePeriodSeconds": grace_seconds });
-                ask(&one.server, Method::POST, &one.path_below("secret/rotate")?, Some(&body))?
-            }
-        };
-        made(&one.server, &answer, "key")
+        one.secret(rotate.then(|| json!({ "gracePeriodSeconds": grace_seconds })), "key")
     }
 }
 
@@ -151,15 +144,9 @@ impl Source {
                 (one, *rotate, to, grace_seconds)
             }
         };
-        let answer = match rotate {
-            false => ask(&one.server, Method::GET, &one.path_below("secret")?, None)?,
-            true => {
-                let secret = to.as_deref().map(line).transpose()?;
-                let body = json!({ "secret": secret, "gracePeriodSeconds": grace_seconds });
-                ask(&one.server, Method::POST, &one.path_below("secret/rotate")?, Some(&body))?
-            }
-        };
-        made(&one.server, &answer, "secret")
+        let new = to.as_deref().map(line).transpose()?;
+        let rotation = || json!({ "secret": new, "gracePeriodSeconds": grace_seconds });
+        one.secret(rotate.then(rotation), "secret")
     }
 }
 
@@ -234,16 +221,18 @@ impl Within for OfKeys {
 
 /// In which application, for what says so in its query.
 #[derive(Args)]
-pub struct InApp {
+struct InApp {
     /// The application's id or uid; without it that of the key, else default
     #[arg(long, value_name = "APP", env = "FOREBAY_APP")]
     app: Option<String>,
 }
 
 impl InApp {
-    pub fn path(&self, path: &str) -> String {
-        let of = self.app.as_ref().map(|app| format!("?app={}", encoded(app)));
-        format!("{path}{}", of.unwrap_or_default())
+    fn path(&self, path: &str) -> String {
+        match &self.app {
+            Some(app) => with_parameters(path, &format!("app={}", encoded(app))),
+            None => path.to_owned(),
+        }
     }
 }
 
@@ -256,6 +245,18 @@ struct OfSources {
 impl Within for OfSources {
     fn path(&self) -> Result<String, Failure> {
         Ok(self.app.path("/v1/source"))
+    }
+}
+
+#[derive(Args)]
+pub struct OfFilters {
+    #[command(flatten)]
+    app: InApp,
+}
+
+impl Within for OfFilters {
+    fn path(&self) -> Result<String, Failure> {
+        Ok(self.app.path("/v1/filter"))
     }
 }
 

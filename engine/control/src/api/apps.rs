@@ -228,7 +228,7 @@ fn list(control: &Control, call: &Call) -> Answered {
     let all = own.as_deref().unwrap_or_else(|| snapshot.tenants());
     let name = |id: &TenantId| id.as_str().to_owned();
     let show = |id| snapshot.tenant(id).map(|tenant| shown(tenant));
-    Ok(answer(200, &wanted.cut(all, name, |text| Some(text.to_owned()), name, show)?))
+    Ok(answer(200, &wanted.cut_by_name(all, name, show)?))
 }
 
 async fn create(control: &Control, call: Call) -> Answered {

@@ -2,7 +2,6 @@ mod model;
 mod secrets;
 
 pub(crate) use model::{CHANNELS, EndpointOut};
-pub(super) use secrets::{fresh, rotated};
 
 use crate::Control;
 use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted};
@@ -139,7 +138,7 @@ async fn make(
         created: now,
         updated: now,
     })?;
-    let shipped = filters::shipped(control, &new.filters).await?;
+    let shipped = filters::shipped(control, app, &new.filters).await?;
     control
         .change(|snapshot| {
             let mut edit = snapshot.edit();
@@ -200,7 +199,7 @@ async fn replace(
     make: impl Fn(EndpointIn) -> EndpointIn,
 ) -> Answered {
     let now = control.ports.clock.wall();
-    let shipped = filters::shipped(control, filters).await?;
+    let shipped = filters::shipped(control, call.app()?, filters).await?;
     let id = rewrite(control, call, &shipped, |old| {
         make(EndpointIn::of(old))
             .declared(Rest { terms: control.options.terms.clone(), ..rest(old, now) })

@@ -263,7 +263,7 @@ fn list(control: &Control, call: &Call) -> Answered {
         out.about.schemas.take_if(|_| !with_content);
         (with_archived || !out.about.archived).then_some(out)
     };
-    Ok(answer(200, &wanted.cut(&all, name, |text| Some(text.to_owned()), name, show)?))
+    Ok(answer(200, &wanted.cut_by_name(&all, name, show)?))
 }
 
 async fn create(control: &Control, call: Call) -> Answered {

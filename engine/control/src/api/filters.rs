@@ -131,7 +131,7 @@ fn list(control: &Control, call: &Call) -> Answered {
     let all: Vec<_> = all.collect();
     let name = |filter: &&Arc<FilterVersion>| filter.name.to_string();
     let show = |filter: &&Arc<FilterVersion>| Some(FilterOut::of(filter));
-    Ok(answer(200, &wanted.cut(&all, name, |text| Some(text.to_owned()), name, show)?))
+    Ok(answer(200, &wanted.cut_by_name(&all, name, show)?))
 }
 
 fn get(control: &Control, call: &Call) -> Answered {
@@ -190,8 +190,9 @@ async fn push(control: &Control, call: Call) -> Answered {
 
 async fn restore(control: &Control, call: Call) -> Answered {
     let replaced = replace(control, &call, |old| {
-        About::of(old.ok_or(NONE)?)
-            .version(old.ok_or(NONE)?, call.named("version"))
+        let old = old.ok_or(NONE)?;
+        About::of(old)
+            .version(old, call.named("version"))
             .ok_or(Problem::NotFound("this filter has no such version"))
     });
     shown(control, &call, replaced.await?)
@@ -220,13 +221,15 @@ async fn module(control: &Control, named: &str) -> Result<ModuleDigest, Problem>
     })
 }
 
-/// Those of an endpoint's filters that come with the engine, by their names.
+/// Those of an endpoint's filters that come with the engine and are new to the application.
 pub(super) async fn shipped(
     control: &Control,
+    app: &TenantId,
     names: &[String],
 ) -> Result<Vec<(String, ModuleDigest)>, Problem> {
+    let snapshot = control.snapshot();
     let mut found = Vec::new();
-    for name in names {
+    for name in names.iter().filter(|name| snapshot.filter(app, name).is_none()) {
         if let Some(wasm) = control.ports.modules.shipped(name) {
             found.push((name.clone(), control.ports.modules.keep(wasm).await?));
         }

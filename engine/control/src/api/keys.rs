@@ -15,6 +15,7 @@ pub(super) use record::{About, RoleName};
 use registry::{Record, RecordKind, Snapshot};
 pub use ring::KeyRing;
 use runtime::Entropy;
+use std::sync::Arc;
 pub(crate) use uses::Uses;
 use zeroize::Zeroizing;
 
@@ -158,13 +159,8 @@ fn list(control: &Control, call: &Call) -> Answered {
     let snapshot = control.snapshot();
     let all = snapshot.records(KEY).filter(|record| id::is_session(&record.name) == is_portal);
     let all: Vec<_> = all.collect();
-    let page = wanted.cut(
-        &all,
-        |record| record.name.to_string(),
-        |text| Some(text.to_owned()),
-        |record| record.name.to_string(),
-        |record| shown(control, record),
-    );
+    let name = |record: &&Arc<Record>| record.name.to_string();
+    let page = wanted.cut_by_name(&all, name, |record| shown(control, record));
     Ok(answer(200, &page?))
 }
 

@@ -3,8 +3,7 @@
 mod model;
 
 use crate::Control;
-use crate::api::endpoints::{fresh, rotated};
-use crate::api::wire::{APP, ITERATOR, LIMIT, ORDER, Page, Wanted, grace};
+use crate::api::wire::{APP, ITERATOR, LIMIT, ORDER, Page, Wanted, fresh_secret, grace, rotated};
 use crate::api::{Answered, Call, Content, Deed, Operation, Role, Scope, Verb};
 use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
@@ -112,7 +111,7 @@ fn list(control: &Control, call: &Call) -> Answered {
     let all: Vec<_> = snapshot.sources().into_iter().filter(|s| s.tenant == *app).collect();
     let name = |source: &&Arc<Source>| source.name.to_string();
     let show = |source: &&Arc<Source>| Some(SourceOut::of(source));
-    Ok(answer(200, &wanted.cut(&all, name, |text| Some(text.to_owned()), name, show)?))
+    Ok(answer(200, &wanted.cut_by_name(&all, name, show)?))
 }
 
 fn get(control: &Control, call: &Call) -> Answered {
@@ -144,7 +143,7 @@ fn first(control: &Control, given: &SourceIn) -> Secrets {
     let text = match &given.secret {
         Some(text) => text.clone().into(),
         None if given.scheme == OPEN => return Secrets::default(),
-        None => fresh(control),
+        None => fresh_secret(control),
     };
     Secrets::new(vec![Secret::kept(&text, &control.ports.sealing)])
 }
@@ -231,7 +230,7 @@ fn secret(control: &Control, call: &Call) -> Answered {
 async fn rotate(control: &Control, call: Call) -> Answered {
     let given: SourceRotateIn = call.json_or_default()?;
     let grace = grace(given.grace_period_seconds)?;
-    let text = given.secret.map_or_else(|| fresh(control), Into::into);
+    let text = given.secret.map_or_else(|| fresh_secret(control), Into::into);
     let new = Secret::kept(&text, &control.ports.sealing);
     let now = control.ports.clock.wall();
     rewrite(control, &call, |old| {

@@ -1,8 +1,10 @@
 //! What the resources of Svix's wire format have in common.
 
 mod pages;
+mod secrets;
 
 pub(crate) use pages::{ITERATOR, LIMIT, ORDER, Page, PageLimit, Place, Wanted, limit};
+pub(crate) use secrets::{SECRET_PREFIX, fresh_secret, rotated};
 
 use crate::api::{Parameter, Query};
 use crate::explain::time;

@@ -1,3 +1,4 @@
+use crate::config::BadSource;
 use ingest::{Content, KeyFrom, Respond, RespondBody};
 use serde::{Deserialize, Serialize};
 use signature::{BadScheme, CustomHmac, IdFrom, Scheme, TypeFrom};
@@ -86,11 +87,12 @@ impl SourceSettings {
         self.dedupe.as_deref().map(IdFrom::parse).transpose()
     }
 
-    pub(crate) fn key_from(&self) -> Option<KeyFrom> {
-        match self.key.as_deref()?.split_once(':')? {
-            ("path", path) => Some(KeyFrom::Path(path.into())),
-            ("header", name) => Some(KeyFrom::Header(name.to_ascii_lowercase())),
-            _ => None,
+    pub(crate) fn key_from(&self) -> Result<Option<KeyFrom>, BadSource> {
+        let Some(text) = &self.key else { return Ok(None) };
+        match text.split_once(':') {
+            Some(("path", path)) => Ok(Some(KeyFrom::Path(path.into()))),
+            Some(("header", name)) => Ok(Some(KeyFrom::Header(name.to_ascii_lowercase()))),
+            _ => Err(BadSource::Key),
         }
     }
 

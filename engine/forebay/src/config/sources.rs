@@ -75,21 +75,12 @@ impl Source {
 
     /// What the reading of a configuration file finds by itself, with its place.
     pub(crate) fn check(&self, public_url: &str) -> Result<(), BadSource> {
+        fits(&self.known_scheme()?, !self.secrets.is_empty(), public_url)
+    }
+
+    fn known_scheme(&self) -> Result<Scheme, BadSource> {
         let unknown = || BadSource::UnknownScheme(self.scheme.clone());
-        let scheme = self.settings.scheme(&self.scheme).ok_or_else(unknown)??;
-        let name = || self.scheme.clone();
-        match (scheme.is_open(), self.secrets.is_empty()) {
-            (false, true) => return Err(BadSource::NoSecret(name())),
-            (true, false) => return Err(BadSource::IdleSecret(name())),
-            _ => {}
-        }
-        if scheme.signed.has_url() && public_url.is_empty() {
-            return Err(BadSource::NoUrl(name()));
-        }
-        if self.settings.key.is_some() && self.settings.key_from().is_none() {
-            return Err(BadSource::Key);
-        }
-        Ok(())
+        Ok(self.settings.scheme(&self.scheme).ok_or_else(unknown)??)
     }
 
     /// As the room of ingest takes it. `public_url` is that of the node, `body_bytes_max` counts
@@ -99,8 +90,7 @@ impl Source {
         public_url: &str,
         body_bytes_max: u64,
     ) -> Result<ingest::Source, BadSource> {
-        let unknown = || BadSource::UnknownScheme(self.scheme.clone());
-        let scheme = self.settings.scheme(&self.scheme).ok_or_else(unknown)??;
+        let scheme = self.known_scheme()?;
         let live = |secret: &registry::Secret| {
             let retires = secret.retires();
             let secret = signature::Secret::parse(secret.expose(), scheme.secret)?;
@@ -119,13 +109,24 @@ impl Source {
             },
             event_type: self.settings.type_from(),
             dedupe: self.settings.id_from()?,
-            key: self.settings.key_from(),
+            key: self.settings.key_from()?,
             headers: self.settings.headers.clone(),
             respond: self.settings.respond(&scheme),
             content: self.settings.content(),
             body_bytes_max: usize::try_from(body_bytes_max).unwrap_or(usize::MAX),
             scheme,
         })
+    }
+}
+
+/// Whether a scheme goes with what else is known of its source.
+fn fits(scheme: &Scheme, has_secret: bool, public_url: &str) -> Result<(), BadSource> {
+    let name = || scheme.name.to_string();
+    match (scheme.is_open(), has_secret) {
+        (false, false) => Err(BadSource::NoSecret(name())),
+        (true, true) => Err(BadSource::IdleSecret(name())),
+        _ if scheme.signed.has_url() && public_url.is_empty() => Err(BadSource::NoUrl(name())),
+        _ => Ok(()),
     }
 }
 
@@ -158,21 +159,22 @@ fn one(
     let is_given = ["secret", "secret_env", "secret_file", "secrets"]
         .iter()
         .any(|key| table.node(key).is_some());
-    match &checked {
-        Some(scheme) if !scheme.is_open() && !is_given => {
-            let message = format!("a source of scheme `{}` needs a secret", scheme.name);
-            section.refuse("scheme", message, "set `secret_env`, `secret_file` or `secrets`");
+    let fault = checked.as_ref().map(|scheme| fits(scheme, is_given, &server.public_url));
+    match (&checked, fault) {
+        (_, Some(Err(bad @ BadSource::NoSecret(_)))) => {
+            let advice = "set `secret_env`, `secret_file` or `secrets`";
+            section.refuse("scheme", bad.to_string(), advice);
         }
-        Some(scheme) if scheme.is_open() && is_given => {
+        (_, Some(Err(BadSource::IdleSecret(_)))) => {
             let message = "scheme `none` verifies nothing, so its secret protects nothing";
             section.refuse("scheme", message.into(), "choose a scheme, or take the secret out");
         }
-        Some(scheme) if scheme.signed.has_url() && server.public_url.is_empty() => {
+        (Some(scheme), Some(Err(_))) => {
             let message = format!("scheme `{}` signs the address that it calls", scheme.name);
             let advice = "set `public_url` under [server] to what the sender sees";
             section.refuse("scheme", message, advice);
         }
-        Some(scheme) if secrets.is_empty() && !scheme.is_open() && problems_before => {
+        (Some(scheme), _) if secrets.is_empty() && !scheme.is_open() && problems_before => {
             let message = "the list of secrets is empty, so nobody could be let in".to_owned();
             section.refuse("secrets", message, "list at least one");
         }
@@ -222,9 +224,8 @@ fn settings(section: &mut Section<'_, '_>) -> SourceSettings {
     if let Err(bad) = settings.id_from() {
         section.refuse("dedupe", bad.to_string(), "");
     }
-    if settings.key.is_some() && settings.key_from().is_none() {
-        let message = "`key` must be \"path:<member>\" or \"header:<name>\"".to_owned();
-        section.refuse("key", message, "such as \"path:data.customer\"");
+    if let Err(bad) = settings.key_from() {
+        section.refuse("key", bad.to_string(), "such as \"path:data.customer\"");
     }
     settings
 }

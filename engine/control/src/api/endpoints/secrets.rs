@@ -1,7 +1,7 @@
 use super::model::{EndpointIn, HeaderTexts};
 use super::{find, rest, rewrite};
 use crate::Control;
-use crate::api::wire::{Given, grace};
+use crate::api::wire::{Given, SECRET_PREFIX, fresh_secret, grace, rotated};
 use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb};
 use crate::problem::Problem;
 use crate::reply::{answer, empty};
@@ -111,10 +111,6 @@ struct EndpointHeadersPatchIn {
     delete_headers: BTreeSet<String>,
 }
 
-const PREFIX: &str = "whsec_";
-/// Of one endpoint, the retired ones too.
-const SECRETS_MAX: usize = 10;
-
 /// Values of these are credentials, so that nobody needs to read them back.
 const SENSITIVE: &[&str] = &[
     "authorization",
@@ -133,24 +129,17 @@ pub(super) fn first(control: &Control, given: Option<&str>) -> Result<Secrets, P
 fn secret(control: &Control, member: &str, given: Option<&str>) -> Result<Secret, Problem> {
     let text = match given {
         Some(text) => {
-            let bare = text.strip_prefix(PREFIX).unwrap_or(text);
+            let bare = text.strip_prefix(SECRET_PREFIX).unwrap_or(text);
             let bytes = STANDARD.decode(bare).map(Zeroizing::new);
             if !bytes.is_ok_and(|bytes| (24..=75).contains(&bytes.len()) && !is_zero(&bytes)) {
                 let text = "it is `whsec_` and base64 of 24 to 75 bytes, not all of them zero";
                 return Err(Problem::value(&[member], text));
             }
-            Zeroizing::new(format!("{PREFIX}{bare}"))
+            Zeroizing::new(format!("{SECRET_PREFIX}{bare}"))
         }
-        None => fresh(control),
+        None => fresh_secret(control),
     };
     Ok(Secret::kept(&text, &control.ports.sealing))
-}
-
-/// The text of a secret that nobody has yet.
-pub(in crate::api) fn fresh(control: &Control) -> Zeroizing<String> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    control.ports.entropy.fill(&mut *bytes);
-    Zeroizing::new(format!("{PREFIX}{}", STANDARD.encode(*bytes)))
 }
 
 fn is_zero(bytes: &[u8]) -> bool {
@@ -177,24 +166,6 @@ async fn rotate(control: &Control, call: Call) -> Answered {
     })
     .await?;
     Ok(answer(200, &EndpointSecretOut { key: new.expose().to_owned() }))
-}
-
-/// The new secret first, then those that still count, none of them beyond `until`.
-pub(in crate::api) fn rotated(
-    old: &Secrets,
-    new: &Secret,
-    now: Time,
-    until: Time,
-) -> Result<Secrets, Problem> {
-    if old.iter().any(|secret| secret.expose() == new.expose()) {
-        return Err(Problem::value(&["key"], "this is its secret already"));
-    }
-    let retiring = old.at(now).map(|secret| {
-        let end = secret.retires().map_or(until, |end| end.min(until));
-        secret.clone().until(end)
-    });
-    let retiring = retiring.filter(|secret| secret.retires().is_some_and(|end| end > now));
-    Ok(Secrets::new([new.clone()].into_iter().chain(retiring).take(SECRETS_MAX).collect()))
 }
 
 fn headers(control: &Control, call: &Call) -> Answered {

@@ -101,7 +101,7 @@ enum OnErrorText {
 }
 
 /// What a version of a filter is made of.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Settings {
     pub module: ModuleDigest,
     config: Box<str>,
@@ -124,11 +124,8 @@ pub(super) struct About {
 #[derive(Serialize, Deserialize)]
 struct Replaced {
     since: u64,
-    module: String,
-    config: Box<str>,
-    on_error: OnError,
-    limits: FilterLimits,
-    isolate: bool,
+    #[serde(flatten)]
+    settings: Settings,
 }
 
 const CONFIG_BYTES_MAX: usize = 64 << 10;
@@ -240,18 +237,6 @@ impl Settings {
     }
 }
 
-impl Replaced {
-    fn settings(&self) -> Option<Settings> {
-        Some(Settings {
-            module: ModuleDigest::read(&self.module)?,
-            config: self.config.clone(),
-            on_error: self.on_error,
-            limits: self.limits,
-            isolate: self.isolate,
-        })
-    }
-}
-
 impl About {
     pub fn of(filter: &FilterVersion) -> About {
         serde_json::from_str(&filter.about).unwrap_or_default()
@@ -263,26 +248,19 @@ impl About {
         let Some(old) = old else { return About { created: now, updated: now, replaced: vec![] } };
         let about = About::of(old);
         // One that comes back is no longer replaced.
-        let others = about.replaced.into_iter().filter(|old| old.settings().as_ref() != Some(new));
-        let newest = Replaced {
-            since: about.updated,
-            module: old.module.to_string(),
-            config: (&*old.config).into(),
-            on_error: old.on_error,
-            limits: old.limits,
-            isolate: old.isolate,
-        };
+        let others = about.replaced.into_iter().filter(|old| old.settings != *new);
+        let newest = Replaced { since: about.updated, settings: Settings::of(old) };
         let replaced = [newest].into_iter().chain(others).take(REPLACED_MAX);
         About { created: about.created, updated: now, replaced: replaced.collect() }
     }
 
     /// The newest version of this digest among the filter's.
     pub fn version(&self, filter: &FilterVersion, digest: &str) -> Option<Settings> {
-        let mut all = self.replaced.iter().filter_map(Replaced::settings);
+        let mut all = self.replaced.iter().map(|replaced| &replaced.settings);
         let is_it = |version: &FilterVersion| hex::encode(version.digest()) == digest;
         match is_it(filter) {
             true => Some(Settings::of(filter)),
-            false => all.find(|settings| is_it(&settings.version(filter))),
+            false => all.find(|settings| is_it(&settings.version(filter))).cloned(),
         }
     }
 }
@@ -305,9 +283,10 @@ impl VersionOut {
     /// The one in force, then those that it replaced.
     pub fn all(filter: &FilterVersion) -> Vec<VersionOut> {
         let about = About::of(filter);
-        let replaced = about.replaced.iter().filter_map(|replaced| {
-            Some(VersionOut::of(&replaced.settings()?.version(filter), replaced.since))
-        });
+        let replaced = about
+            .replaced
+            .iter()
+            .map(|replaced| VersionOut::of(&replaced.settings.version(filter), replaced.since));
         [VersionOut::of(filter, about.updated)].into_iter().chain(replaced).collect()
     }
 }

@@ -91,6 +91,16 @@ impl Wanted {
         }
     }
 
+    /// Cuts a page out of a list that is in ascending order of its names, by which iterators go.
+    pub fn cut_by_name<'a, T, O>(
+        &self,
+        all: &'a [T],
+        name: impl Fn(&T) -> String,
+        show: impl FnMut(&'a T) -> Option<O>,
+    ) -> Result<Page<O>, Problem> {
+        self.cut(all, &name, |text| Some(text.to_owned()), &name, show)
+    }
+
     /// Cuts a page out of a list that is in ascending order of its keys. `read` gives the key
     /// that an iterator names, and `name` what names an entry. What `show` shows nothing of is
     /// passed over; it is asked for what the page has and one more.

@@ -103,8 +103,8 @@ impl Ledger {
             !wants(version, event) || !has_it
         };
         let mut versions = self.versions.from(pair.0, pair.1).into_iter();
-        let has_another = self.versions.has_replaced(pair.0) || self.has_stopped(pair);
-        has_another && self.was_behind(pair) && versions.any(lacks)
+        let has_another = || self.versions.has_replaced(pair.0) || self.has_stopped(pair);
+        self.was_behind(pair) && has_another() && versions.any(lacks)
     }
 
     /// A version that may have begun it stops before some event, and a newer one has come.
