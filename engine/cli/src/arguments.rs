@@ -3,6 +3,7 @@ use crate::exit::TABLE;
 use crate::given::{
     BodyArguments, SchemeArguments, SecretArguments, ServerArguments, TargetArguments,
 };
+use crate::live::{Listen, Tail};
 use crate::resources::{App, Dlq, Endpoint, EventType, Explain, Filter, Key, Source};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub enum Command {
     Key(Key),
     Dlq(Dlq),
     Explain(Explain),
+    Tail(Tail),
+    Listen(Listen),
     Sign(SignArguments),
     Verify(VerifyArguments),
     Bench(crate::bench::BenchArguments),

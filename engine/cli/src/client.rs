@@ -2,8 +2,9 @@ use crate::exit::{Exit, Failure};
 use crate::given::print;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
@@ -41,6 +42,10 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
+    pub fn is_json(&self) -> bool {
+        serde_json::from_str::<serde::de::IgnoredAny>(&self.body).is_ok()
+    }
+
     /// What a server that did not do it says, and what may help.
     pub fn refusal(&self) -> Failure {
         let problem = self.json();
@@ -71,6 +76,11 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// Where a command goes: an http or https URL.
 pub fn parse_url(text: &str) -> Result<Url, Failure> {
+    // Nothing of one that may hold a password is printed.
+    if text.contains('@') {
+        let why = "--url has an `@`: give the key by --key-file, or FOREBAY_KEY in the environment";
+        return Err(Failure::usage(why));
+    }
     let url = Url::parse(text).map_err(|error| Failure::usage(format!("--url {text}: {error}")))?;
     match url.scheme() {
         "http" | "https" if url.has_host() => Ok(url),
@@ -83,19 +93,32 @@ impl Call {
     pub fn ask(self) -> Result<Answer, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, error))?;
-        let server = format!("{}://{}", self.url.scheme(), self.url.authority());
-        let unreachable = |why: &dyn std::fmt::Display| {
-            Failure::new(Exit::Unreachable, format!("cannot reach {server}: {why}"))
-        };
-        let made = runtime.block_on(async { tokio::time::timeout(TIMEOUT, self.make()).await });
-        match made {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(unreachable(&format_args!("{error:#}"))),
-            Err(_) => Err(unreachable(&"no answer within 30 seconds")),
+        runtime.block_on(self.ask_here())
+    }
+
+    /// The same, on the runtime that there is.
+    pub async fn ask_here(self) -> Result<Answer, Failure> {
+        let server = self.server();
+        within(TIMEOUT, &server, async { collected(self.open().await?).await }).await
+    }
+
+    /// Makes the call and takes the answer as it comes. One that is no success is taken whole.
+    pub async fn stream(self) -> Result<Result<Streamed, Answer>, Failure> {
+        let server = self.server();
+        let response = within(TIMEOUT, &server, self.open()).await?;
+        match response.status().is_success() {
+            true => Ok(Ok(Streamed(response.into_body()))),
+            false => within(TIMEOUT, &server, collected(response)).await.map(Err),
         }
     }
 
-    async fn make(self) -> anyhow::Result<Answer> {
+    /// Without what a URL may hold beside it.
+    fn server(&self) -> String {
+        let port = self.url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{}://{}{port}", self.url.scheme(), self.url.host_str().unwrap_or_default())
+    }
+
+    async fn open(self) -> anyhow::Result<Response<Incoming>> {
         let host = self.url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = self.url.port_or_known_default().unwrap_or(80);
@@ -134,7 +157,52 @@ impl Call {
     }
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> anyhow::Result<Answer>
+/// The body of an answer, piece by piece.
+pub struct Streamed(Incoming);
+
+/// A server that has nothing to send says so more often than this.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+impl Streamed {
+    /// None at its end.
+    pub async fn next(&mut self) -> anyhow::Result<Option<Bytes>> {
+        loop {
+            let frame = tokio::time::timeout(SILENCE_MAX, self.0.frame()).await;
+            match frame.map_err(|_| anyhow::anyhow!("nothing came for a minute"))? {
+                None => return Ok(None),
+                Some(frame) => {
+                    if let Ok(data) = frame?.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    server: &str,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> Result<T, Failure> {
+    let unreachable = |why: &dyn std::fmt::Display| {
+        Failure::new(Exit::Unreachable, format!("cannot reach {server}: {why}"))
+    };
+    match tokio::time::timeout(limit, work).await {
+        Ok(Ok(came)) => Ok(came),
+        Ok(Err(error)) => Err(unreachable(&format_args!("{error:#}"))),
+        Err(_) => Err(unreachable(&format_args!("no answer within {} seconds", limit.as_secs()))),
+    }
+}
+
+async fn collected(response: Response<Incoming>) -> anyhow::Result<Answer> {
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let body = body.map_err(|error| anyhow::anyhow!("the answer's body: {error}"))?.to_bytes();
+    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -142,9 +210,5 @@ where
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // It ends with the one exchange, or with the runtime.
     tokio::spawn(connection);
-    let response = sender.send_request(request).await?;
-    let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-    let body = body.map_err(|error| anyhow::anyhow!("the answer's body: {error}"))?.to_bytes();
-    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+    Ok(sender.send_request(request).await?)
 }

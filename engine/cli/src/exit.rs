@@ -45,6 +45,11 @@ impl Failure {
     pub fn usage(message: impl fmt::Display) -> Failure {
         Failure::new(Exit::Usage, message)
     }
+
+    /// What went wrong, to be told among other things.
+    pub fn message(&self) -> &str {
+        self.message.trim_start_matches("error: ").trim_end()
+    }
 }
 
 impl fmt::Display for Failure {

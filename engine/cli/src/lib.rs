@@ -11,6 +11,7 @@ mod commands;
 mod demo;
 mod exit;
 mod given;
+mod live;
 mod resources;
 mod samples;
 mod subscriber;
@@ -61,6 +62,8 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Key(command) => command.run(),
         Command::Dlq(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Tail(command) => command.run(),
+        Command::Listen(command) => command.run(),
         Command::Sign(options) => commands::sign::run(&options),
         Command::Verify(options) => commands::verify::run(&options),
         Command::Bench(options) => bench::run(&options),

@@ -6,8 +6,10 @@ mod kinds;
 mod letters;
 mod story;
 mod table;
+mod trial;
 
 pub use filters::Filter;
+use filters::Settings;
 pub use kinds::{App, Endpoint, EventType, Key, Source};
 pub use letters::{Dlq, Explain};
 
@@ -204,8 +206,12 @@ fn exchange(
 
 /// The answer of a server that did it.
 fn granted(server: &ServerArguments, answer: Answer) -> Result<Answer, Failure> {
-    if answer.is_success() {
+    if answer.is_success() && (answer.body.is_empty() || answer.is_json()) {
         return Ok(answer);
+    }
+    if answer.is_success() {
+        let why = "the answer is not JSON: does --url lead to a Forebay?";
+        return Err(Failure::new(Exit::Failed, why));
     }
     if server.json {
         answer.print()?;
@@ -231,7 +237,9 @@ fn pages(
             all.extend(data);
         }
         match page["iterator"].as_str() {
-            Some(next) if page["done"] != true => iterator = format!("&iterator={next}"),
+            Some(next) if page["done"] != true => {
+                iterator = format!("&iterator={}", encoded(next));
+            }
             _ => break,
         }
     }

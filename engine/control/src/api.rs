@@ -31,9 +31,11 @@ mod messages;
 mod node;
 mod operation;
 mod path;
+mod places;
 mod query;
 mod repeats;
 mod sources;
+mod tail;
 mod token;
 mod wire;
 
@@ -50,8 +52,10 @@ pub use operation::{Content, Operation, Parameter, SchemaOf, Verb};
 pub use path::Capture;
 pub use path::captures;
 pub(crate) use path::{Captured, Matched, find};
+pub(crate) use places::Places;
 pub(crate) use query::Query;
-pub(crate) use repeats::{Begun, Repeats};
+pub(crate) use repeats::{Begun, RepeatKey, Repeats};
+pub(crate) use tail::{Tail, start as start_tail};
 pub use token::{Apps, KeyRow, Keys, Token};
 pub(crate) use wire::{APP, limit as page_limit};
 
@@ -71,6 +75,7 @@ const TABLE: &[&[Operation]] = &[
     auth::OPERATIONS,
     letters::OPERATIONS,
     explain::OPERATIONS,
+    tail::OPERATIONS,
 ];
 
 /// Everything that can be asked of a node.

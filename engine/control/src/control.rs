@@ -1,11 +1,12 @@
 use crate::api::{
     self, APP, Access, Answered, Apps, Begun, Call, Captured, Content, Failures, Keys, Matched,
-    Operation, Principal, Query, Repeats, Scope, Token, Uses, Whose,
+    Operation, Places, Principal, Query, RepeatKey, Repeats, Role, Scope, Tail, Token, Uses, Whose,
 };
 use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
 use crate::{
-    AdminKey, Build, Commands, Denied, Doors, Health, Machine, Metrics, Modules, Reads, host,
+    AdminKey, Body, Build, Commands, Denied, Doors, Health, Lines, Machine, Metrics, Modules,
+    Reads, host,
 };
 use bytes::Bytes;
 use event::{Rng, TenantId};
@@ -91,6 +92,8 @@ pub struct Control {
     request_ids: RefCell<Rng>,
     repeats: RefCell<Repeats>,
     pub(crate) uses: RefCell<Uses>,
+    places: RefCell<Places>,
+    pub(crate) tails: RefCell<Places>,
 }
 
 /// A request that is let in.
@@ -110,9 +113,10 @@ impl Control {
     pub fn new(options: ControlOptions, ports: Ports) -> Rc<Control> {
         let failures = RefCell::new(Failures::new(options.limits.failures_max));
         let (repeats, uses) = Default::default();
+        let (places, tails) = (Places::of_readings().into(), Places::of_tails().into());
         // They name requests and guard nothing.
         let request_ids = RefCell::new(ports.entropy.rng());
-        Rc::new(Control { options, ports, failures, request_ids, repeats, uses })
+        Rc::new(Control { options, ports, failures, request_ids, repeats, uses, places, tails })
     }
 
     /// Always answers, and within the time that its ports and the sender's body take. A body is
@@ -121,7 +125,7 @@ impl Control {
         self: Rc<Self>,
         request: Request<Incoming>,
         peer: IpAddr,
-    ) -> Response<Bytes> {
+    ) -> Response<Body> {
         let (head, body) = request.into_parts();
         let head = Rc::new(head);
         let id = self.request_id(&head);
@@ -133,9 +137,15 @@ impl Control {
             }
         };
         let form = Form::of(head.uri.path());
-        let mut response = answered.unwrap_or_else(|problem| problem.response(form));
+        let (mut response, lines) = match answered {
+            Ok(answered) => answered,
+            Err(problem) => (problem.response(form), None),
+        };
         harden(&mut response, &id);
-        response
+        match lines {
+            Some(lines) => response.map(|_| Body::Stream(lines)),
+            None => response.map(Body::Whole),
+        }
     }
 
     fn admit(&self, head: &Parts, peer: IpAddr) -> Result<Admitted, Problem> {
@@ -194,22 +204,35 @@ impl Control {
         if !head.headers.contains_key(AUTHORIZATION) {
             return Ok(Principal::nobody());
         }
-        let now = self.ports.clock.now();
-        if let Some(wait) = self.failures.borrow().wait(peer, now) {
-            return Err(Problem::TooMany(wait));
-        }
-        let principal = bearer(head).and_then(|token| self.bearer_of(token));
-        Ok(principal.unwrap_or_else(|| {
-            self.failures.borrow_mut().count(peer, now);
-            Principal::nobody()
-        }))
+        let known = self.bearer_from(bearer(head).unwrap_or_default(), peer);
+        known.map(|known| known.unwrap_or(Principal::nobody())).map_err(Problem::TooMany)
     }
 
-    /// Who bears this token: the configured key, or one of those that were made. Never blocks.
-    pub fn bearer_of(&self, token: &str) -> Option<Principal> {
-        if self.options.key.verify(token) {
-            return Some(Principal::admin());
+    /// Who bears a token that came from this address. `Err` says how long the address has to wait
+    /// before wrong ones of it are looked at again: those that nobody can guess are never shut out
+    /// by those that others try. Never blocks.
+    pub fn bearer_from(&self, token: &str, peer: IpAddr) -> Result<Option<Principal>, Duration> {
+        let is_configured = || self.options.key.verify(token);
+        let is_short = self.options.key.is_short();
+        if let Some(known) = self.made(token) {
+            return Ok(Some(known));
         }
+        if !is_short && is_configured() {
+            return Ok(Some(Principal::admin()));
+        }
+        let now = self.ports.clock.now();
+        if let Some(wait) = self.failures.borrow().wait(peer, now) {
+            return Err(wait);
+        }
+        if is_short && is_configured() {
+            return Ok(Some(Principal::admin()));
+        }
+        self.failures.borrow_mut().count(peer, now);
+        Ok(None)
+    }
+
+    /// Who bears one of the keys that were made.
+    fn made(&self, token: &str) -> Option<Principal> {
         let now = self.ports.clock.wall();
         let principal = Token::read(token)?.principal(&self.ports.keys, now)?;
         self.uses.borrow_mut().note(&principal.id, now);
@@ -234,7 +257,7 @@ impl Control {
         head: &Rc<Parts>,
         body: Incoming,
         id: &str,
-    ) -> Answered {
+    ) -> Result<(Response<Bytes>, Option<Lines>), Problem> {
         let Admitted { operation, captured, tenant, principal, query } = admitted;
         let limits = &self.options.limits;
         let body_bytes_max = match (operation.scope, operation.body) {
@@ -243,11 +266,15 @@ impl Control {
             _ => limits.body_bytes_max,
         };
         let body = api::read_body(body, body_bytes_max, limits.body_timeout).await?;
+        self.still_holds(&principal, tenant.as_ref(), head)?;
         let (request_id, whole) = (id.to_owned(), head.clone());
-        let call = Call { captured, tenant, query, head: whole, body, principal, request_id };
+        let tail: Rc<RefCell<Option<Tail>>> = Rc::default();
+        let left = tail.clone();
+        let call =
+            Call { captured, tenant, query, head: whole, body, principal, request_id, tail: left };
         let key = head.headers.get(REPEAT_KEY).filter(|_| operation.is_repeatable());
         let mut response = match key {
-            Some(key) => self.once(operation, call, key, head).await?,
+            Some(key) => self.clone().once(operation, call, key, head).await?,
             None => self.run(operation, call, head.uri.path()).await?,
         };
         if is_known(head, &response) {
@@ -255,16 +282,39 @@ impl Control {
             response = empty(304);
             response.headers_mut().insert(ETAG, tag);
         }
-        Ok(response)
+        // Whoever asks for the head alone is sent nothing.
+        let tail = tail.take().filter(|_| head.method != Method::HEAD);
+        let lines = tail.map(|tail| api::start_tail(self, tail)).transpose()?;
+        Ok((response, lines))
+    }
+
+    /// A body may take its time. What was asked with a key that has ended meanwhile, or about an
+    /// application that has, is not done.
+    pub(crate) fn still_holds(
+        &self,
+        principal: &Principal,
+        tenant: Option<&TenantId>,
+        head: &Parts,
+    ) -> Result<(), Problem> {
+        let is_made = !matches!(principal.role, Role::Nobody | Role::Admin);
+        if is_made && bearer(head).and_then(|token| self.made(token)).as_ref() != Some(principal) {
+            return Err(Problem::NoKey);
+        }
+        match tenant {
+            Some(id) if (self.ports.apps)(id.as_str()).as_ref() != Some(id) => Err(Problem::NO_APP),
+            _ => Ok(()),
+        }
     }
 
     async fn run(&self, operation: &Operation, call: Call, path: &str) -> Answered {
         let (who, request_id) = (call.principal.id.clone(), call.request_id.clone());
+        let app = call.tenant.clone();
         let answered = (operation.run)(self, call).await;
         if let (Ok(response), true) = (&answered, operation.is_audited()) {
             let status = response.status().as_u16();
             let (who, what) = (&*who, operation.id);
-            tracing::info!(target: "audit", who, what, path, status, request_id, "a change");
+            let app = app.as_ref().map(TenantId::as_str);
+            tracing::info!(target: "audit", who, what, app, path, status, request_id, "a change");
         }
         answered
     }
@@ -293,16 +343,13 @@ impl Control {
             Begun::Told => return Err(Problem::Told),
             Begun::OtherRequest => return Err(Problem::OtherRequest),
         };
+        let mut first = First { control: self.clone(), key: Some(key) };
         let running = tasks::spawn(async move {
             let path = uri.split('?').next().unwrap_or_default();
             let answered = self.run(operation, call, path).await;
-            let now = self.ports.clock.now();
-            let mut repeats = self.repeats.borrow_mut();
-            match &answered {
-                Ok(answer) => repeats.end(key, answer, now),
-                Err(_) => repeats.abandon(key),
+            if let Ok(answer) = &answered {
+                first.end(answer);
             }
-            drop(repeats);
             answered
         });
         running.await.unwrap_or(Err(Problem::Failed))
@@ -333,15 +380,23 @@ impl Control {
         }
     }
 
-    /// Runs a reading where it may block.
+    /// Runs a reading where it may block. Keys of one application find a few places, so that none
+    /// takes those of the others or of the operator: 503 when they are taken.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
+        who: &Principal,
         read: impl FnOnce(&dyn Log, &History) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Problem> {
+        let place = match who.role.tenant() {
+            Some(app) => Some(self.places.borrow_mut().take(app).ok_or(Problem::Busy)?),
+            None => None,
+        };
         let (tell, told) = oneshot::channel();
         self.ports.reads.read(Box::new(move |log, history| {
             // The asker may have gone; then nobody wants to know.
             let _ = tell.send(read(log, history));
+            // With the reading, not with the asker: who hangs up frees none.
+            drop(place);
         }));
         match told.await {
             Ok(Ok(found)) => Ok(found),
@@ -350,6 +405,30 @@ impl Control {
                 Err(Problem::Failed)
             }
             Err(_) => Err(Problem::Busy),
+        }
+    }
+}
+
+/// The first request with an `Idempotency-Key`. One that comes to nothing, however it ends, may be
+/// tried again.
+struct First {
+    control: Rc<Control>,
+    key: Option<RepeatKey>,
+}
+
+impl First {
+    fn end(&mut self, answer: &Response<Bytes>) {
+        let now = self.control.ports.clock.now();
+        if let Some(key) = self.key.take() {
+            self.control.repeats.borrow_mut().end(key, answer, now);
+        }
+    }
+}
+
+impl Drop for First {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.control.repeats.borrow_mut().abandon(key);
         }
     }
 }

@@ -45,6 +45,10 @@ impl Health {
         self.is_below_floor.store(is_below, Ordering::Release);
     }
 
+    pub fn is_stopping(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == Phase::Stopping as u8
+    }
+
     /// Empty when the node is ready.
     pub fn reasons(&self) -> Vec<Unready> {
         let phase = self.phase.load(Ordering::Acquire);

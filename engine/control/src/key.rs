@@ -10,6 +10,8 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct AdminKey {
     digest: [u8; 32],
+    /// So short that somebody may have chosen it, and somebody may guess it.
+    is_short: bool,
 }
 
 /// Why a text cannot be an admin key.
@@ -23,6 +25,7 @@ pub enum BadKey {
 
 const KEY_BYTES_MIN: usize = 16;
 const KEY_BYTES_MAX: usize = 256;
+const UNGUESSED_BYTES: usize = 32;
 const SECRET_BYTES: usize = 32;
 
 impl AdminKey {
@@ -30,7 +33,7 @@ impl AdminKey {
     /// The prefix lets scanners find a key that leaked. Whoever keeps the text keeps it 0600.
     pub fn generate(entropy: &dyn Entropy) -> (AdminKey, Zeroizing<String>) {
         let text = with_secret("fbk_", entropy);
-        (AdminKey { digest: digest(&text) }, text)
+        (AdminKey { digest: digest(&text), is_short: false }, text)
     }
 
     /// The key that a file or a variable holds. White space around it does not count.
@@ -42,7 +45,12 @@ impl AdminKey {
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(BadKey::Character);
         }
-        Ok(AdminKey { digest: digest(text) })
+        Ok(AdminKey { digest: digest(text), is_short: text.len() < UNGUESSED_BYTES })
+    }
+
+    /// Whether it has to be kept from those who try many.
+    pub fn is_short(&self) -> bool {
+        self.is_short
     }
 
     /// Whether this is the key. The time it takes says nothing about the key.

@@ -17,6 +17,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests meet the machine"))]
 
 mod api;
+mod body;
 mod control;
 mod explain;
 mod health;
@@ -37,11 +38,13 @@ pub use api::{
     Access, Apps, Capture, Content, Deed, KeyRing, KeyRow, Keys, Operation, Parameter, Principal,
     Role, SchemaOf, Scope, Token, Verb, Whose, captures, operations, permits,
 };
+pub use body::{Body, Lines};
 pub use control::{Control, ControlLimits, ControlOptions, Ports};
 pub use health::{Health, Phase, Unready};
 pub use key::{AdminKey, BadKey};
 pub use metrics::{Build, CodeClass, Metrics, ProcessTexts, ProcessUse, Readings};
 pub use openapi::openapi;
 pub use ports::{
-    Commands, Denied, Doors, Machine, Modules, Pending, Published, Reading, Reads, Reloaded,
+    Commands, Denied, Doors, Fault, Machine, Modules, Pending, Published, Reading, Reads, Reloaded,
+    Said, Trial,
 };

@@ -1,10 +1,11 @@
 use crate::ProcessUse;
 use bytes::Bytes;
-use event::{Arrival, DeliveryId, EndpointId, EventId};
+use event::{Arrival, DeliveryId, EndpointId, Event, EventId, Offset, Verdict};
 use log::Log;
-use registry::{ChangeSet, DeclaredSource, History, ModuleDigest, Snapshot};
+use registry::{ChangeSet, DeclaredSource, FilterVersion, History, ModuleDigest, Snapshot};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -65,6 +66,8 @@ pub enum Denied {
     Conflict(EventId),
     /// The disk is full.
     Full,
+    /// What went wrong inside: for the operator, not for who asks.
+    Failed(String),
     /// Something else changed at the same time: ask again.
     Stale,
     /// No room now: ask again in a moment.
@@ -80,6 +83,9 @@ pub trait Reads {
     /// Runs the reading on a thread that may block, with the newest history. A reading that
     /// cannot be run is dropped, and the request that waits for it is answered 503.
     fn read(&self, reading: Reading);
+
+    /// The offset of the next event. Never blocks.
+    fn head(&self) -> Offset;
 }
 
 /// Whether a source could let events in beside those that a snapshot has, or why not, in words for
@@ -92,11 +98,55 @@ pub trait Modules {
     /// future resolves. `Denied::Rejected` says what its author has to change.
     fn keep(&self, wasm: Bytes) -> Pending<Result<ModuleDigest, Denied>>;
 
+    /// Starts a filter afresh and shows it one event. `Denied::Rejected` says why it does not start,
+    /// by its settings or the module's own word.
+    fn try_out(&self, filter: FilterVersion) -> Pending<Result<(), Denied>>;
+
+    /// Shows each of these filters the same events, one after the other, with nothing coming of it.
+    /// When that takes too long it ends early, for all of them after the same event.
+    fn dry_run(
+        &self,
+        filters: Vec<FilterVersion>,
+        events: Vec<Arc<Event>>,
+    ) -> Pending<Result<Vec<Trial>, Denied>>;
+
     /// Whether a module of this digest was kept. A short look at the disk.
     fn has(&self, digest: &ModuleDigest) -> bool;
 
     /// The module that comes with the engine under a name like `forebay/redact`.
     fn shipped(&self, name: &str) -> Option<Bytes>;
+}
+
+/// What a filter made of the events that it was shown, the first ones or all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trial {
+    /// One for each event.
+    pub verdicts: Vec<Verdict>,
+    /// Each failure that its policy was asked about.
+    pub faults: Vec<Fault>,
+    pub said: Vec<Said>,
+    pub fuel: u64,
+    pub took: Duration,
+}
+
+/// A failure of a filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which of the events.
+    pub event: usize,
+    /// A stable word.
+    pub kind: &'static str,
+    pub text: String,
+}
+
+/// A line that a filter logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Which of the events, where the filter said so.
+    pub event: Option<usize>,
+    /// 0 debug, 1 info, 2 warn, 3 error.
+    pub level: u8,
+    pub text: String,
 }
 
 /// The machine that the process runs on.

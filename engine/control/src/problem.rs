@@ -310,6 +310,10 @@ impl From<Denied> for Problem {
                 Problem::Clash("its row in the log is damaged; it can be purged".into())
             }
             Denied::Full => Problem::DiskFull,
+            Denied::Failed(why) => {
+                tracing::error!("a command failed: {why}");
+                Problem::Failed
+            }
             Denied::Stale => Problem::Conflict,
             Denied::Busy => Problem::Busy,
             Denied::Stopping => Problem::Stopping,

@@ -33,7 +33,12 @@ const OFFSETS_MAX: u64 = 200_000;
 /// A step begins small, for most pages are found at once, and doubles while it brings little.
 const STEP: u64 = 8;
 const STEP_MAX: u64 = 512;
+/// A step over attempts brings all of each event's, so it stays shorter.
+const STEP_OF_ATTEMPTS_MAX: u64 = 64;
 const STEP_BYTES: usize = 1 << 20;
+/// A longer step than one event that brings more is taken back and made shorter: many small events
+/// say nothing of how large the next ones are.
+const STEP_BYTES_MAX: usize = 4 * STEP_BYTES;
 const STEP_ROWS: usize = 2_000;
 
 /// Shows every event that can be read; one whose record is damaged is passed over.
@@ -42,10 +47,14 @@ pub(crate) fn events(
     path: Path,
     mut visit: impl FnMut(&Arc<Event>) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<End, Failure> {
-    let mut steps = Steps::new(log, path);
+    let mut steps = Steps::new(log, path, STEP_MAX);
     let (mut seen, mut bytes) = (0, 0);
     while let Some(step) = steps.next() {
-        let events = readable(log, step.clone())?;
+        let bytes_max = if step == step.start.only() { usize::MAX } else { STEP_BYTES_MAX };
+        let Some(events) = readable(log, step.clone(), bytes_max)? else {
+            steps.take_back(step);
+            continue;
+        };
         let weight: usize = events.iter().map(|event| event.weight()).sum();
         if steps.walk(&events, &mut visit)?.is_break() {
             return Ok(End::Enough);
@@ -65,7 +74,7 @@ pub(crate) fn attempts(
     path: Path,
     mut visit: impl FnMut(&AttemptRow) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<End, Failure> {
-    let mut steps = Steps::new(log, path);
+    let mut steps = Steps::new(log, path, STEP_OF_ATTEMPTS_MAX);
     let (mut seen, mut count) = (0, 0);
     while let Some(step) = steps.next() {
         let rows = log.attempts(step.clone())?;
@@ -87,7 +96,7 @@ pub(crate) fn offset_at(log: &dyn Log, millis: u64) -> Result<Offset, Failure> {
     let (mut low, mut high) = (log.floor().0, log.head().0);
     while low < high {
         let middle = low + (high - low) / 2;
-        match readable(log, Offset(middle)..Offset(high.min(middle + STEP)))?.first() {
+        match first_readable(log, Offset(middle)..Offset(high.min(middle + STEP)))? {
             Some(event) if event.id.millis() < millis => low = event.offset().0 + 1,
             _ => high = middle,
         }
@@ -95,9 +104,24 @@ pub(crate) fn offset_at(log: &dyn Log, millis: u64) -> Result<Offset, Failure> {
     Ok(Offset(low))
 }
 
-/// The events of a range, without those whose records are damaged.
-fn readable(log: &dyn Log, range: Range<Offset>) -> Result<Vec<Arc<Event>>, Failure> {
-    let (mut all, mut at) = (Vec::new(), range.start);
+fn first_readable(log: &dyn Log, range: Range<Offset>) -> Result<Option<Arc<Event>>, Failure> {
+    for at in range.start.0..range.end.0 {
+        match log.event(Offset(at)) {
+            Ok(None) | Err(Failure::Damaged { .. }) => {}
+            event => return event,
+        }
+    }
+    Ok(None)
+}
+
+/// The events of a range, without those whose records are damaged; nothing when they have more
+/// bytes together.
+fn readable(
+    log: &dyn Log,
+    range: Range<Offset>,
+    bytes_max: usize,
+) -> Result<Option<Vec<Arc<Event>>>, Failure> {
+    let (mut all, mut at, mut bytes) = (Vec::new(), range.start, 0);
     while at < range.end {
         let limit = ReadLimit { events: STEP_MAX as usize, bytes: STEP_BYTES };
         let events = match log.read(at..range.end, limit) {
@@ -111,21 +135,26 @@ fn readable(log: &dyn Log, range: Range<Offset>) -> Result<Vec<Arc<Event>>, Fail
         };
         let Some(last) = events.last() else { break };
         at = last.offset().next();
+        bytes += events.iter().map(|event| event.weight()).sum::<usize>();
+        if bytes > bytes_max {
+            return Ok(None);
+        }
         all.extend(events);
     }
-    Ok(all)
+    Ok(Some(all))
 }
 
 struct Steps {
     left: Range<Offset>,
     is_newest_first: bool,
     size: u64,
+    size_max: u64,
 }
 
 impl Steps {
-    fn new(log: &dyn Log, path: Path) -> Steps {
+    fn new(log: &dyn Log, path: Path, size_max: u64) -> Steps {
         let left = path.range.start.max(log.floor())..path.range.end.min(log.head());
-        Steps { left, is_newest_first: path.is_newest_first, size: STEP }
+        Steps { left, is_newest_first: path.is_newest_first, size: STEP, size_max }
     }
 
     fn next(&mut self) -> Option<Range<Offset>> {
@@ -142,6 +171,15 @@ impl Steps {
             false => self.left.start = step.end,
         }
         Some(step)
+    }
+
+    /// What it was stays to be done, in shorter steps.
+    fn take_back(&mut self, step: Range<Offset>) {
+        match self.is_newest_first {
+            true => self.left.end = step.end,
+            false => self.left.start = step.start,
+        }
+        self.size = (self.size / 8).max(1);
     }
 
     fn walk<T>(
@@ -161,7 +199,7 @@ impl Steps {
     /// Doubles the step after one that brought little, and halves it after one that brought much.
     fn fit(&mut self, brought: usize, wanted: usize) {
         self.size = match brought {
-            little if little < wanted / 2 => (self.size * 2).min(STEP_MAX),
+            little if little < wanted / 2 => (self.size * 2).min(self.size_max),
             much if much > wanted * 2 => (self.size / 4).max(1),
             _ => self.size,
         };
@@ -215,6 +253,23 @@ mod tests {
         assert_eq!(seen(&log, path(5, 2_990, true), usize::MAX), (down, End::Whole));
         assert_eq!(seen(&log, path(0, 9_999, true), 2), (vec![2_999, 2_998], End::Enough));
         assert_eq!(seen(&log, path(7, 7, true), 2), (vec![], End::Whole));
+    }
+
+    #[test]
+    fn large_events_after_many_small_ones_are_not_all_held_at_once() {
+        let log = MemLog::new(1_000_000);
+        let large = |n| {
+            let mut event = event(n);
+            std::sync::Arc::get_mut(&mut event).unwrap().body = vec![0; 1 << 20].into();
+            event
+        };
+        let all = (0..3_000).map(|n| if n < 200 { large(n) } else { event(n) });
+        let group = Group { events: all.collect(), ..Group::default() };
+        log.commit(log.claim().unwrap(), &group, Sync::Now).unwrap();
+        let (offsets, end) = seen(&log, path(0, 3_000, true), usize::MAX);
+        let End::Tired(at) = end else { panic!("{end:?}") };
+        assert!((165..=175).contains(&at.0), "it goes on below {at}, after some 32 MiB");
+        assert_eq!(offsets, (at.0..3_000).rev().collect::<Vec<_>>());
     }
 
     #[test]

@@ -205,6 +205,13 @@ pub struct DeliveryId {
     pub k: u32,
 }
 
+impl DeliveryId {
+    /// The least that comes after it, of all that there can be at its event.
+    pub const fn next(self) -> DeliveryId {
+        DeliveryId { k: self.k.saturating_add(1), ..self }
+    }
+}
+
 impl fmt::Debug for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}{:?}.{}", self.lane, self.offset, self.k)

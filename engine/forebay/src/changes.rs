@@ -1,11 +1,14 @@
 use crate::modules::Modules;
 use crate::ways::Ways;
-use crate::{ChangeError, OpenError, Plan, Recipe};
+use crate::{ChangeError, OpenError, Plan, Recipe, Reloaded, Reread};
 use ingest::SourceTable;
-use pipeline::pump::Publisher;
+use pipeline::pump::{Publisher, Refused};
 use pipeline::writer::{Command, CommandError};
 use registry::{ChangeSet, History};
+use runtime::spawn_thread;
+use std::io;
 use std::sync::Arc;
+use tokio::sync::{Semaphore, oneshot};
 
 /// What is configured, and how it changes while the engine runs. Cheap to clone.
 #[derive(Clone)]
@@ -14,6 +17,9 @@ pub struct Changes {
     pub ways: Arc<Ways>,
     pub modules: Arc<Modules>,
     recipe: Option<Recipe>,
+    /// One configuration is put in force at a time: what the registry has and what lets events in
+    /// are of the same one.
+    turn: Arc<Semaphore>,
 }
 
 impl Changes {
@@ -24,27 +30,41 @@ impl Changes {
     ) -> Result<Changes, OpenError> {
         let ways = Ways::new(plan).map_err(|bad| OpenError::Sources(bad.to_string()))?;
         ways.refresh(&publisher);
-        Ok(Changes { publisher, ways: Arc::new(ways), modules, recipe: plan.recipe.clone() })
+        let (ways, turn) = (Arc::new(ways), Arc::new(Semaphore::new(1)));
+        Ok(Changes { publisher, ways, modules, recipe: plan.recipe.clone(), turn })
     }
 
     /// Whole or not at all: everything is checked before anything is put in force.
     pub async fn apply(&self, plan: &Plan) -> Result<usize, ChangeError> {
-        for (digest, wasm) in &plan.modules {
-            self.modules.admit(*digest, wasm).map_err(ChangeError::Module)?;
-        }
-        let sources = SourceTable::new(plan.sources.clone());
-        sources.map_err(|bad| ChangeError::Sources(bad.to_string()))?;
+        let _turn = self.turn.acquire().await;
+        self.put(plan.clone()).await
+    }
+
+    async fn put(&self, plan: Plan) -> Result<usize, ChangeError> {
+        let modules = self.modules.clone();
+        let plan = aside(move || {
+            for (digest, wasm) in &plan.modules {
+                let admitted = modules.admit(*digest, wasm);
+                admitted.map_err(|failure| ChangeError::Module(failure.to_string()))?;
+            }
+            let sources = SourceTable::new(plan.sources.clone());
+            sources.map_err(|bad| ChangeError::Sources(bad.to_string()))?;
+            Ok(plan)
+        })
+        .await?;
         let changed = self.change(|history| history.latest().diff(&plan.declared)).await?;
-        self.ways.declare(plan);
+        self.ways.declare(&plan);
         self.ways.refresh(&self.publisher);
         Ok(changed)
     }
 
     /// Reads the configuration again and applies it.
-    pub async fn reload(&self) -> Result<usize, ChangeError> {
-        let recipe = self.recipe.as_ref().ok_or(ChangeError::NoRecipe)?;
-        let plan = recipe().map_err(ChangeError::Configuration)?;
-        self.apply(&plan).await
+    pub async fn reload(&self) -> Result<Reloaded, ChangeError> {
+        let recipe = self.recipe.clone().ok_or(ChangeError::NoRecipe)?;
+        let _turn = self.turn.acquire().await;
+        let Reread { plan, waiting } =
+            aside(move || recipe().map_err(ChangeError::Configuration)).await?;
+        Ok(Reloaded { changes: self.put(plan).await?, waiting })
     }
 
     /// Makes a change from the newest snapshot, again if another came first. Gives how many
@@ -66,8 +86,23 @@ impl Changes {
                 Ok(Err(CommandError::NotFound | CommandError::Damaged)) => {
                     unreachable!("a change looks for nothing")
                 }
-                Err(_) => return Err(ChangeError::Stopping),
+                Err(Refused::Busy) => return Err(ChangeError::Busy),
+                Err(Refused::Stopping) => return Err(ChangeError::Stopping),
             }
         }
     }
+}
+
+/// Reads files and compiles, where nothing waits for it but who asked.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ChangeError> + Send + 'static,
+) -> Result<T, ChangeError> {
+    let (tell, told) = oneshot::channel();
+    let work = move || {
+        // The asker may have gone: then nothing is put in force.
+        let _ = tell.send(work());
+    };
+    spawn_thread("reload", 0, work).map_err(ChangeError::Threads)?;
+    let broken = || ChangeError::Threads(io::Error::other("it ended without an answer"));
+    told.await.unwrap_or_else(|_| Err(broken()))
 }

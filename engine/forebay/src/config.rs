@@ -121,6 +121,18 @@ impl Config {
     pub fn settings(&self) -> &[Setting] {
         &self.settings
     }
+
+    /// Settings of another configuration that are not those of this one, where an engine takes them
+    /// up when it starts. Sources, filters and endpoints change while it runs.
+    pub fn waiting(&self, other: &Config) -> Vec<String> {
+        let fixed = |config: &Config| {
+            let settings = config.settings.iter().filter(|setting| !setting.is_of_resource());
+            let named = settings.map(|setting| (setting.name(), setting.value.clone()));
+            named.collect::<Vec<_>>()
+        };
+        let (running, other) = (fixed(self), fixed(other));
+        other.into_iter().filter(|pair| !running.contains(pair)).map(|(name, _)| name).collect()
+    }
 }
 
 impl Default for Config {

@@ -4,7 +4,7 @@ use crate::changes::Changes;
 use crate::closures::{Closure, Closures, SCHEME};
 use crate::modules::{Modules, key_at};
 use crate::server::{Listening, WayIn};
-use crate::{ChangeError, OpenError, Plan, PublishError};
+use crate::{ChangeError, OpenError, Plan, PublishError, Reloaded};
 use control::{Health, Metrics, Phase};
 use delivery::{Client, ClientOptions, Guard};
 use event::{Arrival, EndpointId, EventId, LaneId, Offset, TenantId};
@@ -121,6 +121,11 @@ impl Engine {
     /// else the plan says counts from the next start. Gives how many of them changed.
     pub async fn apply(&self, plan: &Plan) -> Result<usize, ChangeError> {
         self.changes.apply(plan).await
+    }
+
+    /// Reads the configuration again by the plan's recipe and applies it, whole or not at all.
+    pub async fn reload(&self) -> Result<Reloaded, ChangeError> {
+        self.changes.reload().await
     }
 
     /// Resolves when the log has failed: nothing is accepted any more, and the process is to end
@@ -252,7 +257,7 @@ fn open_modules(plan: &Plan) -> Result<Modules, OpenError> {
         modules.admit(*digest, wasm).map_err(|why| {
             let declared = plan.declared.filters.iter().find(|filter| filter.module == *digest);
             let name = declared.map_or_else(|| digest.to_string(), |filter| filter.name.clone());
-            OpenError::Module { name, why }
+            OpenError::Module { name, why: why.to_string() }
         })?;
     }
     Ok(modules)

@@ -75,6 +75,10 @@ pub enum ChangeError {
     Configuration(String),
     #[error("this engine was started without a configuration file: there is nothing to read again")]
     NoRecipe,
+    #[error("too much is waiting to be written: try again in a moment")]
+    Busy,
+    #[error("cannot start a thread: {0}")]
+    Threads(io::Error),
     #[error("the engine is stopping")]
     Stopping,
 }

@@ -27,7 +27,7 @@ pub use failure::{ChangeError, OpenError, PublishError};
 pub use filter::CompileFailure;
 pub use log::Failure as LogFailure;
 pub use log::Log;
-pub use plan::{Compiler, Plan, Recipe};
+pub use plan::{Compiler, Plan, Recipe, Reloaded, Reread};
 pub use registry::{Declared, DeclaredEndpoint, ModuleDigest};
 pub use store::Salvaged;
 

@@ -1,6 +1,7 @@
 use crate::{Compiler, Plan};
 use arc_swap::ArcSwap;
-use filter::{Compile, CompileCache, FilterEngine, FilterModule, InProcess, ModuleLimits, SealKey};
+use filter::{AdmitFailure, Compile, CompileCache, CompileFailure, FilterEngine, FilterModule};
+use filter::{InProcess, ModuleLimits, SealKey};
 use registry::ModuleDigest;
 use runtime::Entropy;
 use std::collections::BTreeMap;
@@ -38,7 +39,11 @@ impl Modules {
     }
 
     /// Verifies and compiles a module, and keeps its bytes and its compiled form.
-    pub fn admit(&self, digest: ModuleDigest, wasm: &[u8]) -> Result<Arc<FilterModule>, String> {
+    pub fn admit(
+        &self,
+        digest: ModuleDigest,
+        wasm: &[u8],
+    ) -> Result<Arc<FilterModule>, ModuleFailure> {
         if let Some(module) = self.compiled.load().get(&digest) {
             return Ok(module.clone());
         }
@@ -52,14 +57,19 @@ impl Modules {
     }
 
     /// The same, without a place in memory before somebody looks for it.
-    pub fn keep(&self, digest: ModuleDigest, wasm: &[u8]) -> Result<Arc<FilterModule>, String> {
+    pub fn keep(
+        &self,
+        digest: ModuleDigest,
+        wasm: &[u8],
+    ) -> Result<Arc<FilterModule>, ModuleFailure> {
         let here = InProcess(&self.engine);
         let compile = self.compiler.as_deref().map_or(&here as &dyn Compile, |other| other);
         let admitted = self.engine.admit(wasm, &self.limits, compile, &self.cache, &self.key);
-        let module = admitted.map_err(|failure| failure.to_string())?;
+        let module = admitted?;
         let path = self.path(&digest);
         if !path.exists() {
-            write_whole(&path, wasm).map_err(|err| format!("{}: {err}", path.display()))?;
+            write_whole(&path, wasm)
+                .map_err(|source| ModuleFailure::Disk { path: path.clone(), source })?;
         }
         Ok(module)
     }
@@ -75,20 +85,48 @@ impl Modules {
     }
 
     /// A module that was admitted by this process or an earlier one.
-    pub fn find(&self, digest: &ModuleDigest) -> Result<Arc<FilterModule>, String> {
+    pub fn find(&self, digest: &ModuleDigest) -> Result<Arc<FilterModule>, ModuleFailure> {
         if let Some(module) = self.compiled.load().get(digest) {
             return Ok(module.clone());
         }
         let path = self.path(digest);
-        let wasm = fs::read(&path).map_err(|err| format!("module {}: {err}", path.display()))?;
+        let broken = |source| ModuleFailure::Disk { path: path.clone(), source };
+        let wasm = fs::read(&path).map_err(broken)?;
         if crate::digest_of(&wasm) != *digest {
-            return Err(format!("{} is not the module that it is named for", path.display()));
+            let text = "it is not the module that it is named for";
+            return Err(broken(io::Error::new(io::ErrorKind::InvalidData, text)));
         }
         self.admit(*digest, &wasm)
     }
 
     fn path(&self, digest: &ModuleDigest) -> PathBuf {
         self.dir.join(format!("{digest}.wasm"))
+    }
+}
+
+/// Why a module is not taken in or not found.
+#[derive(Debug, thiserror::Error)]
+pub enum ModuleFailure {
+    /// Its author has to change it.
+    #[error("{0}")]
+    Refused(String),
+    #[error("{}: {source}", path.display())]
+    Disk { path: PathBuf, source: io::Error },
+    /// The module is not at fault.
+    #[error("{0}")]
+    Compiler(String),
+}
+
+impl From<AdmitFailure> for ModuleFailure {
+    fn from(failure: AdmitFailure) -> ModuleFailure {
+        let text = failure.to_string();
+        match failure {
+            AdmitFailure::Compile(CompileFailure::Engine(_) | CompileFailure::Compiler(_)) => {
+                ModuleFailure::Compiler(text)
+            }
+            AdmitFailure::Compile(CompileFailure::Module(_) | CompileFailure::Limit(_))
+            | AdmitFailure::Refused(_) => ModuleFailure::Refused(text),
+        }
     }
 }
 

@@ -58,7 +58,23 @@ pub struct Plan {
 pub type Compiler = Arc<dyn Compile + Send + Sync>;
 
 /// Reads the configuration again and works it out. May block on files.
-pub type Recipe = Arc<dyn Fn() -> Result<Plan, String> + Send + Sync>;
+pub type Recipe = Arc<dyn Fn() -> Result<Reread, String> + Send + Sync>;
+
+/// A configuration that was read again.
+pub struct Reread {
+    pub plan: Plan,
+    /// Settings that are not those that run: they count from the next start.
+    pub waiting: Vec<String>,
+}
+
+/// What a reload came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reloaded {
+    /// How many resources are new, changed or gone.
+    pub changes: usize,
+    /// Settings that are not those that run: they count from the next start.
+    pub waiting: Vec<String>,
+}
 
 impl Plan {
     /// The defaults, with nothing declared and nothing listening.

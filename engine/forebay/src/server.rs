@@ -1,5 +1,6 @@
 use crate::adapters::accept::Road;
-use crate::adapters::control::{Desk, Intake, Proc, Shelf};
+use crate::adapters::control::{Desk, Proc, Shelf};
+use crate::adapters::intake::Intake;
 use crate::changes::Changes;
 use crate::modules::write_whole;
 use crate::ways::Ways;
@@ -9,13 +10,14 @@ use control::{
     Metrics, Role,
 };
 use event::{TenantId, Time};
+use http_body_util::BodyExt;
 use ingest::{Body, Fallback, Observed, Peer, Ports, Producer, Server};
 use log::Log;
 use pipeline::pump::Publisher;
 use pipeline::writer::Durability;
 use registry::SealingKey;
 use runtime::{Clock, OsEntropy, descriptors_max, spawn_thread, tasks};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -146,7 +148,7 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
             machine: Box::new(Proc),
             keys: keys(changes.publisher.clone()),
             apps: apps(changes.publisher.clone()),
-            modules: Box::new(Intake::new(changes.modules.clone())),
+            modules: Box::new(Intake::new(changes.modules.clone(), clock.clone())),
             doors: doors(changes.ways.clone()),
             sealing,
             clock: clock.clone(),
@@ -158,18 +160,15 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
         accept: Road(changes.publisher),
         clock,
         sources: changes.ways.table.clone(),
-        producer: Box::new(move |given| producer(&publishers, given)),
+        producer: Box::new(move |given, peer| producer(&publishers, given, peer)),
         fallback: fallback(control, health, log),
         observe: Box::new(move |observed| count(&counted, observed)),
     }
 }
 
 /// What a key may publish. One that is bound to no application publishes to the default one.
-///
-/// Wrong keys are not counted here: a producer that has one would shut out whoever shares its
-/// address, and nobody guesses 256 bits.
-fn producer(control: &Control, given: &str) -> Option<Producer> {
-    let (tenant, types) = match control.bearer_of(given)?.role {
+fn producer(control: &Control, given: &str, peer: IpAddr) -> Option<Producer> {
+    let (tenant, types) = match control.bearer_from(given, peer).ok().flatten()?.role {
         Role::Admin => (TenantId::new(TenantId::DEFAULT), None),
         Role::Manager(tenant) => (tenant, None),
         Role::Producer { tenant, types } => (tenant, types),
@@ -209,7 +208,12 @@ fn fallback(control: Rc<Control>, health: Arc<Health>, log: Arc<dyn Log>) -> Fal
         }
         let peer = request.extensions().get::<Peer>().expect("ingest says where it came from");
         let peer = peer.0.ip();
-        Box::pin(async move { control.answer(request, peer).await.map(Body::Whole) })
+        Box::pin(async move {
+            control.answer(request, peer).await.map(|body| match body {
+                control::Body::Whole(bytes) => Body::Whole(bytes),
+                control::Body::Stream(lines) => Body::Stream(Box::pin(lines.map_err(Into::into))),
+            })
+        })
     })
 }
 

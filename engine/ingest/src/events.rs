@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::http::request::Parts;
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 pub(crate) mod cloud;
@@ -35,8 +36,9 @@ impl<A: Accept + 'static> Server<A> {
         self: &Rc<Self>,
         head: &Parts,
         body: Incoming,
+        peer: IpAddr,
     ) -> Result<Reply, Refusal> {
-        let Some(producer) = self.producer(head) else {
+        let Some(producer) = self.producer(head, peer) else {
             dismiss(body);
             return Err(Refusal::NoKey);
         };
@@ -74,12 +76,12 @@ impl<A: Accept + 'static> Server<A> {
         receipt(self.ports.accept.offer(arrival).await, &RESPOND)
     }
 
-    fn producer(&self, head: &Parts) -> Option<Producer> {
+    fn producer(&self, head: &Parts, peer: IpAddr) -> Option<Producer> {
         let (kind, key) = header(&head.headers, AUTHORIZATION.as_str())?.split_once(' ')?;
         if !kind.eq_ignore_ascii_case("bearer") {
             return None;
         }
-        (self.ports.producer)(key.trim())
+        (self.ports.producer)(key.trim(), peer)
     }
 
     /// All or nothing is well-formed; then each event has an answer of its own, in order, and the

@@ -12,7 +12,7 @@ use hyper::{Method, Request, Response, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use runtime::{Clock, tasks};
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ use tokio::sync::{Semaphore, watch};
 /// Answers whatever is not ours. The request bears its sender's address as an extension `Peer`.
 pub type Fallback = Box<dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Response<Body>>>>>;
 
-/// Who the bearer of a key is.
-pub type Producers = Box<dyn Fn(&str) -> Option<Producer>>;
+/// Who the bearer of a key is that came from an address.
+pub type Producers = Box<dyn Fn(&str, IpAddr) -> Option<Producer>>;
 
 /// Where a request came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +151,7 @@ impl<A: Accept + 'static> Server<A> {
         let (head, body) = request.into_parts();
         let route = table.route(head.uri.path());
         let source = if let Route::Source(door, _) = &route { &*door.source.name } else { "" };
-        let reply = self.admit(&route, &head, body).await.unwrap_or_else(|r| r.reply());
+        let reply = self.admit(&route, &head, body, peer.ip()).await.unwrap_or_else(|r| r.reply());
         self.ports.observe.as_ref()(&Observed {
             source,
             status: reply.response.status().as_u16(),
@@ -168,6 +168,7 @@ impl<A: Accept + 'static> Server<A> {
         route: &Route<'_>,
         head: &Parts,
         body: Incoming,
+        peer: IpAddr,
     ) -> Result<Reply, Refusal> {
         if let Err(refusal) = proper(head) {
             dismiss(body);
@@ -176,7 +177,7 @@ impl<A: Accept + 'static> Server<A> {
         match route {
             Route::Source(door, captures) => self.webhook(door, captures, head, body).await,
             Route::Unknown(decoy) => self.unknown(decoy, head, body).await,
-            Route::Events => self.events(head, body).await,
+            Route::Events => self.events(head, body, peer).await,
             Route::Elsewhere => unreachable!("the fallback has it"),
         }
     }

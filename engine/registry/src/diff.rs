@@ -28,6 +28,10 @@ pub(crate) struct Diff<'a> {
     pub(crate) named: BTreeSet<(Kind, Name)>,
     /// The tenants that this change needs.
     tenants: BTreeSet<TenantId>,
+    /// Whether those that are not there are made.
+    pub(crate) makes_tenants: bool,
+    /// Those that are made in any case.
+    given: BTreeSet<TenantId>,
 }
 
 impl<'a> Diff<'a> {
@@ -51,6 +55,8 @@ impl<'a> Diff<'a> {
             filters: BTreeMap::new(),
             named: BTreeSet::new(),
             tenants: BTreeSet::new(),
+            makes_tenants: true,
+            given: BTreeSet::new(),
         }
     }
 
@@ -63,6 +69,7 @@ impl<'a> Diff<'a> {
         declared.sources.iter().for_each(|source| self.put_source(source));
         declared.endpoints.iter().for_each(|endpoint| self.put_endpoint(endpoint));
         self.tenants.extend(declared.tenants.iter().cloned());
+        self.given.extend(declared.tenants.iter().cloned());
     }
 
     /// Removes what has the origin of this change and is not named by it.
@@ -272,12 +279,18 @@ impl<'a> Diff<'a> {
         }
     }
 
-    /// Makes the tenants that are named and not there yet.
+    /// Makes the tenants that are named and not there yet. The default one is always there.
     fn put_tenants(&mut self) {
         let is_put = |id: &TenantId| self.set.tenants.iter().any(|(put, _)| put == id);
         let is_there = |id: &TenantId| self.base.tenant(id).is_some() || is_put(id);
         let missing: Vec<_> = self.tenants.iter().filter(|id| !is_there(id)).cloned().collect();
         for tenant in missing {
+            let is_made = self.makes_tenants || self.given.contains(&tenant);
+            if !is_made && tenant.as_str() != TenantId::DEFAULT {
+                let fault = ("app", "there is no such application".to_owned());
+                self.refuse_as(Wrong::Missing, Kind::Tenant, &itself(&tenant), fault);
+                continue;
+            }
             if let Err(fault) = check::name(tenant.as_str()) {
                 self.refuse(Kind::Tenant, &itself(&tenant), fault);
             }

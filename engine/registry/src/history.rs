@@ -13,6 +13,10 @@ use std::sync::{Arc, OnceLock};
 /// A change set of more endpoints than this is not applied one by one: the snapshot is built new.
 const ONE_BY_ONE_MAX: usize = 512;
 
+/// Snapshots that are kept though nobody holds them, for who is a few changes behind. Each is as
+/// large as all that is configured: those of all changes would fill the memory.
+const KEPT: usize = 4;
+
 /// All versions of everything that the log may still ask for.
 ///
 /// A copy is cheap (it shares everything until one of the two changes), so a writer can prepare
@@ -55,7 +59,7 @@ impl History {
 
     /// The snapshot in force at an offset. Free for the latest one; an older one is built when it
     /// is first asked for, in a time that goes with the number of all resources, and then kept
-    /// until it is forgotten.
+    /// until nobody holds it and some changes have come after it.
     pub fn at(&self, offset: Offset) -> Arc<Snapshot> {
         if offset >= self.latest.since {
             return self.latest.clone();
@@ -173,6 +177,11 @@ impl History {
         self.latest = Arc::new(latest);
         let kept = Arc::new(OnceLock::from(self.latest.clone()));
         self.epochs.insert(self.latest.since, kept);
+        for epoch in self.epochs.values_mut().rev().skip(KEPT) {
+            if epoch.get().is_some_and(|snapshot| Arc::strong_count(snapshot) == 1) {
+                *epoch = Arc::default();
+            }
+        }
     }
 }
 

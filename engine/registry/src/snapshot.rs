@@ -161,16 +161,21 @@ impl Snapshot {
         diff.finish()
     }
 
-    /// A change of managed resources in the making.
+    /// A change of managed resources in the making. It makes no tenant but by its word: what comes
+    /// late does not bring back one that was removed.
     pub fn edit(&self) -> Edit<'_> {
-        Edit(Diff::new(self, Origin::Managed))
+        let mut diff = Diff::new(self, Origin::Managed);
+        diff.makes_tenants = false;
+        Edit(diff)
     }
 
-    /// What creates or changes managed resources, each named once, and leaves all others.
+    /// What creates or changes managed resources, each named once, and their tenants where they
+    /// are not there, and leaves all others.
     ///
     /// Errors: also for a name that the configuration file declares.
     pub fn put(&self, managed: &Declared) -> Result<ChangeSet, Rejected> {
         let mut edit = self.edit();
+        edit.0.makes_tenants = true;
         edit.put(managed);
         edit.finish()
     }

@@ -7,6 +7,7 @@ use registry::{
     Declared, DeclaredEndpoint, DeclaredTenant, Edit, History, Origin, RecordKind, Rejected, Row,
     SealingKey, Secret, Secrets, Wrong,
 };
+use std::sync::Arc;
 
 const KEY: [u8; 32] = [7; 32];
 
@@ -18,6 +19,12 @@ struct Table {
 }
 
 impl Table {
+    fn with_acme() -> Table {
+        let mut table = Table::default();
+        table.edit(0, |edit| edit.put_tenant(&tenant("app_1", None))).unwrap();
+        table
+    }
+
     fn edit<T>(&mut self, since: u64, edit: impl Fn(&mut Edit<'_>) -> T) -> Result<(), Rejected> {
         let base = self.history.latest().clone();
         let mut change = base.edit();
@@ -113,7 +120,7 @@ fn endpoints_are_changed_by_id_and_may_be_renamed() {
 
 #[test]
 fn secrets_in_rows_are_sealed_and_come_back() {
-    let mut table = Table::default();
+    let mut table = Table::with_acme();
     table.edit(1, |edit| edit.create_endpoint(&endpoint("one"))).unwrap();
     let written: Vec<u8> = table.rows.iter().flat_map(|row| row.value.clone()).collect();
     assert!(!String::from_utf8(written).unwrap().contains("marker"));
@@ -207,7 +214,7 @@ fn rows_of_the_first_form_read_as_they_did() {
 
 #[test]
 fn one_edit_gives_no_name_twice() {
-    let mut table = Table::default();
+    let mut table = Table::with_acme();
     table.edit(1, |edit| edit.create_endpoint(&endpoint("one"))).unwrap();
     table.edit(2, |edit| edit.create_endpoint(&endpoint("two"))).unwrap();
     let both = |edit: &mut Edit<'_>| {
@@ -228,4 +235,27 @@ fn an_edit_makes_the_tenants_that_it_is_given() {
     let given = Declared { tenants: vec![acme()], ..Declared::default() };
     table.edit(1, |edit| edit.put(&given)).unwrap();
     assert_eq!(table.history.latest().tenant(&acme()).unwrap().origin, Origin::Managed);
+}
+
+#[test]
+fn snapshots_that_nobody_holds_go_with_further_changes() {
+    let mut table = Table::default();
+    let put = |n: u64| {
+        move |edit: &mut Edit<'_>| edit.put_record(RecordKind::Key, &format!("k{n}"), "{}")
+    };
+    let mut early = Vec::new();
+    let mut held = None;
+    for n in 1..=20 {
+        table.edit(n, put(n)).unwrap();
+        let latest = table.history.latest();
+        early.push(Arc::downgrade(latest));
+        held = held.or_else(|| Some(latest.clone()));
+    }
+    let kept = early.iter().filter(|snapshot| snapshot.upgrade().is_some()).count();
+    assert!(kept <= 6, "{kept} of 20: the newest, and the one that is held");
+    assert!(Arc::ptr_eq(&table.history.at(Offset(1)), &held.unwrap()), "it is not built again");
+    for n in 1..=20 {
+        let count = table.history.at(Offset(n)).records(RecordKind::Key).count();
+        assert_eq!(count, n as usize, "what is asked for is built again");
+    }
 }

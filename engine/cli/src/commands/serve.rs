@@ -4,7 +4,7 @@ use crate::exit::{Exit, Failure};
 use crate::given::inputs;
 use crate::subscriber;
 use forebay::config::{Config, Flags, Inputs};
-use forebay::{Engine, OpenError, Plan};
+use forebay::{ChangeError, Engine, OpenError, Plan, Reloaded, Reread};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,18 +39,13 @@ async fn serve(config: Config, file: Option<PathBuf>, flags: Flags) -> Result<Ex
         tracing::warn!("--dev: endpoints may be on this machine; never use this in production");
     }
     let inputs = move || inputs(file.as_deref(), flags.clone());
-    let engine = Engine::open(plan(&config, inputs.clone())?).map_err(refused)?;
+    let engine = Engine::open(plan(&config, inputs)?).map_err(refused)?;
     announce(&config, &engine);
-    let mut current = config;
     loop {
         tokio::select! {
             biased;
-            () = stop.asked() => return Ok(drain(engine, stop, current.server.drain).await),
-            _ = hangup.recv() => {
-                if let Some(new) = reload(&engine, &current, &inputs()).await {
-                    current = new;
-                }
-            }
+            () = stop.asked() => return Ok(drain(engine, stop, config.server.drain).await),
+            _ = hangup.recv() => reload(&engine).await,
             failure = engine.failed() => {
                 tracing::error!(%failure, "the log has failed: nothing more can be accepted");
                 return Ok(Exit::Engine(failure.exit_code()));
@@ -64,9 +59,11 @@ fn plan(
     config: &Config,
     inputs: impl Fn() -> Inputs + Send + Sync + 'static,
 ) -> Result<Plan, Failure> {
+    let running = config.clone();
     let again = move || {
         let config = Config::load(&inputs()).map_err(|error| error.to_string())?;
-        config.plan().map_err(|error| error.to_string())
+        let plan = config.plan().map_err(|error| error.to_string())?;
+        Ok(Reread { plan, waiting: running.waiting(&config) })
     };
     let plan = config.plan().map_err(Failure::usage)?;
     Ok(Plan { recipe: Some(Arc::new(again)), compiler: compiler(), ..plan })
@@ -90,55 +87,23 @@ fn announce(config: &Config, engine: &Engine) {
 }
 
 /// All or nothing: a configuration that is wrong in one place changes nothing.
-async fn reload(engine: &Engine, current: &Config, inputs: &Inputs) -> Option<Config> {
-    let new = match Config::load(inputs) {
-        Ok(new) => new,
-        Err(error) => {
-            let problems = error.to_string();
+async fn reload(engine: &Engine) {
+    let Reloaded { changes, waiting } = match engine.reload().await {
+        Ok(reloaded) => reloaded,
+        Err(ChangeError::Configuration(problems)) => {
             tracing::error!(%problems, "the configuration is wrong: the old one stays in force");
-            return None;
+            return;
         }
-    };
-    let plan = match new.plan() {
-        Ok(plan) => plan,
-        Err(error) => {
-            tracing::error!(%error, "the configuration is wrong: the old one stays in force");
-            return None;
-        }
-    };
-    let changed = match engine.apply(&plan).await {
-        Ok(changed) => changed,
         Err(error) => {
             tracing::error!(%error, "the configuration was not taken: the old one stays in force");
-            return None;
+            return;
         }
     };
-    let waiting = waiting(current, &new);
-    tracing::info!(changed, "the configuration was read again");
+    tracing::info!(changes, "the configuration was read again");
     if !waiting.is_empty() {
         let keys = waiting.join(", ");
         tracing::warn!(%keys, "these count from the next start");
     }
-    Some(new)
-}
-
-/// Sources, filters and endpoints change while the engine runs, all else when it starts.
-fn waiting(old: &Config, new: &Config) -> Vec<String> {
-    let fixed = |config: &Config| {
-        let settings = config.settings().iter().filter(|setting| !setting.header.contains("[["));
-        let is_resource = |header: &str| {
-            ["[source.", "[filter.", "[endpoint."].iter().any(|start| header.starts_with(start))
-        };
-        let settings = settings.filter(|setting| !is_resource(&setting.header));
-        let named = |setting: &forebay::config::Setting| {
-            let section = setting.header.trim_matches(['[', ']']);
-            let dot = if section.is_empty() { "" } else { "." };
-            (format!("{section}{dot}{}", setting.key), setting.value.clone())
-        };
-        settings.map(named).collect::<Vec<_>>()
-    };
-    let (old, new) = (fixed(old), fixed(new));
-    new.into_iter().filter(|pair| !old.contains(pair)).map(|(key, _)| key).collect()
 }
 
 /// Finishes what is in flight within the grace, or until a second signal hurries.

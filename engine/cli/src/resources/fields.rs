@@ -20,6 +20,15 @@ impl Members {
         self
     }
 
+    /// An empty text clears it.
+    pub(super) fn with_text(self, name: &str, text: &Option<String>) -> Members {
+        let value = text.as_deref().map(|text| match text {
+            "" => Value::Null,
+            text => text.into(),
+        });
+        self.with(name, &value)
+    }
+
     /// One empty text clears it.
     pub(super) fn with_all(mut self, name: &str, values: &[String]) -> Members {
         match values {
@@ -55,7 +64,7 @@ pub struct AppFields {
     /// For people
     #[arg(long)]
     name: Option<String>,
-    /// A name of your own, unique on the server
+    /// A name of your own, unique on the server; '' for none
     #[arg(long)]
     uid: Option<String>,
     /// Notes; all of them are replaced
@@ -69,7 +78,7 @@ impl Fields for AppFields {
     const NAME: &'static str = "id";
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
-        let members = Members::new().with("name", &self.name).with("uid", &self.uid);
+        let members = Members::new().with("name", &self.name).with_text("uid", &self.uid);
         Ok(members.with_pairs("metadata", &self.metadata)?.0)
     }
 }
@@ -79,7 +88,7 @@ pub struct EndpointFields {
     /// The URL that deliveries go to
     #[arg(long, value_name = "URL")]
     to: Option<String>,
-    /// A name of your own, unique in its application
+    /// A name of your own, unique in its application; '' for none
     #[arg(long)]
     uid: Option<String>,
     #[arg(long)]
@@ -90,7 +99,7 @@ pub struct EndpointFields {
     /// Messages of this channel; of all channels without any, or with ''
     #[arg(long = "channel", value_name = "CHANNEL")]
     channels: Vec<String>,
-    /// A condition over the event, such as 'data.total > 100'
+    /// A condition over the event, such as 'data.total > 100'; '' for none
     #[arg(long = "where", value_name = "EXPRESSION")]
     condition: Option<String>,
     /// A filter of the application; several run in order
@@ -102,7 +111,7 @@ pub struct EndpointFields {
     /// The pause before a further attempt, such as 5s; give all of them in order
     #[arg(long, value_name = "PAUSE")]
     schedule: Vec<String>,
-    /// Of one attempt, all told
+    /// Of one attempt, all told; 0 for what is usual on the server
     #[arg(long, value_name = "MILLISECONDS")]
     timeout_ms: Option<u64>,
     /// Whether deliveries wait
@@ -135,17 +144,18 @@ impl Fields for EndpointFields {
             let value = ordering.to_possible_value();
             value.map(|value| value.get_name().to_owned())
         });
+        let timeout = self.timeout_ms.map(|ms| if ms == 0 { Value::Null } else { ms.into() });
         let members = Members::new()
             .with("url", &self.to)
-            .with("uid", &self.uid)
+            .with_text("uid", &self.uid)
             .with("description", &self.description)
             .with_all("eventTypes", &self.types)
             .with_all("channels", &self.channels)
-            .with("where", &self.condition)
+            .with_text("where", &self.condition)
             .with_all("filters", &self.filters)
             .with("ordering", &ordering)
             .with_all("schedule", &self.schedule)
-            .with("timeoutMs", &self.timeout_ms)
+            .with("timeoutMs", &timeout)
             .with("disabled", &self.disabled);
         Ok(members.with_pairs("metadata", &self.metadata)?.0)
     }

@@ -1,6 +1,7 @@
 use super::fields::{Members, json_of};
 use super::kinds::OfFilters;
 use super::table::Column;
+use super::trial::Trial;
 use super::{
     One, Within, as_json, ask, below, exchange, granted, joined, list, listed, made, show,
     with_parameters,
@@ -25,6 +26,7 @@ Examples:
   forebay filter push big-orders target/wasm32-unknown-unknown/release/big_orders.wasm
   forebay filter push big-orders big_orders.wasm --config '{\"min\": 100}' --on-error drop
   forebay endpoint update ep_1 --filter big-orders
+  forebay filter dry-run big-orders --module big_orders.wasm --events 1000
   forebay filter versions big-orders
   forebay filter rollback big-orders";
 
@@ -72,12 +74,20 @@ enum FilterVerb {
         #[arg(long, value_name = "VERSION")]
         to: Option<String>,
     },
+    /// Show a filter events that the server has, and tell what it would make of them; nothing is
+    /// delivered
+    DryRun {
+        #[command(flatten)]
+        one: One<OfFilters>,
+        #[command(flatten)]
+        trial: Box<Trial>,
+    },
     /// Remove one that no endpoint needs
     Rm(One<OfFilters>),
 }
 
 #[derive(Args)]
-struct Settings {
+pub(super) struct Settings {
     /// What the module is configured with: a JSON text, @FILE, or - for stdin
     #[arg(long, value_name = "JSON")]
     config: Option<String>,
@@ -130,6 +140,7 @@ impl Filter {
                 listed(&one.server, VERSION_COLUMNS, &all)
             }
             FilterVerb::Rollback { one, to } => one.roll_back(to.as_deref()),
+            FilterVerb::DryRun { one, trial } => one.dry_run(trial),
             FilterVerb::Rm(one) => {
                 ask(&one.server, Method::DELETE, &one.path()?, None)?;
                 eprintln!("removed {}", one.which);
@@ -142,12 +153,8 @@ impl Filter {
 impl One<OfFilters> {
     /// Module and settings come into force together.
     fn push(&self, file: &Path, settings: &Settings) -> Result<Exit, Failure> {
-        let wasm = std::fs::read(file)
-            .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
         let mut changes = settings.members()?;
-        let path = with_parameters(&self.path_below("version")?, "stage=true");
-        let staged = exchange(&self.server, Method::POST, &path, Some(("application/wasm", wasm)))?;
-        changes.insert("module".to_owned(), granted(&self.server, staged)?.json()["module"].take());
+        changes.insert("module".to_owned(), self.stage(file)?);
         let changes = Value::from(changes);
         let path = self.path()?;
         let patched = exchange(&self.server, Method::PATCH, &path, Some(as_json(&changes)))?;
@@ -156,6 +163,15 @@ impl One<OfFilters> {
             _ => granted(&self.server, patched)?,
         };
         made(&self.server, &changed, "version")
+    }
+
+    /// Uploads a module and puts it nowhere. Gives its digest.
+    pub(super) fn stage(&self, file: &Path) -> Result<Value, Failure> {
+        let wasm = std::fs::read(file)
+            .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
+        let path = with_parameters(&self.path_below("version")?, "stage=true");
+        let staged = exchange(&self.server, Method::POST, &path, Some(("application/wasm", wasm)))?;
+        Ok(granted(&self.server, staged)?.json()["module"].take())
     }
 
     fn roll_back(&self, to: Option<&str>) -> Result<Exit, Failure> {
@@ -176,7 +192,7 @@ impl One<OfFilters> {
 }
 
 impl Settings {
-    fn members(&self) -> Result<Map<String, Value>, Failure> {
+    pub(super) fn members(&self) -> Result<Map<String, Value>, Failure> {
         let config = self.config.as_deref().map(|text| json_of("--config", text)).transpose()?;
         let members = Members::new()
             .with("config", &config)

@@ -1,8 +1,9 @@
 use crate::run::{ADMIN_KEY, Ended, Folder, SECRET};
-use crate::serve::Serving;
+use crate::serve::{Serving, receiver};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::Stdio;
+use std::time::Duration;
 
 /// A server, and a folder to ask it from.
 struct Place {
@@ -375,4 +376,133 @@ fn a_compiler_limits_itself_and_says_what_is_wrong() {
     assert!(limits().contains("Max address space         4294967296 "), "{}", limits());
     idle.kill().unwrap();
     idle.wait().unwrap();
+}
+
+/// What a command that goes on has told so far.
+struct Going(std::process::Child, std::sync::mpsc::Receiver<String>);
+
+impl Going {
+    fn start(folder: &Folder, url: &str, line: &str) -> Going {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let mut command = folder.command(&arguments);
+        command.env("FOREBAY_URL", url).env("FOREBAY_KEY", ADMIN_KEY);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let out: [Box<dyn std::io::Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for pipe in out {
+            let tell = tell.clone();
+            std::thread::spawn(move || {
+                for line in std::io::BufRead::lines(std::io::BufReader::new(pipe)) {
+                    let _ = tell.send(line.unwrap());
+                }
+            });
+        }
+        Going(child, told)
+    }
+
+    #[track_caller]
+    fn next(&self) -> String {
+        self.1.recv_timeout(Duration::from_secs(60)).unwrap()
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn events_are_shown_as_they_come_also_after_a_restart() {
+    let place = Place::new();
+    place.out("send --type before --data 1");
+    let (folder, url) = (&place.folder, place.serving.url.clone());
+    let all = Going::start(folder, &url, "tail --json --since 2001-01-01T00:00:00Z");
+    let told = || {
+        let line = all.next();
+        let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+        told["eventType"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(told(), "before");
+    place.out("send --type order.paid --data 2");
+    assert_eq!(told(), "order.paid");
+    let rare = Going::start(folder, &url, "tail --type rare");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(place.serving.stop(), 0, "a stream does not hold up the end");
+    assert!(all.next().contains("trying again") && rare.next().contains("trying again"));
+    let serving = Serving::start_at(folder, url.strip_prefix("http://").unwrap());
+    let place = Place { folder: Folder::new(), serving };
+    place.out("send --type after --data 3");
+    assert_eq!(told(), "after");
+    place.out("send --type rare --data 4");
+    assert!(rare.next().ends_with("  rare  api  1 bytes"), "it had seen none before");
+    let whole = "tail --since 2001-01-01T00:00:00Z --no-follow --where data>1 --content";
+    let whole = place.out(whole);
+    assert_eq!(whole.lines().filter(|line| line.starts_with("  ")).count(), 6, "{whole}");
+    place.run("tail --where (").expect(1, "").says("`where`");
+    assert_eq!(place.serving.stop(), 0);
+}
+
+#[test]
+fn events_are_forwarded_to_this_machine_signed() {
+    let place = Place::new();
+    let (hooks, received) = receiver();
+    place.out("app create --name Shop --uid shop");
+    place.out("endpoint create --app shop --uid e --to http://127.0.0.1:9/in --type order.*");
+    let secret = place.out("endpoint secret e --app shop");
+    let key = place.out("key create --name k --role producer --app shop");
+    let listen = format!("listen --forward {hooks} --app shop --endpoint e --json");
+    let listening = Going::start(&place.folder, &place.serving.url, &listen);
+    std::thread::sleep(Duration::from_secs(1));
+    for event_type in ["invoice.sent", "order.paid"] {
+        let send = format!("send --type {event_type} --data 2");
+        assert_eq!(place.with_key(key.trim(), &send).code, 0);
+    }
+    let told: Value = serde_json::from_str(&listening.next()).unwrap();
+    assert_eq!((&told["eventType"], &told["status"]), (&json!("order.paid"), &json!(200)));
+    let (head, body) = received.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert_eq!(body, "2");
+    let mut arguments = vec!["verify", "--scheme", "standard-webhooks", "--body", "2"];
+    arguments.extend(["--secret", secret.trim()]);
+    let headers: Vec<&str> = head.lines().filter(|line| line.starts_with("webhook-")).collect();
+    assert_eq!(headers.len(), 3, "{head}");
+    arguments.extend(headers.iter().flat_map(|header| ["--request-header", header]));
+    assert_eq!(place.folder.run(&arguments).code, 0, "{head}");
+    assert_eq!(place.serving.stop(), 0);
+}
+
+#[test]
+fn a_filter_is_tried_before_it_is_put_in_force() {
+    let place = Place::new();
+    for n in [1, 2, 3] {
+        let data = format!("{{\"n\":{n},\"mail\":\"a{n}@example.com\"}}");
+        place.out(&format!("send --type order.paid --data {data}"));
+    }
+    let tried = place.out("filter dry-run private --module forebay/redact --examples 1");
+    let first = tried.lines().next().unwrap();
+    assert!(first.starts_with("3 events, 3 replaced, 3 outputs, "), "{tried}");
+    assert!(
+        tried.contains(
+            "  {\"n\":3,\"mail\":\"a3@example.com\"}\n  + {\"n\":3,\"mail\":\"[redacted]\"}"
+        ),
+        "{tried}"
+    );
+    place.run("filter get private").expect(1, "").says("404");
+    let refused = "filter dry-run private --module forebay/redact --config {\"odd\":1}";
+    place.run(refused).expect(1, "").says("the filter does not start");
+    let put = "filter update private --module forebay/redact --config {\"odd\":1}";
+    place.run(put).expect(1, "");
+    let module =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../filters/pushes-to-main/pushes-to-main.wasm");
+    place.out(&format!("filter push main {module}"));
+    let told = place.json(&format!("filter dry-run main --module {module} --events 2"));
+    assert_eq!(
+        (&told["events"], &told["dropped"], &told["differing"]),
+        (&json!(2), &json!(2), &json!(null))
+    );
+    let other = place.json("filter dry-run main --module forebay/redact");
+    assert_eq!((&other["differing"], &other["before"]["dropped"]), (&json!(3), &json!(3)));
+    assert_eq!(place.serving.stop(), 0);
 }

@@ -14,7 +14,11 @@ pub struct Serving {
 
 impl Serving {
     pub fn start(folder: &Folder) -> Serving {
-        let mut command = folder.command(&["serve", "--dev", "--listen", "127.0.0.1:0"]);
+        Serving::start_at(folder, "127.0.0.1:0")
+    }
+
+    pub fn start_at(folder: &Folder, addr: &str) -> Serving {
+        let mut command = folder.command(&["serve", "--dev", "--listen", addr]);
         command.env("FOREBAY_SERVER__ADMIN_KEY_ENV", "ADMIN_KEY");
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines = lines(child.stderr.take().unwrap());
@@ -69,7 +73,7 @@ fn lines(stderr: ChildStderr) -> mpsc::Receiver<String> {
 }
 
 /// Takes requests, answers each with 200, and hands on their heads and bodies.
-fn receiver() -> (String, mpsc::Receiver<(String, String)>) {
+pub fn receiver() -> (String, mpsc::Receiver<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hooks", listener.local_addr().unwrap());
     let (sender, received) = mpsc::channel();

@@ -76,7 +76,7 @@ async fn resend(control: &Control, call: Call) -> Answered {
         let Some(event) = messages::find(log, &app, &message)? else { return Ok(None) };
         sent(log, event.id, endpoint).map(Some)
     };
-    let sent = control.ask(read).await?.ok_or(messages::NONE)?;
+    let sent = control.ask(&call.principal, read).await?.ok_or(messages::NONE)?;
     let commands = &control.ports.commands;
     match sent.state {
         _ if !sent.dead.is_empty() => {
@@ -122,7 +122,7 @@ async fn recover(control: &Control, call: Call) -> Answered {
         let end = until.map_or(Ok(log.head()), |until| walk::offset_at(log, until.millis()))?;
         dead_of(log, LaneId::main(endpoint), start..end)
     };
-    let letters = control.ask(read).await?;
+    let letters = control.ask(&call.principal, read).await?;
     let now = control.ports.clock.wall();
     let task = format!("qtask_{}", id::sorted(now, &*control.ports.entropy));
     let (commands, name) = (control.ports.commands.clone(), task.clone());
@@ -154,7 +154,7 @@ fn dead_of(log: &dyn Log, lane: LaneId, range: Range<Offset>) -> Result<Vec<Deli
         let Some(_) = wanted.peek() else { return Ok(all) };
         all.extend(wanted);
         match all.last() {
-            Some(last) if !is_whole => from = DeliveryId { k: last.k.saturating_add(1), ..*last },
+            Some(last) if !is_whole => from = last.next(),
             _ => return Ok(all),
         }
     }

@@ -1,18 +1,19 @@
 use crate::api::keys::bound_to;
 use crate::api::wire::{
     Given, ITERATOR, LIMIT, Metadata, ORDER, Page, WORD_BYTES_MAX, Wanted, Word, check_metadata,
-    check_uid, flag, written,
+    check_uid, flag, uid_of_path, written,
 };
-use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Scope, Verb};
+use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Role, Scope, Verb};
 use crate::explain::time;
 use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
 use crate::{Control, id};
 use event::{TenantId, Time};
-use registry::{DeclaredTenant, RecordKind, Tenant};
+use registry::{DeclaredTenant, Origin, RecordKind, Snapshot, Tenant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::mem;
+use std::sync::Arc;
 
 const IF_EXISTS: Parameter =
     Parameter::of::<bool>("get_if_exists", "Answer the application that has the uid, if any.");
@@ -267,24 +268,29 @@ pub(crate) async fn ensure(
     app: &str,
     given: &ApplicationIn,
 ) -> Result<TenantId, Problem> {
-    let uid = Word::try_from(app.to_owned()).map_err(|_| Problem::NO_APP)?;
-    if given.uid.as_ref().is_some_and(|given| *given != uid) {
-        return Err(Problem::value(&["uid"], "the path says otherwise"));
-    }
+    let uid = uid_of_path(app, given.uid.as_ref(), Problem::NO_APP)?;
     let given = ApplicationIn { uid: Some(uid), ..given.clone() };
     let (out, _) = create_or_get(control, &given, true).await?;
     Ok(TenantId::new(&out.id))
 }
 
+/// The application of this id. The default one is there before anything names it.
+fn known(snapshot: &Snapshot, id: &TenantId) -> Result<Arc<Tenant>, Problem> {
+    let plain = || {
+        Arc::new(Tenant { id: id.clone(), origin: Origin::Managed, uid: None, about: "{}".into() })
+    };
+    let known = snapshot.tenant(id).cloned();
+    known.or_else(|| (id.as_str() == TenantId::DEFAULT).then(plain)).ok_or(Problem::NO_APP)
+}
+
 fn get(control: &Control, call: &Call) -> Answered {
-    let snapshot = control.snapshot();
-    let tenant = snapshot.tenant(call.app()?).ok_or(Problem::NO_APP)?;
-    Ok(resource(200, &shown(tenant)))
+    Ok(resource(200, &shown(&*known(&control.snapshot(), call.app()?)?)))
 }
 
 async fn update(control: &Control, call: Call) -> Answered {
     let given: ApplicationIn = call.json()?;
     let Some(id) = &call.tenant else {
+        call.if_there()?;
         let id = ensure(control, call.named("app_id"), &given).await?;
         let snapshot = control.snapshot();
         return Ok(resource(201, &shown(snapshot.tenant(&id).ok_or(Problem::NO_APP)?)));
@@ -309,10 +315,15 @@ async fn replace(
 ) -> Answered {
     let now = control.ports.clock.wall();
     let replaced = control.change(|snapshot| {
-        let old = snapshot.tenant(id).ok_or(Problem::NO_APP)?;
+        let old = &*known(snapshot, id)?;
         call.if_match(&shown(old))?;
         let given = make(ApplicationIn::of(old));
         given.check()?;
+        // Senders and other keys know an application by its uid.
+        let has_uid = given.uid.as_ref().map(Word::as_str) == old.uid.as_deref();
+        if !has_uid && call.principal.role != Role::Admin {
+            return Err(Problem::Forbidden);
+        }
         let created = Time::from_millis(About::of(id, &old.about).created);
         let new = given.declared(id, created, now);
         let mut edit = snapshot.edit();

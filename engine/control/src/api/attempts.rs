@@ -7,7 +7,8 @@ pub(crate) use model::Status;
 use crate::Control;
 use crate::api::endpoints;
 use crate::api::messages::{
-    self, AFTER, BEFORE, CHANNEL, EVENT_TYPES, Filter, MessageOut, Span, WITH_CONTENT, page_of,
+    self, AFTER, BEFORE, CHANNEL, EVENT_TYPES, Filter, MessageOut, Room, Span, WITH_CONTENT,
+    page_of,
 };
 use crate::api::wire::{ITERATOR, LIMIT, Page, Place, Wanted, flag};
 use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Query, Scope, Verb};
@@ -203,7 +204,7 @@ async fn by_endpoint(control: &Control, call: Call) -> Answered {
     let place = wanted.place().try_map(read)?;
     let wish = Wish::of(&call)?;
     let id = endpoints::id_asked(control, &call)?;
-    let limit = wanted.limit;
+    let mut room = Room::of(&wanted);
     let read = move |log: &dyn Log, history: &History| {
         let url = url(history, id);
         let path = path(&wish, log, place)?;
@@ -222,9 +223,10 @@ async fn by_endpoint(control: &Control, call: Call) -> Answered {
             if wish.messages.as_ref().is_some_and(|messages| !messages.wants(event)) {
                 return Ok(ControlFlow::Continue(()));
             }
-            if found.len() == limit {
+            if room.is_full() {
                 return Ok(ControlFlow::Break(()));
             }
+            room.take(event, wish.with_msg);
             let mut out = MessageAttemptOut::of(row, attempt, event.id, &url);
             out.msg = wish.with_msg.then(|| MessageOut::of(event, true));
             found.push(out);
@@ -233,7 +235,7 @@ async fn by_endpoint(control: &Control, call: Call) -> Answered {
         let tired = tired_at(id, end, is_newest_first);
         Ok(page_of(found, is_newest_first, end, tired, |attempt| attempt.id.clone()))
     };
-    Ok(answer(200, &control.ask(read).await?))
+    Ok(answer(200, &control.ask(&call.principal, read).await?))
 }
 
 fn is_at(row: &AttemptRow, endpoint: EndpointId) -> bool {
@@ -294,7 +296,8 @@ async fn by_message(control: &Control, call: Call) -> Answered {
             .collect();
         Ok(Some((event.id, rows, history.clone())))
     };
-    let (id, rows, history) = control.ask(read_rows).await?.ok_or(messages::NONE)?;
+    let (id, rows, history) =
+        control.ask(&call.principal, read_rows).await?.ok_or(messages::NONE)?;
     let place = |row: &AttemptRow| place_of(row.delivery, row.number());
     let show = |row: &AttemptRow| shown(row, id, &history);
     let page = wanted.cut(&rows, place, read, |row| name(place(row)), show)?;
@@ -317,7 +320,7 @@ async fn find(control: &Control, call: &Call) -> Result<MessageAttemptOut, Probl
         let row = rows.iter().find(|row| place_of(row.delivery, row.number()) == wanted);
         Ok(row.and_then(|row| shown(row, event.id, history)))
     };
-    control.ask(read_row).await?.ok_or(NONE)
+    control.ask(&call.principal, read_row).await?.ok_or(NONE)
 }
 
 async fn get(control: &Control, call: Call) -> Answered {

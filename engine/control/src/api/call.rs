@@ -1,4 +1,4 @@
-use crate::api::{Captured, Principal, Query};
+use crate::api::{Captured, Principal, Query, Role, Tail};
 use crate::problem::{Flaw, Problem};
 use crate::reply;
 use bytes::Bytes;
@@ -8,6 +8,7 @@ use hyper::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use serde_path_to_error::Segment;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// One request for an operation, by someone who may.
@@ -20,6 +21,8 @@ pub(crate) struct Call {
     pub body: Bytes,
     pub principal: Principal,
     pub request_id: String,
+    /// Where an operation leaves what it goes on to send.
+    pub tail: Rc<RefCell<Option<Tail>>>,
 }
 
 /// Of bytes of which nothing is said.
@@ -89,6 +92,26 @@ impl Call {
         match given.any(|list| reply::names(list, &tag)) {
             true => Ok(()),
             false => Err(Problem::Precondition),
+        }
+    }
+
+    /// 412 when the sender knew some version of what is not there.
+    pub fn if_there(&self) -> Result<(), Problem> {
+        match self.head.headers.contains_key(IF_MATCH) {
+            true => Err(Problem::Precondition),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses one more than an application may have of what its own keys make. An admin key is
+    /// not held to it.
+    pub fn within(&self, has_room: bool, what: &str, most: usize) -> Result<(), Problem> {
+        match has_room || self.principal.role == Role::Admin {
+            true => Ok(()),
+            false => {
+                let text = format!("the application has {most} {what} already");
+                Err(Problem::Clash(text.into()))
+            }
         }
     }
 }

@@ -4,13 +4,13 @@ mod secrets;
 pub(crate) use model::{CHANNELS, EndpointOut};
 
 use crate::Control;
-use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted};
+use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted, uid_of_path};
 use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb, filters};
 use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
 use event::{EndpointId, TenantId, Time};
 use model::{About, EndpointIn, EndpointPatch, Rest};
-use registry::{ChangeSet, DeclaredEndpoint, Endpoint, ModuleDigest, Snapshot};
+use registry::{ChangeSet, DeclaredEndpoint, Endpoint, ModuleDigest, Snapshot, Terms};
 use std::sync::Arc;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
@@ -85,6 +85,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 pub(crate) const SECRETS: &[Operation] = secrets::OPERATIONS;
 
 pub(crate) const NONE: Problem = Problem::NotFound("there is no such endpoint");
+/// Of one application, by keys that are bound to it.
+const ENDPOINTS_MAX: usize = 10_000;
 
 /// The application's endpoint of this id or uid.
 pub(crate) fn find<'a>(
@@ -113,7 +115,7 @@ fn list(control: &Control, call: &Call) -> Answered {
 
 async fn create(control: &Control, call: Call) -> Answered {
     let given: EndpointIn = call.json()?;
-    let id = make(control, call.app()?, &given).await?;
+    let id = make(control, &call, &given).await?;
     shown(control, 201, id)
 }
 
@@ -123,11 +125,8 @@ fn shown(control: &Control, status: u16, id: EndpointId) -> Answered {
     Ok(resource(status, &EndpointOut::of(snapshot.endpoint(id).ok_or(NONE)?)))
 }
 
-async fn make(
-    control: &Control,
-    app: &TenantId,
-    given: &EndpointIn,
-) -> Result<EndpointId, Problem> {
+async fn make(control: &Control, call: &Call, given: &EndpointIn) -> Result<EndpointId, Problem> {
+    let app = call.app()?;
     let now = control.ports.clock.wall();
     let headers = given.headers.clone().unwrap_or_default();
     let new = given.declared(Rest {
@@ -141,6 +140,8 @@ async fn make(
     let shipped = filters::shipped(control, app, &new.filters).await?;
     control
         .change(|snapshot| {
+            let has_room = snapshot.endpoint_ids_of(app).len() < ENDPOINTS_MAX;
+            call.within(has_room, "endpoints", ENDPOINTS_MAX)?;
             let mut edit = snapshot.edit();
             filters::add_shipped(&mut edit, snapshot, app, &shipped, control);
             let id = edit.create_endpoint(&new);
@@ -159,7 +160,9 @@ async fn update(control: &Control, call: Call) -> Answered {
     let given: EndpointIn = call.json()?;
     let (app, name) = (call.app()?, call.named("endpoint_id"));
     if find(&control.snapshot(), app, name).is_err() {
-        let id = make(control, app, &under(name, given)?).await?;
+        call.if_there()?;
+        let uid = uid_of_path(name, given.uid.as_ref(), NONE)?;
+        let id = make(control, &call, &EndpointIn { uid: Some(uid), ..given }).await?;
         return shown(control, 201, id);
     }
     if given.secret.is_some() || given.headers.is_some() {
@@ -168,15 +171,6 @@ async fn update(control: &Control, call: Call) -> Answered {
     }
     let filters = given.filters.as_deref().unwrap_or_default();
     replace(control, &call, filters, |_| given.clone()).await
-}
-
-/// The same, with the path's name for its uid.
-fn under(name: &str, given: EndpointIn) -> Result<EndpointIn, Problem> {
-    let uid = name.to_owned().try_into().map_err(|_| NONE)?;
-    match &given.uid {
-        Some(other) if *other != uid => Err(Problem::value(&["uid"], "the path says otherwise")),
-        _ => Ok(EndpointIn { uid: Some(uid), ..given }),
-    }
 }
 
 async fn patch(control: &Control, call: Call) -> Answered {
@@ -201,8 +195,15 @@ async fn replace(
     let now = control.ports.clock.wall();
     let shipped = filters::shipped(control, call.app()?, filters).await?;
     let id = rewrite(control, call, &shipped, |old| {
-        make(EndpointIn::of(old))
-            .declared(Rest { terms: control.options.terms.clone(), ..rest(old, now) })
+        // What a body cannot say stays as it was; what it leaves out is as usual on this node.
+        let (usual, kept) = (control.options.terms.clone(), &old.terms);
+        let terms = Terms {
+            schedule: usual.schedule,
+            ordering: usual.ordering,
+            timeout: usual.timeout,
+            ..kept.clone()
+        };
+        make(EndpointIn::of(old)).declared(Rest { terms, ..rest(old, now) })
     });
     shown(control, 200, id.await?)
 }

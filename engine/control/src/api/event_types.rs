@@ -1,5 +1,7 @@
 use crate::Control;
-use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted, Word, flag, written};
+use crate::api::wire::{
+    Given, ITERATOR, LIMIT, ORDER, Page, Wanted, Word, check_description, flag, written,
+};
 use crate::api::{Answered, Call, Content, Operation, Parameter, Scope, Verb};
 use crate::explain::time;
 use crate::problem::Problem;
@@ -167,7 +169,6 @@ struct About {
     updated: u64,
 }
 
-const DESCRIPTION_BYTES_MAX: usize = 16 << 10;
 const SCHEMAS_BYTES_MAX: usize = 256 << 10;
 const NONE: Problem = Problem::NotFound("there is no such event type");
 
@@ -214,15 +215,13 @@ impl EventTypePatch {
 
 impl Shown {
     fn check(&self) -> Result<(), Problem> {
-        let schemas = self.schemas.as_ref().map(|schemas| written(schemas).len());
-        let bounds = [
-            ("description", Some(self.description.len()), DESCRIPTION_BYTES_MAX),
-            ("schemas", schemas, SCHEMAS_BYTES_MAX),
-        ];
-        match bounds.iter().find(|(_, bytes, max)| bytes.is_some_and(|bytes| bytes > *max)) {
-            None => Ok(()),
-            Some((member, _, max)) => {
-                Err(Problem::value(&[member], format!("it has {max} bytes at most")))
+        check_description(&self.description)?;
+        let bytes = self.schemas.as_ref().map_or(0, |schemas| written(schemas).len());
+        match bytes <= SCHEMAS_BYTES_MAX {
+            true => Ok(()),
+            false => {
+                let text = format!("it has {SCHEMAS_BYTES_MAX} bytes at most");
+                Err(Problem::value(&["schemas"], text))
             }
         }
     }
@@ -307,8 +306,9 @@ async fn update(control: &Control, call: Call) -> Answered {
     let (is_new, made) = control
         .change(|snapshot| {
             let old = snapshot.record(RecordKind::EventType, name.as_str());
-            if let Some(old) = old {
-                call.if_match(&shown(old))?;
+            match old {
+                Some(old) => call.if_match(&shown(old))?,
+                None => call.if_there()?,
             }
             let (set, made) = put(control, snapshot, name.as_str(), given.clone())?;
             Ok((set, (old.is_none(), made)))

@@ -2,6 +2,7 @@
 //! configured with, and what it may use, is JSON beside it.
 
 mod model;
+mod trial;
 
 use crate::Control;
 use crate::api::wire::{APP, ITERATOR, LIMIT, ORDER, Page, Wanted, Word, flag};
@@ -12,6 +13,7 @@ use event::TenantId;
 use model::{About, FilterIn, FilterOut, FilterPatch, Settings, StagedOut, VersionOut};
 use registry::{ChangeSet, Declared, Edit, FilterVersion, Kind, ModuleDigest, Snapshot};
 use std::sync::Arc;
+use trial::{DryRunIn, DryRunOut};
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -106,6 +108,17 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         answers: &[(200, Content::json::<FilterOut>())],
         run: |control, call| Box::pin(restore(control, call)),
     },
+    Operation {
+        verb: Verb::Post,
+        path: "/v1/filter/{filter_name}/dry-run",
+        id: "filter.dry-run",
+        summary: "Shows a filter events that the log has, and tells what it would make of them",
+        scope: Scope::Tenant(Deed::Write),
+        query: &[APP],
+        body: Content::json::<DryRunIn>(),
+        answers: &[(200, Content::json::<DryRunOut>())],
+        run: |control, call| Box::pin(trial::dry_run(control, call)),
+    },
 ];
 
 const STAGE: Parameter = Parameter::of::<bool>(
@@ -114,6 +127,8 @@ const STAGE: Parameter = Parameter::of::<bool>(
 );
 
 const NONE: Problem = Problem::NotFound("there is no such filter");
+/// Of one application, by keys that are bound to it.
+const FILTERS_MAX: usize = 1_000;
 
 fn find<'a>(
     snapshot: &'a Snapshot,
@@ -149,6 +164,7 @@ fn versions(control: &Control, call: &Call) -> Answered {
 
 async fn put(control: &Control, call: Call) -> Answered {
     let given: FilterIn = call.json()?;
+    check_own_module(control, &call, &given.module)?;
     let module = module(control, &given.module).await?;
     let settings = given.settings(module, control.options.filter_limits)?;
     let replaced = replace(control, &call, |_| Ok(settings.clone()));
@@ -158,7 +174,10 @@ async fn put(control: &Control, call: Call) -> Answered {
 async fn patch(control: &Control, call: Call) -> Answered {
     let given: FilterPatch = call.json()?;
     let module = match &given.module {
-        Some(named) => Some(module(control, named).await?),
+        Some(named) => {
+            check_own_module(control, &call, named)?;
+            Some(module(control, named).await?)
+        }
         None => None,
     };
     let replaced = replace(control, &call, |old| {
@@ -175,6 +194,7 @@ async fn push(control: &Control, call: Call) -> Answered {
     }
     // Before the module is compiled: whoever has the wrong version has nothing compiled.
     check_version(control, &call)?;
+    check_own_module(control, &call, "")?;
     let module = control.ports.modules.keep(wasm).await?;
     if flag(&call.query, "stage", false)? {
         return Ok(answer(202, &StagedOut { module: module.to_string() }));
@@ -202,7 +222,7 @@ fn check_version(control: &Control, call: &Call) -> Result<(), Problem> {
     let snapshot = control.snapshot();
     match snapshot.filter(call.app()?, call.named("filter_name")) {
         Some(old) => call.if_match(&FilterOut::of(old)),
-        None => Ok(()),
+        None => call.if_there(),
     }
 }
 
@@ -254,26 +274,62 @@ pub(super) fn add_shipped(
     edit.put(&Declared { filters: filters.collect(), ..Declared::default() });
 }
 
+/// Whether a filter may have it: one of its own, or one that comes with the engine.
+fn is_name(control: &Control, name: &str) -> bool {
+    Word::try_from(name.to_owned()).is_ok() || control.ports.modules.shipped(name).is_some()
+}
+
+/// What comes with the engine under this name is what a filter of this name is made of.
+fn check_own_module(control: &Control, call: &Call, module: &str) -> Result<(), Problem> {
+    let name = call.named("filter_name");
+    match control.ports.modules.shipped(name).is_none() || module == name {
+        true => Ok(()),
+        false => {
+            let text = format!("the filter `{name}` is made of the module `{name}` alone");
+            Err(Problem::value(&["module"], text))
+        }
+    }
+}
+
 /// Puts what `make` gives in force as the path's filter. Gives whether it is new.
 async fn replace(
     control: &Control,
     call: &Call,
     make: impl Fn(Option<&FilterVersion>) -> Result<Settings, Problem>,
 ) -> Result<bool, Problem> {
-    let name = Word::try_from(call.named("filter_name").to_owned()).map_err(|_| NONE)?;
+    let name = call.named("filter_name");
+    if !is_name(control, name) {
+        return Err(NONE);
+    }
     let now = control.ports.clock.wall();
+    let app = call.app()?;
+    let tried = {
+        let snapshot = control.snapshot();
+        let old = snapshot.filter(app, name);
+        old.map_or_else(|| call.if_there(), |old| call.if_match(&FilterOut::of(old)))?;
+        make(old.map(|old| &**old))?
+    };
+    control.ports.modules.try_out(tried.as_version(app, name)).await?;
     let replaced = control.change(|snapshot| -> Result<(ChangeSet, bool), Problem> {
-        let app = call.app()?;
-        let old = snapshot.filter(app, name.as_str());
-        if let Some(old) = old {
-            call.if_match(&FilterOut::of(old))?;
+        let old = snapshot.filter(app, name);
+        match old {
+            Some(old) => call.if_match(&FilterOut::of(old))?,
+            None => {
+                call.if_there()?;
+                let all = snapshot.filters();
+                let count = all.iter().filter(|filter| filter.tenant == *app).count();
+                call.within(count < FILTERS_MAX, "filters", FILTERS_MAX)?;
+            }
         }
         let settings = make(old.map(|old| &**old))?;
+        if settings != tried {
+            return Err(Problem::Conflict);
+        }
         let is_same = old.is_some_and(|old| Settings::of(old) == settings);
         let mut edit = snapshot.edit();
         if !is_same {
             let about = About::after(old.map(|old| &**old), &settings, now);
-            let filters = vec![settings.declared(app, name.as_str(), &about)];
+            let filters = vec![settings.declared(app, name, &about)];
             edit.put(&Declared { filters, ..Declared::default() });
         }
         Ok((edit.finish()?, old.is_none()))

@@ -1,4 +1,4 @@
-use crate::api::wire::PageLimit;
+use crate::api::wire::{Members, PageLimit};
 use crate::api::{Answered, Call, Content, Operation, Parameter, Scope, Verb};
 use crate::letters::Wish;
 use crate::problem::Problem;
@@ -9,8 +9,6 @@ use log::Log;
 use registry::History;
 use schemars::JsonSchema;
 use serde::Serialize;
-
-type Members = serde_json::Map<String, serde_json::Value>;
 
 pub(crate) const PARAMETERS: &[Parameter] = &[
     Parameter::of::<PageLimit>("limit", "How many letters a page has; 50 when it is not said."),
@@ -73,14 +71,15 @@ struct Redriven {
 
 async fn list(control: &Control, call: Call) -> Answered {
     let wish = Wish::of(&call.query)?;
-    let page = control.ask(move |log, history| letters::list(log, history, wish)).await?;
+    let page =
+        control.ask(&call.principal, move |log, history| letters::list(log, history, wish)).await?;
     Ok(answer(200, &page))
 }
 
 async fn show(control: &Control, call: Call) -> Answered {
     let delivery = delivery(&call);
     let read = move |log: &dyn Log, history: &History| letters::show(log, history, delivery);
-    let letter = control.ask(read).await?;
+    let letter = control.ask(&call.principal, read).await?;
     Ok(answer(200, &letter.ok_or(Problem::NotFound("there is no such dead letter"))?))
 }
 

@@ -3,7 +3,7 @@ mod model;
 pub(crate) use model::MessageOut;
 
 use crate::api::endpoints::CHANNELS;
-use crate::api::wire::{ITERATOR, LIMIT, Page, Place, Wanted, Word, flag, moment};
+use crate::api::wire::{ITERATOR, LIMIT, Page, Place, Wanted, Word, before, flag, moment};
 use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Query, Scope, Verb, apps};
 use crate::problem::Problem;
 use crate::reply::{answer, resource};
@@ -11,7 +11,7 @@ use crate::walk::{self, End, Path};
 use crate::{Control, Denied};
 use event::{
     Arrival, Duplicate, Envelope, Event, EventId, Headers, Offset, OnConflict, StreamId, TenantId,
-    limits,
+    Time, limits,
 };
 use log::{Failure, Log};
 use model::{EVENT_ID, MessageIn, channel_list};
@@ -181,7 +181,7 @@ fn own_key(event_id: &str) -> Vec<u8> {
 async fn get(control: &Control, call: Call) -> Answered {
     let with_content = flag(&call.query, "with_content", true)?;
     let (app, name) = (call.app()?.clone(), call.named("msg_id").to_owned());
-    let found = control.ask(move |log, _| find(log, &app, &name)).await?;
+    let found = control.ask(&call.principal, move |log, _| find(log, &app, &name)).await?;
     Ok(resource(200, &MessageOut::of(&*found.ok_or(NONE)?, with_content)))
 }
 
@@ -219,6 +219,11 @@ impl Filter {
         })
     }
 
+    /// Of these types, or of all when there are none.
+    pub fn of_types(app: TenantId, types: impl IntoIterator<Item = String>) -> Filter {
+        Filter { app, types: types.into_iter().collect(), channel: None }
+    }
+
     pub fn wants(&self, event: &Event) -> bool {
         let Envelope { tenant, event_type, headers, .. } = &event.envelope;
         let is_of_channel = |wanted: &String| {
@@ -244,6 +249,12 @@ impl Span {
         Ok(Span { after: millis("after")?, before: millis("before")? })
     }
 
+    /// From the first time on, and before the second.
+    pub fn between(since: Option<Time>, until: Option<Time>) -> Span {
+        let after = since.and_then(|since| since.millis().checked_sub(1));
+        Span { after, before: until.map(Time::millis) }
+    }
+
     pub fn holds(self, millis: u64) -> bool {
         self.before.is_none_or(|before| millis < before)
             && self.after.is_none_or(|after| millis > after)
@@ -266,20 +277,19 @@ async fn list(control: &Control, call: Call) -> Answered {
     let place = place(wanted.place())?;
     let (filter, span) = (Filter::of(&call)?, Span::of(&call.query)?);
     let with_content = flag(&call.query, "with_content", true)?;
-    let limit = wanted.limit;
-    let page = control.ask(move |log, _| {
+    let mut room = Room::of(&wanted);
+    let page = control.ask(&call.principal, move |log, _| {
         let path = path(span.range(log)?, place);
         let (is_newest_first, mut found) = (path.is_newest_first, Vec::new());
-        let mut bytes = 0;
         let end = walk::events(log, path, |event| {
             if !filter.wants(event) || !span.holds(event.id.millis()) {
                 return Ok(ControlFlow::Continue(()));
             }
             // One more than the page has says that there is more.
-            if found.len() == limit || bytes > PAGE_BYTES_MAX {
+            if room.is_full() {
                 return Ok(ControlFlow::Break(()));
             }
-            bytes += if with_content { event.body.len() } else { 0 };
+            room.take(event, with_content);
             found.push(MessageOut::of(event, with_content));
             Ok(ControlFlow::Continue(()))
         })?;
@@ -302,6 +312,28 @@ pub(crate) fn path(range: Range<Offset>, place: Place<Offset>) -> Path {
         Place::Before(first) => {
             Path { range: start.max(first.next())..end, is_newest_first: false }
         }
+    }
+}
+
+/// What a page that shows payloads may still take.
+pub(crate) struct Room {
+    entries: usize,
+    bytes: usize,
+}
+
+impl Room {
+    pub fn of(wanted: &Wanted) -> Room {
+        Room { entries: wanted.limit, bytes: PAGE_BYTES_MAX }
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.entries == 0 || self.bytes == 0
+    }
+
+    pub fn take(&mut self, event: &Event, with_content: bool) {
+        self.entries -= 1;
+        let shown = if with_content { event.body.len() } else { 0 };
+        self.bytes = self.bytes.saturating_sub(shown);
     }
 }
 
@@ -333,6 +365,6 @@ pub(crate) fn page_of<T>(
         data: found,
         done: end == End::Whole,
         iterator,
-        prev_iterator: first.map(|first| format!("-{first}")),
+        prev_iterator: first.map(|first| before(&first)),
     }
 }

@@ -1,4 +1,5 @@
-use crate::api::{Answered, Call, Content, Operation, Scope, Verb};
+use crate::api::wire::Members;
+use crate::api::{Answered, Call, Content, Operation, Principal, Scope, Verb};
 use crate::reply::{answer, empty, json as written, problem, typed};
 use crate::{Control, Readings, openapi, page};
 use bytes::Bytes;
@@ -102,9 +103,6 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-/// An object that says itself what it holds.
-type Members = serde_json::Map<String, serde_json::Value>;
-
 #[derive(Serialize, JsonSchema)]
 struct Live {
     status: &'static str,
@@ -157,7 +155,8 @@ fn ready(control: &Control) -> Answered {
 async fn metrics(control: &Control) -> Answered {
     let now = control.ports.clock.wall();
     // A scrape that cannot read the log still tells what was counted.
-    let readings = control.ask(move |log, _| Readings::of(log, now)).await.ok();
+    let readings =
+        control.ask(&Principal::nobody(), move |log, _| Readings::of(log, now)).await.ok();
     let process = control.ports.machine.usage();
     let text = control.ports.metrics.render(readings, process, &control.options.build);
     Ok(typed(200, crate::metrics::MEDIA_TYPE, text.into()))

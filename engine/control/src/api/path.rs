@@ -36,7 +36,12 @@ const CAPTURES: &[Capture] = &[
         fits: any,
     },
     Capture { name: "attempt_id", doc: "An attempt.", example: "atmpt_1-0-0-0-1", fits: any },
-    Capture { name: "filter_name", doc: "The filter's name.", example: "big-orders", fits: any },
+    Capture {
+        name: "filter_name",
+        doc: "The filter's name; a slash in it is written `%2F`.",
+        example: "big-orders",
+        fits: |text| text.bytes().filter(|&byte| byte == b'/').count() <= 1,
+    },
     Capture { name: "source_name", doc: "The source's name.", example: "github", fits: any },
     Capture {
         name: "version",
@@ -64,8 +69,8 @@ const CAPTURES: &[Capture] = &[
     },
 ];
 
-fn any(_: &str) -> bool {
-    true
+fn any(text: &str) -> bool {
+    !text.contains('/')
 }
 
 /// What the captures of a path can be, by their names.
@@ -169,7 +174,7 @@ fn allow(mut verbs: Vec<Verb>) -> String {
 }
 
 /// Decoded. None for what is no path of ours: an empty segment, a broken escape, one that hides
-/// a slash or a control character.
+/// a control character.
 fn segments(path: &str) -> Option<Vec<Cow<'_, str>>> {
     let path = path.strip_prefix('/')?;
     let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
@@ -184,9 +189,8 @@ fn segment(text: &str) -> Option<Cow<'_, str>> {
         true => Cow::Owned(decode(text)?),
         false => Cow::Borrowed(text),
     };
-    let is_plain = |letter: char| letter != '/' && !letter.is_control();
     let is_fit = !decoded.is_empty() && decoded.len() <= CAPTURE_BYTES_MAX;
-    (is_fit && decoded.chars().all(is_plain)).then_some(decoded)
+    (is_fit && !decoded.chars().any(char::is_control)).then_some(decoded)
 }
 
 /// Percent-encoding taken back. None when it is broken or does not hold UTF-8.

@@ -9,13 +9,14 @@ use std::time::Duration;
 /// Answers by `Idempotency-Key`, in memory: a restart forgets them.
 #[derive(Default)]
 pub(crate) struct Repeats {
-    known: BTreeMap<Key, Entry>,
+    known: BTreeMap<RepeatKey, Entry>,
     /// The answered ones, in the order of their time.
-    order: VecDeque<(Time, Key)>,
+    order: VecDeque<(Time, RepeatKey)>,
     bytes: usize,
 }
 
-type Key = [u8; 32];
+/// Of one request of one sender for one operation.
+pub(crate) type RepeatKey = [u8; 32];
 
 struct Entry {
     request: [u8; 32],
@@ -32,7 +33,7 @@ enum State {
 /// What is known of a request with an `Idempotency-Key`.
 pub(crate) enum Begun {
     /// It is the first, and has to be ended by this.
-    First(Key),
+    First(RepeatKey),
     /// What the first one was answered.
     Answered(Box<Response<Bytes>>),
     Running,
@@ -70,7 +71,7 @@ impl Repeats {
     }
 
     /// Keeps what a change that was made was answered. What failed may be tried again.
-    pub fn end(&mut self, key: Key, answer: &Response<Bytes>, now: Time) {
+    pub fn end(&mut self, key: RepeatKey, answer: &Response<Bytes>, now: Time) {
         let state = ended(answer);
         let (Some(entry), Some(state)) = (self.known.get_mut(&key), state) else {
             self.known.remove(&key);
@@ -83,7 +84,7 @@ impl Repeats {
     }
 
     /// What was begun came to nothing.
-    pub fn abandon(&mut self, key: Key) {
+    pub fn abandon(&mut self, key: RepeatKey) {
         self.known.remove(&key);
     }
 
@@ -140,7 +141,7 @@ mod tests {
         repeats.begin(&["me", "v1.thing.create"], key.as_bytes(), &[body.as_bytes()], now)
     }
 
-    fn first(repeats: &mut Repeats, key: &str, now: Time) -> Key {
+    fn first(repeats: &mut Repeats, key: &str, now: Time) -> RepeatKey {
         match begin(repeats, key, "{}", now) {
             Begun::First(key) => key,
             _ => panic!("{key} is known"),

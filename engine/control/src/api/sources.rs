@@ -6,7 +6,7 @@ use crate::Control;
 use crate::api::wire::{APP, ITERATOR, LIMIT, ORDER, Page, Wanted, fresh_secret, grace, rotated};
 use crate::api::{Answered, Call, Content, Deed, Operation, Role, Scope, Verb};
 use crate::problem::Problem;
-use crate::reply::{answer, empty, resource};
+use crate::reply::{Secret as Told, answer, empty, resource, with_secret};
 use event::TenantId;
 use model::{About, SourceIn, SourceOut, SourcePatch, SourceRotateIn, SourceSecretOut};
 use registry::{ChangeSet, Declared, DeclaredSource, Kind, Secret, Secrets, Snapshot, Source};
@@ -93,6 +93,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 ];
 
 const NONE: Problem = Problem::NotFound("there is no such source");
+/// Of one application, by keys that are bound to it.
+const SOURCES_MAX: usize = 1_000;
 /// The scheme that verifies nothing.
 const OPEN: &str = "none";
 
@@ -124,7 +126,7 @@ async fn create(control: &Control, call: Call) -> Answered {
     let given: SourceIn = call.json()?;
     let app = call.app()?;
     let name = given.name.as_str();
-    let secrets = first(control, &given);
+    let secrets = first(control, &given.scheme, given.secret.as_deref());
     let about = About::new(control.ports.clock.wall());
     let new = given.declared(app, secrets, &about);
     may_listen(&call, &new)?;
@@ -132,6 +134,9 @@ async fn create(control: &Control, call: Call) -> Answered {
         if snapshot.source(app, name).is_some() {
             return Err(Problem::Clash(format!("the source `{name}` is there already").into()));
         }
+        let all = snapshot.sources();
+        let count = all.iter().filter(|source| source.tenant == *app).count();
+        call.within(count < SOURCES_MAX, "sources", SOURCES_MAX)?;
         put(control, snapshot, &new)
     });
     made.await?;
@@ -139,10 +144,10 @@ async fn create(control: &Control, call: Call) -> Answered {
 }
 
 /// A new source's secrets: the given one, or one that is made.
-fn first(control: &Control, given: &SourceIn) -> Secrets {
-    let text = match &given.secret {
-        Some(text) => text.clone().into(),
-        None if given.scheme == OPEN => return Secrets::default(),
+fn first(control: &Control, scheme: &str, given: Option<&str>) -> Secrets {
+    let text = match given {
+        Some(text) => text.to_owned().into(),
+        None if scheme == OPEN => return Secrets::default(),
         None => fresh_secret(control),
     };
     Secrets::new(vec![Secret::kept(&text, &control.ports.sealing)])
@@ -183,7 +188,14 @@ fn shown(control: &Control, call: &Call, status: u16, name: &str) -> Answered {
 async fn patch(control: &Control, call: Call) -> Answered {
     let given: SourcePatch = call.json()?;
     rewrite(control, &call, |old| {
-        let new = given.over(old);
+        let mut new = given.over(old);
+        // What let anybody in has none yet.
+        if new.secrets.is_empty() {
+            new.secrets = first(control, &new.scheme, given.secret.as_deref());
+        } else if given.secret.is_some() {
+            let text = "it has one: POST the new one to /v1/source/{name}/secret/rotate";
+            return Err(Problem::value(&["secret"], text));
+        }
         may_listen(&call, &new)?;
         Ok(new)
     })
@@ -234,9 +246,10 @@ async fn rotate(control: &Control, call: Call) -> Answered {
     let new = Secret::kept(&text, &control.ports.sealing);
     let now = control.ports.clock.wall();
     rewrite(control, &call, |old| {
-        let secrets = rotated(&old.secrets, &new, now, now + grace)?;
+        let secrets = rotated(&old.secrets, &new, "secret", now, now + grace)?;
         Ok(DeclaredSource { secrets, ..old.as_declared() })
     })
     .await?;
-    Ok(answer(200, &SourceSecretOut { secret: text.to_string() }))
+    let shown = answer(200, &SourceSecretOut { secret: text.to_string() });
+    Ok(with_secret(shown, Told::Told))
 }

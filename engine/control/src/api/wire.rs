@@ -3,13 +3,13 @@
 mod pages;
 mod secrets;
 
-pub(crate) use pages::{ITERATOR, LIMIT, ORDER, Page, PageLimit, Place, Wanted, limit};
+pub(crate) use pages::{ITERATOR, LIMIT, ORDER, Page, PageLimit, Place, Wanted, before, limit};
 pub(crate) use secrets::{SECRET_PREFIX, fresh_secret, rotated};
 
 use crate::api::{Parameter, Query};
 use crate::explain::time;
 use crate::problem::Problem;
-use event::Time;
+use event::{TenantId, Time};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
@@ -21,6 +21,9 @@ pub(crate) const APP: Parameter = Parameter::of::<String>(
     "app",
     "The application's id or uid; without it the one that the key is bound to, else `default`.",
 );
+
+/// An object of which a schema says no more.
+pub(crate) type Members = serde_json::Map<String, serde_json::Value>;
 
 /// A person's or program's notes on a resource.
 pub(crate) type Metadata = BTreeMap<String, String>;
@@ -172,13 +175,44 @@ pub(crate) fn check_metadata(metadata: &Metadata) -> Result<(), Problem> {
     }
 }
 
-/// A uid may not look like an id.
+/// A uid may not look like an id, nor be the name of the application that is always there.
 pub(crate) fn check_uid(uid: Option<&Word>) -> Result<(), Problem> {
-    const PREFIXES: [&str; 5] = ["app_", "ep_", "evt_", "msg_", "atmpt_"];
-    let is_id = |uid: &Word| PREFIXES.iter().any(|prefix| uid.as_str().starts_with(prefix));
-    match uid {
+    match uid.map(Word::as_str) {
         Some(uid) if is_id(uid) => Err(Problem::value(&["uid"], "it looks like an id")),
+        Some(TenantId::DEFAULT) => {
+            let text = format!("the application `{}` is always there", TenantId::DEFAULT);
+            Err(Problem::value(&["uid"], text))
+        }
         _ => Ok(()),
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    const PREFIXES: [&str; 5] = ["app_", "ep_", "evt_", "msg_", "atmpt_"];
+    PREFIXES.iter().any(|prefix| text.starts_with(prefix))
+}
+
+/// The uid of what is to be made under a name of the path. An id names nothing that is to be made.
+pub(crate) fn uid_of_path(
+    name: &str,
+    given: Option<&Word>,
+    none: Problem,
+) -> Result<Word, Problem> {
+    let Some(uid) = Word::try_from(name.to_owned()).ok().filter(|uid| !is_id(uid.as_str())) else {
+        return Err(none);
+    };
+    match given {
+        Some(given) if *given != uid => Err(Problem::value(&["uid"], "the path says otherwise")),
+        _ => Ok(uid),
+    }
+}
+
+/// Notes for people.
+pub(crate) fn check_description(description: &str) -> Result<(), Problem> {
+    const BYTES_MAX: usize = 16 << 10;
+    match description.len() <= BYTES_MAX {
+        true => Ok(()),
+        false => Err(Problem::value(&["description"], format!("it has {BYTES_MAX} bytes at most"))),
     }
 }
 

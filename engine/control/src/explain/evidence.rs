@@ -91,8 +91,7 @@ fn retries(
         let ours = rows.into_iter().filter(|(key, _)| key.delivery.offset == offset);
         found.extend(ours.map(|(key, row)| (key.delivery, (key, row))));
         let Some(last) = last else { break };
-        let k = last.delivery.k.saturating_add(1);
-        from = Some(RetryKey { delivery: DeliveryId { k, ..last.delivery }, ..last });
+        from = Some(RetryKey { delivery: last.delivery.next(), ..last });
     }
     Ok(found)
 }

@@ -1,4 +1,4 @@
-use event::{DeliveryId, Offset, RetryKey, Time, Why};
+use event::{Offset, RetryKey, Time, Why};
 use log::{Failure, Log};
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ fn count_retries(log: &dyn Log) -> Result<u64, Failure> {
         let rows = log.retries(from, PAGE)?;
         count += rows.len() as u64;
         let Some((last, _)) = rows.last().filter(|_| rows.len() == PAGE) else { break };
-        from = Some(RetryKey { delivery: next(last.delivery), ..*last });
+        from = Some(RetryKey { delivery: last.delivery.next(), ..*last });
     }
     Ok(count)
 }
@@ -75,12 +75,7 @@ fn count_dead(log: &dyn Log) -> Result<u64, Failure> {
         let rows = log.dead(from, PAGE)?;
         count += rows.len() as u64;
         let Some((last, _)) = rows.last().filter(|_| rows.len() == PAGE) else { break };
-        from = Some(next(*last));
+        from = Some(last.next());
     }
     Ok(count)
-}
-
-/// The least that comes after it.
-fn next(delivery: DeliveryId) -> DeliveryId {
-    DeliveryId { k: delivery.k.saturating_add(1), ..delivery }
 }

@@ -1,4 +1,4 @@
-use crate::node::{Node, request};
+use crate::node::{Node, key, request};
 
 /// Every route, with what it answers to whoever bears the key.
 fn routes(event: &str) -> Vec<(&'static str, String, u16)> {
@@ -130,4 +130,23 @@ fn a_wrong_method_is_told_the_right_ones() {
     assert!(node.commands.given.borrow().is_empty());
     let head = with_key("HEAD", "/livez");
     assert_eq!((head.status, &*head.body), (200, ""));
+}
+
+#[test]
+fn wrong_keys_shut_out_no_key_that_nobody_can_guess() {
+    let mut node = Node::new();
+    node.limits.failures_max = 3;
+    let made = key(&mut node, control::Role::Reader(None), u64::MAX);
+    let with = |token: &str| {
+        request("GET", "/v1/dead-letter", &[&format!("authorization: Bearer {token}")])
+    };
+    let statuses = |node: &Node, own: &str| {
+        let requests = [with("a"), with("b"), with("c"), with("d"), with(&made), with(own)];
+        node.ask(&requests).iter().map(|reply| reply.status).collect::<Vec<_>>()
+    };
+    let own = node.key.clone();
+    assert_eq!(statuses(&node, &own), [401, 401, 401, 429, 200, 200]);
+    node.key = "sixteen-letters!".into();
+    let own = node.key.clone();
+    assert_eq!(statuses(&node, &own), [401, 401, 401, 429, 200, 429], "one that can be guessed");
 }

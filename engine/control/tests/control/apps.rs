@@ -100,3 +100,62 @@ fn whoever_is_bound_to_an_application_lists_it_alone() {
     let refused = node.one(with_body("POST", APPS, r#"{"name":"c"}"#, &[&bearer]));
     assert_eq!((refused.status, &refused.json()["code"]), (403, &json!("insufficient_access")));
 }
+
+#[test]
+fn an_application_gets_its_uid_of_an_admin_alone() {
+    let mut node = Node::new();
+    let own = create(&node, json!({ "name": "a", "uid": "mine" }));
+    let path = format!("{APPS}/{}", own["id"].as_str().unwrap());
+    let manager =
+        key(&mut node, Role::Manager(TenantId::new(own["id"].as_str().unwrap())), u64::MAX);
+    let bearer = format!("authorization: Bearer {manager}");
+    let patch = |body: &str| node.one(with_body("PATCH", &path, body, &[&bearer])).status;
+    assert_eq!(patch(r#"{"uid":"another"}"#), 403);
+    assert_eq!(patch(r#"{"uid":null}"#), 403);
+    assert_eq!(patch(r#"{"uid":"mine","name":"b"}"#), 200);
+    assert_eq!(node.get(&path).json()["uid"], "mine");
+    assert_eq!(node.send("PATCH", &path, r#"{"uid":"default"}"#, &[]).status, 422);
+    assert_eq!(node.send("PATCH", &path, r#"{"uid":"another"}"#, &[]).status, 200);
+}
+
+#[test]
+fn the_default_application_is_always_there() {
+    let node = Node::new();
+    let path = format!("{APPS}/default");
+    let before = node.get(&path);
+    assert_eq!((before.status, before.json()["name"].as_str().unwrap()), (200, "default"));
+    let seen = format!("if-match: {}", before.headers["etag"]);
+    assert_eq!(node.send("PUT", &path, r#"{"name":"Ours"}"#, &[&seen]).status, 200);
+    assert_eq!(node.get(&path).json()["name"], "Ours");
+    assert_eq!(node.send("PUT", &path, r#"{"name":"Mine"}"#, &[&seen]).status, 412);
+    assert_eq!(node.get(APPS).json()["data"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_not_there_is_not_made_for_who_knew_a_version_of_it() {
+    let node = Node::new();
+    let url = r#"{"url":"https://example.com/"}"#;
+    for (path, body) in [
+        ("/api/v1/app/new", r#"{"name":"n"}"#),
+        ("/api/v1/app/default/endpoint/new", url),
+        ("/api/v1/event-type/new", r#"{"description":"d"}"#),
+        ("/v1/filter/new", r#"{"module":"forebay/redact"}"#),
+    ] {
+        for tag in ["\"0\"", "*"] {
+            let put = node.send("PUT", path, body, &[&format!("if-match: {tag}")]);
+            assert_eq!(put.status, 412, "{path} {tag}: {}", put.body);
+            assert_eq!(node.get(path).status, 404, "{path}");
+        }
+        let put = node.send("PUT", path, body, &[]);
+        assert_eq!(put.status, 201, "{path}: {}", put.body);
+    }
+    for (path, body) in
+        [("/api/v1/app/app_1", r#"{"name":"n"}"#), ("/api/v1/app/default/endpoint/ep_9", url)]
+    {
+        assert_eq!(
+            node.send("PUT", path, body, &[]).status,
+            404,
+            "{path} is nobody's name to give"
+        );
+    }
+}

@@ -196,3 +196,33 @@ fn destinations_tell_how_a_message_stands_at_each() {
     assert_eq!(told(0), json!([["ep_1", a, "pending", 1], ["ep_2", b, "sending", 3]]));
     assert_eq!(node.get(&format!("{APP}/msg/evt_x/endpoint")).status, 404);
 }
+
+#[test]
+fn pages_that_show_payloads_are_bounded_by_their_bytes() {
+    let node = node(0);
+    let large = json!({ "text": "x".repeat(1 << 20) }).to_string();
+    let ok = Outcome::Delivered { status: 204 };
+    for n in 0..30 {
+        node.publish("large", &large);
+        let attempts = vec![row(node.endpoint("a"), n, 1, ok.clone())];
+        node.commit(Group { attempts, ..Group::default() });
+    }
+    for (path, small) in [
+        ("attempt/endpoint/a?limit=250&with_msg=true", "attempt/endpoint/a?limit=250"),
+        ("endpoint/a/msg?limit=250", "endpoint/a/msg?limit=250&with_content=false"),
+    ] {
+        let (mut seen, mut pages, mut iterator) = (0, 0, String::new());
+        loop {
+            let reply = node.get(&format!("{APP}/{path}{iterator}"));
+            assert!(reply.body.len() < 11 << 20, "{path}: {} bytes", reply.body.len());
+            let page = reply.json();
+            (seen, pages) = (seen + ids(&page).len(), pages + 1);
+            if page["done"] == true {
+                break;
+            }
+            iterator = format!("&iterator={}", page["iterator"].as_str().unwrap());
+        }
+        assert_eq!((seen, pages), (30, 4), "{path}");
+        assert_eq!(ids(&node.get(&format!("{APP}/{small}")).json()).len(), 30, "{small}");
+    }
+}

@@ -226,3 +226,44 @@ fn headers_are_set_and_sensitive_ones_are_named_alone() {
     let secret = node.get(&format!("{ENDPOINTS}/ep_1/secret")).json();
     assert!(secret["key"].as_str().unwrap().starts_with("whsec_"), "the secret is as it was");
 }
+
+#[test]
+fn a_late_request_brings_no_application_back() {
+    let node = node();
+    let set = {
+        let history = node.history.borrow();
+        let mut edit = history.latest().edit();
+        let late = DeclaredEndpoint::new(event::TenantId::new("gone"), "e", "https://example.com/");
+        edit.create_endpoint(&late);
+        edit.finish()
+    };
+    let why = set.unwrap_err();
+    assert_eq!(why.0[0].wrong, registry::Wrong::Missing, "{why}");
+}
+
+#[test]
+fn a_patch_leaves_what_no_member_says() {
+    let node = node();
+    let mut declared = DeclaredEndpoint::new(tenant(), "e", "https://example.com/");
+    declared.terms.concurrency.max = 77;
+    declared.terms.jitter = 0.5;
+    let set = {
+        let history = node.history.borrow();
+        let mut edit = history.latest().edit();
+        edit.create_endpoint(&declared);
+        edit.finish().unwrap()
+    };
+    node.history.borrow_mut().apply(set, log::Log::head(&*node.log)).unwrap();
+    let patch = r#"{"description":"d","timeoutMs":7}"#;
+    assert_eq!(node.send("PATCH", &format!("{ENDPOINTS}/e"), patch, &[]).status, 200);
+    let history = node.history.borrow();
+    let terms = &history.latest().endpoint_named(&tenant(), "e").unwrap().terms;
+    assert_eq!((terms.concurrency.max, terms.jitter, terms.timeout.as_millis()), (77, 0.5, 7));
+}
+
+#[test]
+fn a_description_is_bounded() {
+    let node = node();
+    let body = json!({ "url": "https://example.com/", "description": "x".repeat((16 << 10) + 1) });
+    assert_eq!(node.send("POST", ENDPOINTS, &body.to_string(), &[]).status, 422);
+}

@@ -173,6 +173,7 @@ fn endpoints_name_what_comes_with_the_engine() {
 #[test]
 fn a_filter_is_its_applications_own() {
     let mut node = Node::new();
+    node.make_app("other");
     let manager = key(&mut node, Role::Manager(TenantId::new("other")), u64::MAX);
     push(&node, "/v1/filter/f/version?app=other", "\0asm", &[]);
     assert_eq!(node.get("/v1/filter/f").status, 404, "that of `default` is meant");
@@ -185,4 +186,91 @@ fn a_filter_is_its_applications_own() {
     assert_eq!(as_manager(&format!("/v1/filter?app={}", tenant().as_str())), 404);
     assert_eq!(as_manager("/v1/filter?app=other&app=default"), 400);
     assert_eq!(as_manager("/v1/filter?nonsense"), 400);
+}
+
+#[test]
+fn a_filter_that_does_not_start_is_not_put_in_force() {
+    let node = Node::new();
+    let no_start = r#"{"module":"forebay/redact","config":{"no-start":1}}"#;
+    let refused = node.send("PUT", "/v1/filter/f", no_start, &[]);
+    assert_eq!(
+        (refused.status, refused.json()["detail"].as_str().unwrap()),
+        (422, "it does not start")
+    );
+    assert_eq!(node.get("/v1/filter/f").status, 404);
+    assert_eq!(node.send("PUT", "/v1/filter/f", REDACT, &[]).status, 201);
+    assert_eq!(node.send("PATCH", "/v1/filter/f", r#"{"config":{"no-start":1}}"#, &[]).status, 422);
+    assert_eq!(versions(&node, "f").len(), 1);
+}
+
+#[test]
+fn what_comes_with_the_engine_is_configured_under_its_own_name() {
+    let node = Node::new();
+    let endpoint = r#"{"url":"https://example.com/","filters":["forebay/redact"]}"#;
+    assert_eq!(node.send("POST", "/api/v1/app/default/endpoint", endpoint, &[]).status, 201);
+    let path = "/v1/filter/forebay%2Fredact";
+    assert_eq!(node.get(path).json()["name"], "forebay/redact");
+    let patched = node.send("PATCH", path, r#"{"config":{"emails":true}}"#, &[]);
+    assert_eq!((patched.status, &patched.json()["config"]["emails"]), (200, &json!(true)));
+    assert_eq!(push(&node, &format!("{path}/version"), "\0asm-other", &[]).status, 422);
+    let other = node.get("/v1/filter/forebay%2Fredact").json()["module"].clone();
+    let named = json!({ "module": other }).to_string();
+    assert_eq!(node.send("PATCH", path, &named, &[]).status, 422, "its name alone says its module");
+    assert_eq!(node.send("PUT", path, REDACT, &[]).status, 200);
+    assert_eq!(node.one(request("DELETE", path, &[&node.bearer()])).status, 409);
+    assert_eq!(node.send("PUT", "/v1/filter/forebay%2Fother", REDACT, &[]).status, 404);
+    assert_eq!(node.get("/v1/filter/a%2Fb%2Fc").status, 404);
+    assert_eq!(node.get("/v1/source/a%2Fb").status, 404);
+}
+
+#[test]
+fn a_dry_run_shows_a_filter_what_the_log_has() {
+    let node = Node::new();
+    for n in 0..30 {
+        node.publish(if n % 3 == 0 { "a" } else { "b" }, &format!("{{\"n\":{n}}}"));
+    }
+    let run = |body: &str| node.send("POST", "/v1/filter/f/dry-run", body, &[]);
+    assert_eq!(run("{}").status, 404);
+    let untried = run(r#"{"filter":{"module":"forebay/redact","config":{"drop":":7}"}}}"#);
+    assert_eq!(untried.status, 200, "{}", untried.body);
+    let told = untried.json();
+    assert_eq!(
+        (&told["events"], &told["dropped"], &told["passed"]),
+        (&json!(30), &json!(1), &json!(29))
+    );
+    assert_eq!(told["examples"][0]["body"]["text"], "{\"n\":7}");
+    assert_eq!((&told["differing"], &told["cutShort"]), (&json!(null), &json!(false)));
+    assert_eq!(node.get("/v1/filter/f").status, 404, "nothing was made");
+
+    let made = r#"{"module":"forebay/redact","config":{"drop":":1"}}"#;
+    assert_eq!(node.send("PUT", "/v1/filter/f", made, &[]).status, 201);
+    assert_eq!(run("").json()["dropped"], 11, "1, and 10 to 19");
+    let newest = run(r#"{"events":5,"eventTypes":["a"],"filter":{"config":{"drop":"27"}}}"#).json();
+    assert_eq!((&newest["events"], &newest["dropped"]), (&json!(5), &json!(1)));
+    assert_eq!((&newest["differing"], &newest["before"]["dropped"]), (&json!(3), &json!(2)));
+    let example = &newest["examples"][1];
+    assert_eq!(
+        (&example["eventId"].is_string(), &example["body"]["text"]),
+        (&true, &json!("{\"n\":18}"))
+    );
+    let verdicts = [&example["after"]["verdict"], &example["before"]["verdict"]];
+    assert_eq!(verdicts, ["pass", "drop"]);
+    for bad in [r#"{"events":0}"#, r#"{"events":1001}"#, r#"{"since":"x"}"#, r#"{"x":1}"#] {
+        assert_eq!(run(bad).status, 422, "{bad}");
+    }
+    let nothing = run(r#"{"until":"2001-01-01T00:00:00Z"}"#).json();
+    assert_eq!(nothing["events"], 0);
+}
+
+#[test]
+fn a_dry_run_is_of_events_of_ones_own() {
+    let mut node = Node::new();
+    node.publish("a", "{}");
+    let bearer = format!(
+        "authorization: Bearer {}",
+        key(&mut node, Role::Manager(TenantId::new("other")), u64::MAX)
+    );
+    let body = r#"{"filter":{"module":"forebay/redact"}}"#;
+    let run = node.one(crate::node::with_body("POST", "/v1/filter/f/dry-run", body, &[&bearer]));
+    assert_eq!((run.status, &run.json()["events"]), (200, &json!(0)));
 }

@@ -20,3 +20,4 @@ mod pages;
 mod requests;
 mod scrape;
 mod sources;
+mod tail;

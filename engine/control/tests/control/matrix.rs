@@ -24,6 +24,8 @@ fn ask(operation: &Operation, app: &str, key: &str) -> String {
         true => format!("{path}?app={app}"),
         false => path,
     };
+    // A stream that goes on would not come to its end.
+    let path = if operation.id == "tail" { format!("{path}&follow=false") } else { path };
     let lines = match key {
         "" => vec![],
         key => vec![format!("authorization: Bearer {key}")],

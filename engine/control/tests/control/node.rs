@@ -1,21 +1,21 @@
 use bytes::Bytes;
 use control::{
-    AdminKey, Apps, Build, Commands, Control, ControlLimits, ControlOptions, Denied, Health,
+    AdminKey, Apps, Body, Build, Commands, Control, ControlLimits, ControlOptions, Denied, Health,
     KeyRing, KeyRow, Machine, Metrics, Modules, Pending, Phase, Ports, ProcessUse, Published,
-    Reading, Reads, Reloaded, Role, Token,
+    Reading, Reads, Reloaded, Role, Token, Trial,
 };
 use event::{
     Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
-    Offset, Stage, StreamId, TenantId, Time,
+    Offset, Stage, StreamId, TenantId, Time, Verdict,
 };
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use log::{DuplicateRow, Group, Log, MemLog, Sync};
 use registry::{
-    ChangeSet, Declared, DeclaredEndpoint, FilterLimits, History, ModuleDigest, Row, SealingKey,
-    Terms,
+    ChangeSet, Declared, DeclaredEndpoint, DeclaredTenant, FilterLimits, FilterVersion, History,
+    ModuleDigest, Row, SealingKey, Terms,
 };
 use runtime::{ManualClock, OsEntropy, tasks};
 use serde_json::Value;
@@ -84,6 +84,17 @@ impl Node {
         let mut history = self.history.borrow_mut();
         let declared = Declared { endpoints, ..Declared::default() };
         let set = history.latest().diff(&declared).unwrap();
+        history.apply(set, self.log.head()).unwrap();
+    }
+
+    /// An application of this id, for what is made in it.
+    pub fn make_app(&self, id: &str) {
+        let mut history = self.history.borrow_mut();
+        let latest = history.latest().clone();
+        let mut edit = latest.edit();
+        let (id, about) = (TenantId::new(id), "{}".to_owned());
+        edit.put_tenant(&DeclaredTenant { id, uid: None, about });
+        let set = edit.finish().unwrap();
         history.apply(set, self.log.head()).unwrap();
     }
 
@@ -167,9 +178,11 @@ impl Node {
                     let answer = service_fn(move |request| {
                         let control = control.clone();
                         async move {
-                            Ok::<_, Infallible>(
-                                control.answer(request, peer.ip()).await.map(Full::new),
-                            )
+                            let answer = control.answer(request, peer.ip()).await;
+                            Ok::<_, Infallible>(answer.map(|body| match body {
+                                Body::Whole(bytes) => Full::new(bytes).boxed_unsync(),
+                                Body::Stream(lines) => lines.boxed_unsync(),
+                            }))
                         }
                     });
                     let stream = TokioIo::new(stream);
@@ -385,6 +398,10 @@ struct Here {
 }
 
 impl Reads for Here {
+    fn head(&self) -> Offset {
+        self.log.head()
+    }
+
     fn read(&self, reading: Reading) {
         if self.is_running {
             reading(&*self.log, &self.history.borrow());
@@ -414,6 +431,31 @@ impl Modules for Rack {
             self.0.borrow_mut().insert(digest, wasm);
         }
         Box::pin(async move { kept })
+    }
+
+    fn try_out(&self, filter: FilterVersion) -> Pending<Result<(), Denied>> {
+        let starts = !filter.config.contains("no-start");
+        let tried = starts.then_some(()).ok_or(Denied::Rejected("it does not start".into()));
+        Box::pin(async move { tried })
+    }
+
+    /// Drops what has the configuration's word `drop` in it, and passes the rest.
+    fn dry_run(
+        &self,
+        filters: Vec<FilterVersion>,
+        events: Vec<Arc<Event>>,
+    ) -> Pending<Result<Vec<Trial>, Denied>> {
+        let trial = |filter: FilterVersion| {
+            let config: Value = serde_json::from_str(&filter.config).unwrap();
+            let word = config["drop"].as_str().unwrap_or("\0").to_owned();
+            let judged = events.iter().map(|event| {
+                let has_word = String::from_utf8_lossy(&event.body).contains(&word);
+                if has_word { Verdict::Drop } else { Verdict::Pass }
+            });
+            Trial { verdicts: judged.collect(), ..Trial::default() }
+        };
+        let trials = filters.into_iter().map(trial).collect();
+        Box::pin(async move { Ok(trials) })
     }
 
     fn has(&self, digest: &ModuleDigest) -> bool {

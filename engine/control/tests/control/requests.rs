@@ -73,6 +73,7 @@ fn a_key_that_failed_is_not_kept() {
 #[test]
 fn whoever_shows_wrong_keys_has_to_wait() {
     let mut node = Node::new();
+    node.key = "sixteen-letters!".into();
     node.limits = ControlLimits::default();
     let wrong = || request("GET", "/v1/dead-letter", &["authorization: Bearer x"]);
     let right = || request("GET", "/v1/dead-letter", &[&node.bearer()]);

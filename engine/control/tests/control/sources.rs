@@ -68,6 +68,7 @@ fn what_could_let_nobody_in_is_refused() {
 #[test]
 fn an_applications_key_takes_no_path_of_another() {
     let mut node = Node::new();
+    node.make_app("other");
     let other = key(&mut node, Role::Manager(TenantId::new("other")), u64::MAX);
     let default = key(&mut node, Role::Manager(TenantId::new("default")), u64::MAX);
     let make = |key: &str, name: &str, path: &str| {
@@ -104,4 +105,52 @@ fn an_applications_key_takes_no_path_of_another() {
     assert_eq!(node.one(moved).status, 422);
     let readable = node.one(request("GET", "/v1/source/a/secret?app=default", &[&bearer]));
     assert_eq!(readable.status, 404);
+}
+
+#[test]
+fn a_source_that_let_anybody_in_gets_a_secret_with_its_scheme() {
+    let node = Node::new();
+    assert_eq!(create(&node, r#"{"name":"a","scheme":"none"}"#).status, 201);
+    let patch = |body: &str| node.send("PATCH", "/v1/source/a", body, &[]);
+    assert_eq!(patch(r#"{"scheme":"github","secret":"s3cret"}"#).status, 200);
+    assert_eq!(node.get("/v1/source/a/secret").json()["secret"], "s3cret");
+    let again = patch(r#"{"secret":"other"}"#);
+    assert_eq!((again.status, &again.json()["errors"][0]["loc"][1]), (422, &json!("secret")));
+    assert_eq!(create(&node, r#"{"name":"b","scheme":"none"}"#).status, 201);
+    assert_eq!(node.send("PATCH", "/v1/source/b", r#"{"scheme":"github"}"#, &[]).status, 200);
+    let made = node.get("/v1/source/b/secret").json();
+    assert!(made["secret"].as_str().unwrap().starts_with("whsec_"), "{made}");
+}
+
+#[test]
+fn a_secret_that_was_retired_may_come_back() {
+    let node = Node::new();
+    assert_eq!(create(&node, GITHUB).status, 201);
+    let rotate = |secret: &str| {
+        let body = json!({ "secret": secret }).to_string();
+        node.send("POST", "/v1/source/github/secret/rotate", &body, &[])
+    };
+    assert_eq!(rotate("second").status, 200);
+    assert_eq!(rotate("s3cret").status, 200);
+    let history = node.history.borrow();
+    let source = history.latest().source(&TenantId::new("default"), "github").unwrap().clone();
+    let texts: Vec<_> = source.secrets.iter().map(|secret| secret.expose().to_owned()).collect();
+    assert_eq!(texts, ["s3cret", "second"]);
+    drop(history);
+    let same = rotate("s3cret");
+    assert_eq!((same.status, &same.json()["errors"][0]["loc"][1]), (422, &json!("secret")));
+}
+
+#[test]
+fn a_repeat_of_a_rotation_is_not_shown_the_secret() {
+    let node = Node::new();
+    assert_eq!(create(&node, GITHUB).status, 201);
+    let rotate =
+        || node.send("POST", "/v1/source/github/secret/rotate", "{}", &["idempotency-key: k"]);
+    let length = "content-length: 2";
+    let lines = [&*node.bearer(), length, "idempotency-key: k"];
+    let twice = request("POST", "/v1/source/github/secret/rotate", &lines) + "{}";
+    let statuses = node.ask(&[twice.clone(), twice]).iter().map(|r| r.status).collect::<Vec<_>>();
+    assert_eq!(statuses, [200, 409]);
+    assert_eq!(rotate().status, 200, "another process knows nothing of it");
 }

@@ -1,20 +1,16 @@
+use crate::ChangeError;
 use crate::changes::Changes;
-use crate::config::{SHIPPED, shipped};
-use crate::modules::Modules;
-use crate::{ChangeError, digest_of};
-use bytes::Bytes;
 use control::{Commands, Denied, Machine, Pending, ProcessTexts, ProcessUse, Published};
 use control::{Reading, Reads, Reloaded};
-use event::{Arrival, DeliveryId, EndpointId, EventId};
+use event::{Arrival, DeliveryId, EndpointId, EventId, Offset};
 use log::Log;
 use pipeline::pump::{Publisher, Refused};
 use pipeline::writer::{Command, CommandError, Receipt};
-use registry::{ChangeSet, History, Kind, ModuleDigest};
+use registry::{ChangeSet, History, Kind};
 use runtime::spawn_thread;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{Semaphore, oneshot};
 
 /// What the API may do to the road.
 pub struct Desk(pub Changes);
@@ -54,8 +50,9 @@ impl Commands for Desk {
         let changes = self.0.clone();
         Box::pin(async move {
             match changes.reload().await {
-                Ok(changes) => Ok(Reloaded { changes, restart: Vec::new() }),
+                Ok(came) => Ok(Reloaded { changes: came.changes, restart: came.waiting }),
                 Err(ChangeError::Stopping) => Err(Denied::Stopping),
+                Err(ChangeError::Busy) => Err(Denied::Busy),
                 Err(error) => Err(Denied::Rejected(error.to_string())),
             }
         })
@@ -103,6 +100,10 @@ const READINGS_MAX: usize = 16;
 const READER_NICE: u8 = 5;
 
 impl Reads for Shelf {
+    fn head(&self) -> Offset {
+        self.log.head()
+    }
+
     fn read(&self, reading: Reading) {
         if self.running.fetch_add(1, Ordering::AcqRel) >= READINGS_MAX {
             self.running.fetch_sub(1, Ordering::AcqRel);
@@ -125,66 +126,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
-}
-
-/// Takes modules in on threads of their own, one at a time: a compiler fills a core.
-pub struct Intake {
-    modules: Arc<Modules>,
-    /// Those that wait for their turn, each with a module in memory.
-    places: Arc<Semaphore>,
-    turn: Arc<Semaphore>,
-}
-
-const PLACES: usize = 16;
-
-/// Of all modules with their compiled forms. Who uploads anew each time fills no disk.
-const MODULES_BYTES_MAX: u64 = 2 << 30;
-
-impl Intake {
-    pub fn new(modules: Arc<Modules>) -> Intake {
-        let (places, turn) = (Arc::new(Semaphore::new(PLACES)), Arc::new(Semaphore::new(1)));
-        Intake { modules, places, turn }
-    }
-}
-
-impl control::Modules for Intake {
-    fn keep(&self, wasm: Bytes) -> Pending<Result<ModuleDigest, Denied>> {
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
-            return Box::pin(async { Err(Denied::Busy) });
-        };
-        let (modules, turn) = (self.modules.clone(), self.turn.clone());
-        Box::pin(async move {
-            let turn = turn.acquire_owned().await.map_err(|_| Denied::Stopping)?;
-            let (tell, told) = oneshot::channel();
-            let work = move || {
-                let kept = take_in(&modules, &wasm);
-                drop((turn, place));
-                // The asker may have gone; the module is there when it asks again.
-                let _ = tell.send(kept);
-            };
-            spawn_thread("modules", READER_NICE, work).map_err(|_| Denied::Busy)?;
-            told.await.unwrap_or(Err(Denied::Busy))
-        })
-    }
-
-    fn has(&self, digest: &ModuleDigest) -> bool {
-        self.modules.has(digest)
-    }
-
-    fn shipped(&self, name: &str) -> Option<Bytes> {
-        shipped(name.strip_prefix(SHIPPED)?).map(Bytes::from_static)
-    }
-}
-
-fn take_in(modules: &Modules, wasm: &[u8]) -> Result<ModuleDigest, Denied> {
-    let digest = digest_of(wasm);
-    let is_full = || modules.bytes().is_ok_and(|bytes| bytes > MODULES_BYTES_MAX);
-    if !modules.has(&digest) && is_full() {
-        tracing::error!("modules fill {MODULES_BYTES_MAX} bytes: no further one is taken in");
-        return Err(Denied::Full);
-    }
-    modules.keep(digest, wasm).map_err(Denied::Rejected)?;
-    Ok(digest)
 }
 
 /// Linux's /proc; elsewhere nothing is known.

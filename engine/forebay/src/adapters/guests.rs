@@ -1,7 +1,8 @@
 use crate::modules::Modules;
 use control::Metrics;
 use event::{Event, Verdict};
-use filter::{ChainAnswer, ChainSpec, ErrorPolicy, FilterLimits, FilterSpec, Purpose, Runner};
+use filter::{ChainAnswer, ChainSpec, ErrorPolicy, FilterLimits, FilterModule, FilterSpec};
+use filter::{Purpose, Runner, SpecFailure};
 use pipeline::screen::Guests;
 use pipeline::{Answer, Question};
 use registry::{Chain, ChainId, FilterVersion, OnError};
@@ -97,21 +98,29 @@ impl Chains {
     }
 
     fn filter(&self, version: &FilterVersion) -> Result<FilterSpec, String> {
-        let module = self.modules.find(&version.module)?;
-        let limits = FilterLimits {
-            fuel_batch: version.limits.fuel,
-            memory_bytes: version.limits.memory_bytes as usize,
-            ..FilterLimits::default()
-        };
-        let on_error = match version.on_error {
-            OnError::Reject => ErrorPolicy::Reject,
-            OnError::Drop => ErrorPolicy::Drop,
-            OnError::Pass => ErrorPolicy::Pass,
-            OnError::Retry => ErrorPolicy::Retry(RETRY_DELAY),
-            OnError::Stop => ErrorPolicy::Stop,
-        };
-        let (tenant, name, config) = (&version.tenant, &version.name, &version.config);
-        FilterSpec::new(tenant, name, module, config, limits, on_error, version.isolate)
-            .map_err(|failure| format!("filter `{name}`: {failure}"))
+        let module = self.modules.find(&version.module).map_err(|failure| failure.to_string())?;
+        let spec = filter_spec(module, version);
+        spec.map_err(|failure| format!("filter `{}`: {failure}", version.name))
     }
+}
+
+/// A version of a filter as it is run.
+pub fn filter_spec(
+    module: Arc<FilterModule>,
+    version: &FilterVersion,
+) -> Result<FilterSpec, SpecFailure> {
+    let limits = FilterLimits {
+        fuel_batch: version.limits.fuel,
+        memory_bytes: version.limits.memory_bytes as usize,
+        ..FilterLimits::default()
+    };
+    let on_error = match version.on_error {
+        OnError::Reject => ErrorPolicy::Reject,
+        OnError::Drop => ErrorPolicy::Drop,
+        OnError::Pass => ErrorPolicy::Pass,
+        OnError::Retry => ErrorPolicy::Retry(RETRY_DELAY),
+        OnError::Stop => ErrorPolicy::Stop,
+    };
+    let (tenant, name, config) = (&version.tenant, &version.name, &version.config);
+    FilterSpec::new(tenant, name, module, config, limits, on_error, version.isolate)
 }

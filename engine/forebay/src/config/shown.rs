@@ -15,6 +15,21 @@ pub struct Setting {
     pub origin: Origin,
 }
 
+impl Setting {
+    /// Of a source, a filter or an endpoint.
+    pub(crate) fn is_of_resource(&self) -> bool {
+        let tables = ["[[", "[source.", "[filter.", "[endpoint."];
+        tables.iter().any(|start| self.header.starts_with(start))
+    }
+
+    /// Like `server.drain`.
+    pub(crate) fn name(&self) -> String {
+        let section = self.header.trim_matches(['[', ']']);
+        let dot = if section.is_empty() { "" } else { "." };
+        format!("{section}{dot}{}", self.key)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     Default,

@@ -42,6 +42,8 @@ pub enum BadSource {
     IdleSecret(String),
     #[error("scheme `{0}` signs the address that it calls: set `public_url` under [server]")]
     NoUrl(String),
+    #[error("`hmac` is for the scheme `hmac` alone")]
+    IdleHmac,
     #[error("`key` must be \"path:<member>\" or \"header:<name>\"")]
     Key,
 }
@@ -75,6 +77,9 @@ impl Source {
 
     /// What the reading of a configuration file finds by itself, with its place.
     pub(crate) fn check(&self, public_url: &str) -> Result<(), BadSource> {
+        if self.settings.hmac.is_some() && self.scheme != "hmac" {
+            return Err(BadSource::IdleHmac);
+        }
         fits(&self.known_scheme()?, !self.secrets.is_empty(), public_url)
     }
 

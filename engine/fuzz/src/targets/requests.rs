@@ -69,7 +69,7 @@ fn converse(pieces: &[&[u8]]) -> Heard {
         accept: Stand(offered.clone()),
         sources: SourceTable::new(vec![source("open", "none"), source("github", "github")])
             .unwrap(),
-        producers: Box::new(|key| {
+        producers: Box::new(|key, _| {
             let producer =
                 Producer { tenant: TenantId::new("acme"), source: "api".into(), types: None };
             (key == "let-me-in").then_some(producer)

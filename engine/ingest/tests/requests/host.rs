@@ -133,7 +133,7 @@ impl Host {
             accept: stand.clone(),
             clock: clock.clone(),
             sources: sources.clone(),
-            producer: Box::new(|key| {
+            producer: Box::new(|key, _| {
                 let types = match key {
                     "let-me-in" => None,
                     "orders-alone" => Some([TypePattern::parse("order.*").unwrap()].into()),

@@ -33,7 +33,7 @@ pub(super) async fn list(control: &Control, call: Call) -> Answered {
             _ => None,
         })
     };
-    let mut all = control.ask(read).await?.ok_or(messages::NONE)?;
+    let mut all = control.ask(&call.principal, read).await?.ok_or(messages::NONE)?;
     all.retain(|standing| status(standing).is_some());
     let snapshot = control.snapshot();
     let show = |standing: &Standing| {

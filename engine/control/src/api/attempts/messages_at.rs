@@ -2,7 +2,7 @@ use super::model::{Status, StatusText};
 use super::{Events, is_at, status_of};
 use crate::Control;
 use crate::api::endpoints;
-use crate::api::messages::{self, Filter, MessageOut, Span, page_of, path, tired_at};
+use crate::api::messages::{self, Filter, MessageOut, Room, Span, page_of, path, tired_at};
 use crate::api::wire::{Wanted, flag};
 use crate::api::{Answered, Call};
 use crate::reply::answer;
@@ -36,20 +36,20 @@ pub(super) async fn list(control: &Control, call: Call) -> Answered {
         status: status_of(&call.query)?,
         with_content: flag(&call.query, "with_content", true)?,
     };
-    let limit = wanted.limit;
+    let room = Room::of(&wanted);
     let read = move |log: &dyn Log, _: &_| {
         let path = path(wish.span.range(log)?, place);
         let is_newest_first = path.is_newest_first;
         let mut found =
-            Found { wish, events: Events { log, last: None }, open: None, page: vec![] };
-        let end = walk::attempts(log, path, |row| found.see(row, id, limit))?;
+            Found { wish, room, events: Events { log, last: None }, open: None, page: vec![] };
+        let end = walk::attempts(log, path, |row| found.see(row, id))?;
         if end != End::Enough {
             found.close()?;
         }
         let name = |found: &EndpointMessageOut| found.message.id.clone();
         Ok(page_of(found.page, is_newest_first, end, tired_at(end), name))
     };
-    Ok(answer(200, &control.ask(read).await?))
+    Ok(answer(200, &control.ask(&call.principal, read).await?))
 }
 
 struct Wish {
@@ -61,6 +61,7 @@ struct Wish {
 
 struct Found<'a> {
     wish: Wish,
+    room: Room,
     events: Events<'a>,
     /// The message whose rows are being seen, with the last row of each delivery.
     open: Option<(Offset, BTreeMap<DeliveryId, AttemptRow>)>,
@@ -68,19 +69,14 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn see(
-        &mut self,
-        row: &AttemptRow,
-        id: EndpointId,
-        limit: usize,
-    ) -> Result<ControlFlow<()>, Failure> {
+    fn see(&mut self, row: &AttemptRow, id: EndpointId) -> Result<ControlFlow<()>, Failure> {
         if !is_at(row, id) {
             return Ok(ControlFlow::Continue(()));
         }
         let offset = row.delivery.offset;
         if self.open.as_ref().is_none_or(|(open, _)| *open != offset) {
             self.close()?;
-            if self.page.len() >= limit {
+            if self.room.is_full() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -101,6 +97,7 @@ impl Found<'_> {
             && self.wish.span.holds(event.id.millis())
             && self.wish.status.is_none_or(|wanted| wanted == status);
         if is_wanted {
+            self.room.take(event, self.wish.with_content);
             self.page.push(EndpointMessageOut {
                 message: MessageOut::of(event, self.wish.with_content),
                 status,

@@ -1,4 +1,6 @@
-use crate::api::wire::{Given, Metadata, Word, check_metadata, check_uid, written};
+use crate::api::wire::{
+    Given, Metadata, Word, check_description, check_metadata, check_uid, written,
+};
 use crate::explain::time;
 use crate::problem::Problem;
 use condition::Condition;
@@ -207,6 +209,7 @@ impl EndpointIn {
             return Err(Problem::value(&["throttleRate"], "at least 1"));
         }
         check_uid(self.uid.as_ref())?;
+        check_description(&self.description)?;
         check_metadata(&self.metadata)
     }
 

@@ -4,7 +4,7 @@ use crate::Control;
 use crate::api::wire::{Given, SECRET_PREFIX, fresh_secret, grace, rotated};
 use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb};
 use crate::problem::Problem;
-use crate::reply::{answer, empty};
+use crate::reply::{Secret as Told, answer, empty, with_secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use event::Time;
@@ -161,11 +161,12 @@ async fn rotate(control: &Control, call: Call) -> Answered {
     let now = control.ports.clock.wall();
     let until = now + grace;
     rewrite(control, &call, &[], |old| {
-        let secrets = rotated(&old.secrets, &new, now, until)?;
+        let secrets = rotated(&old.secrets, &new, "key", now, until)?;
         with(old, now, |declared| declared.secrets = secrets)
     })
     .await?;
-    Ok(answer(200, &EndpointSecretOut { key: new.expose().to_owned() }))
+    let shown = answer(200, &EndpointSecretOut { key: new.expose().to_owned() });
+    Ok(with_secret(shown, Told::Told))
 }
 
 fn headers(control: &Control, call: &Call) -> Answered {

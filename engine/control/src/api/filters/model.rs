@@ -211,6 +211,21 @@ impl Settings {
         Settings { module, config: "{}".into(), on_error, limits, isolate: false }
     }
 
+    /// As a filter that nothing is kept of.
+    pub fn as_version(&self, app: &TenantId, name: &str) -> FilterVersion {
+        FilterVersion {
+            tenant: app.clone(),
+            name: name.into(),
+            origin: Origin::Managed,
+            module: self.module,
+            config: (&*self.config).into(),
+            limits: self.limits,
+            on_error: self.on_error,
+            isolate: self.isolate,
+            about: "{}".into(),
+        }
+    }
+
     pub fn declared(&self, app: &TenantId, name: &str, about: &About) -> DeclaredFilter {
         DeclaredFilter {
             tenant: app.clone(),
@@ -226,14 +241,7 @@ impl Settings {
 
     /// As a version of this filter.
     fn version(&self, filter: &FilterVersion) -> FilterVersion {
-        FilterVersion {
-            module: self.module,
-            config: (&*self.config).into(),
-            limits: self.limits,
-            on_error: self.on_error,
-            isolate: self.isolate,
-            ..filter.clone()
-        }
+        self.as_version(&filter.tenant, &filter.name)
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::api::apps::ApplicationIn;
 use crate::api::endpoints::CHANNELS;
-use crate::api::wire::Word;
+use crate::api::wire::{Members, Word};
 use crate::explain::time;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,8 +13,6 @@ use std::collections::BTreeSet;
 
 /// The header of an event that has the sender's own id for it. It is not sent to endpoints.
 pub(crate) const EVENT_ID: &str = "forebay-event-id";
-
-type Members = serde_json::Map<String, serde_json::Value>;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -28,6 +28,8 @@ pub(super) struct SourceIn {
 pub(super) struct SourcePatch {
     scheme: Option<String>,
     path: Option<String>,
+    /// What senders are to sign with, of a source that had no secret; made when it is not said.
+    pub secret: Option<String>,
     /// All of them; `null` for the usual ones.
     #[serde(default)]
     settings: Given<Map<String, Value>>,

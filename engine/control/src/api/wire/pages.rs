@@ -22,6 +22,22 @@ pub(crate) const ITERATOR: Parameter =
     Parameter::of::<String>("iterator", "The `iterator` or `prevIterator` of another page.");
 pub(crate) const ORDER: Parameter = Parameter::of::<Order>("order", "The order of the list.");
 
+/// Begins an iterator whose name would begin like one that goes back.
+const PLAIN: char = '=';
+
+/// The iterator of what comes behind a name.
+pub(crate) fn behind(name: &str) -> String {
+    match name.starts_with(['-', PLAIN]) {
+        true => format!("{PLAIN}{name}"),
+        false => name.to_owned(),
+    }
+}
+
+/// The iterator of what comes before a name.
+pub(crate) fn before(name: &str) -> String {
+    format!("-{name}")
+}
+
 const LIMIT_DEFAULT: u64 = 50;
 const LIMIT_MAX: u64 = 250;
 
@@ -71,7 +87,7 @@ impl Wanted {
             None => Place::Start,
             Some(text) => match text.strip_prefix('-') {
                 Some(first) => Place::Before(first.to_owned()),
-                None => Place::After(text.to_owned()),
+                None => Place::After(text.strip_prefix(PLAIN).unwrap_or(text).to_owned()),
             },
         };
         let is_descending = match order(query)? {
@@ -81,6 +97,11 @@ impl Wanted {
             Some(_) => return Err(Problem::parameter("order", "it is ascending or descending")),
         };
         Ok(Wanted { limit: limit(query)?, place, is_descending })
+    }
+
+    /// The first of a list.
+    pub fn first(limit: usize) -> Wanted {
+        Wanted { limit, place: Place::Start, is_descending: true }
     }
 
     pub fn place(&self) -> Place<&str> {
@@ -135,8 +156,8 @@ impl Wanted {
             shown.reverse();
         }
         Ok(Page {
-            iterator: shown.last().map(|(name, _)| name.clone()),
-            prev_iterator: shown.first().map(|(name, _)| format!("-{name}")),
+            iterator: shown.last().map(|(name, _)| behind(name)),
+            prev_iterator: shown.first().map(|(name, _)| before(name)),
             data: shown.into_iter().map(|(_, out)| out).collect(),
             done,
         })
@@ -194,6 +215,29 @@ mod tests {
                 assert_eq!(back, expected, "backwards by {limit}");
             }
         }
+    }
+
+    #[test]
+    fn names_may_look_like_iterators() {
+        let all = ["--", "-a", "-b", "=a", "a", "b"];
+        let walk = |is_back: bool| {
+            let (mut names, mut iterator) = (Vec::new(), is_back.then(|| "-c".to_owned()));
+            for _ in 0..=all.len() {
+                let given = iterator.map(|text| format!("&iterator={text}")).unwrap_or_default();
+                let query = Query::of(&format!("limit=1{given}"), &[LIMIT, ITERATOR]).unwrap();
+                let wanted = Wanted::of(&query, false).unwrap();
+                let page = wanted.cut_by_name(&all, |&name| name.to_owned(), |name| Some(*name));
+                let page = page.unwrap();
+                names.extend(page.data);
+                if page.done {
+                    break;
+                }
+                iterator = if is_back { page.prev_iterator } else { page.iterator };
+            }
+            names
+        };
+        assert_eq!(walk(false), all);
+        assert_eq!(walk(true), all.iter().rev().copied().collect::<Vec<_>>());
     }
 
     #[test]

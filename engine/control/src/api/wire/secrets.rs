@@ -17,17 +17,20 @@ pub(crate) fn fresh_secret(control: &Control) -> Zeroizing<String> {
     Zeroizing::new(format!("{SECRET_PREFIX}{}", STANDARD.encode(*bytes)))
 }
 
-/// The new secret first, then those that still count, none of them beyond `until`.
+/// The new secret first, then those that still count, none of them beyond `until`. One that was
+/// retired may come back. `member` is what the body calls it.
 pub(crate) fn rotated(
     old: &Secrets,
     new: &Secret,
+    member: &str,
     now: Time,
     until: Time,
 ) -> Result<Secrets, Problem> {
-    if old.iter().any(|secret| secret.expose() == new.expose()) {
-        return Err(Problem::value(&["key"], "this is its secret already"));
+    let is_new = |secret: &&Secret| secret.expose() == new.expose();
+    if old.iter().next().is_some_and(|current| is_new(&current)) {
+        return Err(Problem::value(&[member], "this is its secret already"));
     }
-    let retiring = old.at(now).map(|secret| {
+    let retiring = old.at(now).filter(|secret| !is_new(secret)).map(|secret| {
         let end = secret.retires().map_or(until, |end| end.min(until));
         secret.clone().until(end)
     });

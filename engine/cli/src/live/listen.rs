@@ -1,0 +1,149 @@
+use super::feed::{Feed, Message};
+use super::{Wanted, on_runtime};
+use crate::client::{Call, parse_url};
+use crate::exit::{Exit, Failure};
+use crate::given::{ServerArguments, now, print};
+use clap::Args;
+use hyper::Method;
+use serde_json::json;
+use signature::{Family, Secret, SecretForm, sign_delivery};
+use std::io::{BufRead, IsTerminal};
+use std::time::Instant;
+use tokio::sync::mpsc;
+use url::Url;
+
+/// Receive a server's events on this machine, without a public address
+///
+/// Each event is posted to --forward as an endpoint would get it, signed, and the answer is shown.
+/// Nothing is tried again by itself: on a terminal, Enter sends the last one once more. Filters of
+/// endpoints are not run.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  forebay listen --forward http://localhost:3000/hooks\n  \
+                        forebay listen --forward http://localhost:3000/hooks --endpoint ep_1\n  \
+                        forebay listen --forward http://localhost:3000/hooks --app shop --type \
+                        'order.*' --secret whsec_…")]
+pub struct Listen {
+    #[command(flatten)]
+    server: ServerArguments,
+    #[command(flatten)]
+    wanted: Wanted,
+    /// Where events are posted to
+    #[arg(long, value_name = "URL")]
+    forward: String,
+    /// What they are signed with [default: the secret of --endpoint, else a new one, which is
+    /// printed]
+    #[arg(long, value_name = "SECRET", env = "FOREBAY_LISTEN_SECRET", hide_env_values = true)]
+    secret: Option<String>,
+    /// Show the bodies of answers too
+    #[arg(long)]
+    answers: bool,
+}
+
+impl Listen {
+    pub fn run(&self) -> Result<Exit, Failure> {
+        let to = parse_url(&self.forward)?;
+        let secret = self.secret()?;
+        on_runtime(async {
+            let mut feed = Feed::new(&self.server, &self.wanted, true, true);
+            let mut presses = presses();
+            let mut last: Option<Message> = None;
+            loop {
+                tokio::select! {
+                    message = feed.next() => match message? {
+                        Some(message) if message.name == "event" => {
+                            self.forward(&to, &secret, &message).await?;
+                            last = Some(message);
+                        }
+                        Some(_) => eprintln!("some events are gone: retention has taken them"),
+                        None => return Ok(Exit::Ok),
+                    },
+                    Some(()) = presses.recv() => match &last {
+                        Some(message) => self.forward(&to, &secret, message).await?,
+                        None => eprintln!("nothing has come yet"),
+                    },
+                }
+            }
+        })
+    }
+
+    fn secret(&self) -> Result<Secret, Failure> {
+        let text = match (&self.secret, &self.wanted.endpoint) {
+            (Some(text), _) => text.clone(),
+            (None, Some(endpoint)) => self.secret_of(endpoint)?,
+            (None, None) => {
+                let mut entropy = [0; 32];
+                getrandom::fill(&mut entropy).map_err(|error| Failure::new(Exit::Failed, error))?;
+                let text = Secret::fresh(&entropy).to_string();
+                eprintln!("signing with {text}");
+                text
+            }
+        };
+        Secret::parse(&text, SecretForm::Standard).map_err(Failure::usage)
+    }
+
+    fn secret_of(&self, endpoint: &str) -> Result<String, Failure> {
+        let app = self.wanted.app.as_deref().unwrap_or("default");
+        let mut url = self.server.url("")?;
+        let path = ["api", "v1", "app", app, "endpoint", endpoint, "secret"];
+        url.path_segments_mut().map_err(|()| Failure::usage("--url"))?.pop_if_empty().extend(path);
+        let headers = vec![("authorization".to_owned(), format!("Bearer {}", self.server.key()?))];
+        let answer = Call { method: Method::GET, url, headers, body: Vec::new() }.ask()?;
+        match answer.json()["key"].as_str() {
+            Some(key) if answer.is_success() => Ok(key.to_owned()),
+            _ => Err(answer.refusal()),
+        }
+    }
+
+    /// Posts one, and shows what came of it. That it fails ends nothing.
+    async fn forward(&self, to: &Url, secret: &Secret, message: &Message) -> Result<(), Failure> {
+        let (id, body, at) = (message.text("id"), message.body()?, now());
+        let signed = sign_delivery(Family::Standard, id, at, &body, std::slice::from_ref(secret));
+        let signed = signed.map_err(|error| Failure::new(Exit::Failed, error))?;
+        let mut headers: Vec<(String, String)> =
+            signed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        for pair in message.data["headers"].as_array().into_iter().flatten() {
+            if let (Some(name @ ("content-type" | "traceparent")), Some(value)) =
+                (pair[0].as_str(), pair[1].as_str())
+            {
+                headers.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        let start = Instant::now();
+        let call = Call { method: Method::POST, url: to.clone(), headers, body };
+        let answer = call.ask_here().await;
+        let took = start.elapsed().as_millis();
+        let (status, told) = match &answer {
+            Ok(answer) => (answer.status.to_string(), answer.body.clone()),
+            Err(failure) => ("failed".to_owned(), failure.message().to_owned()),
+        };
+        let event_type = message.text("eventType");
+        if self.server.json {
+            let status = answer.as_ref().map(|answer| answer.status).ok();
+            let line = json!({
+                "id": id, "eventType": event_type, "status": status, "millis": took as u64,
+                "answer": told,
+            });
+            return print(&format!("{line}\n"));
+        }
+        print(&format!("{status}  {took} ms  {event_type}  {id}\n"))?;
+        if answer.is_err() || (self.answers && !told.is_empty()) {
+            print(&told.lines().map(|line| format!("  {line}\n")).collect::<String>())?;
+        }
+        Ok(())
+    }
+}
+
+/// Each Enter on a terminal.
+fn presses() -> mpsc::Receiver<()> {
+    let (press, presses) = mpsc::channel(1);
+    if std::io::stdin().is_terminal() {
+        std::thread::spawn(move || {
+            for line in std::io::stdin().lock().lines() {
+                if line.is_err() || press.blocking_send(()).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    presses
+}

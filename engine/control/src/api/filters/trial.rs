@@ -1,0 +1,342 @@
+//! Dry runs: what a filter would make of events that the log has. Nothing is delivered.
+
+use super::model::{FilterPatch, Settings};
+use super::{NONE, is_name, module};
+use crate::api::messages::{Filter, Room, Span};
+use crate::api::wire::{Wanted, member_time};
+use crate::api::{Answered, Call};
+use crate::problem::Problem;
+use crate::reply::answer;
+use crate::walk::{self, Path};
+use crate::{Control, Fault, Trial};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use event::{Event, Verdict};
+use log::{Failure, Log};
+use registry::FilterVersion;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// A filter is tried as it is in force, or with what `filter` says in its place; then both are, and
+/// what differs is told.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct DryRunIn {
+    /// What is to be tried in the place of what is in force. A filter that is not there yet needs
+    /// its module at least.
+    filter: Option<FilterPatch>,
+    /// So many events, the newest; 100 when it is not said.
+    #[schemars(range(min = 1, max = 1000))]
+    events: Option<usize>,
+    /// Those of these types alone.
+    #[serde(default)]
+    event_types: BTreeSet<String>,
+    /// Those since this time alone, RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
+    since: Option<String>,
+    /// Those before this time alone, RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
+    until: Option<String>,
+    /// So many examples; 10 when it is not said.
+    #[schemars(range(max = 100))]
+    examples: Option<usize>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DryRunOut {
+    /// Events that it was shown.
+    events: usize,
+    /// Whether there was no time for further ones that were found.
+    cut_short: bool,
+    /// Each verdict with the number of events that got it.
+    #[serde(flatten)]
+    counts: VerdictCounts,
+    /// Events of which the filter in force says something else; none when that is what was tried.
+    differing: Option<usize>,
+    /// Of the filter in force, when another was tried.
+    before: Option<VerdictCounts>,
+    /// Events that differ; when nothing is compared, those that do not pass as they are. The newest
+    /// first.
+    examples: Vec<DryRunExample>,
+    /// Failures that the filter's policy was asked about, the first few.
+    faults: Vec<FaultOut>,
+    fault_count: usize,
+    /// Lines that the filter logged, the first few.
+    logs: Vec<LogOut>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct VerdictCounts {
+    passed: usize,
+    dropped: usize,
+    /// Replaced by other outputs.
+    emitted: usize,
+    outputs: usize,
+    rejected: usize,
+    retried: usize,
+    stopped: usize,
+    /// What the runs took in all.
+    fuel: u64,
+    micros: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct DryRunExample {
+    event_id: String,
+    event_type: String,
+    body: Excerpt,
+    after: VerdictOut,
+    /// What the filter in force says, when another was tried.
+    before: Option<VerdictOut>,
+}
+
+/// Bytes as text; base64 where they are none. A long one is cut.
+#[derive(Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Excerpt {
+    text: Option<String>,
+    base64: Option<String>,
+    /// Of the whole.
+    bytes: usize,
+}
+
+#[derive(Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct VerdictOut {
+    /// `pass`, `drop`, `emit`, `reject`, `retry` or `stop`.
+    verdict: &'static str,
+    reason: Option<String>,
+    outputs: Vec<OutputOut>,
+}
+
+/// An output: what it has not replaced is left out.
+#[derive(Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct OutputOut {
+    event_type: Option<String>,
+    key: Option<String>,
+    headers: Option<BTreeMap<String, String>>,
+    body: Option<Excerpt>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct FaultOut {
+    event_id: String,
+    kind: &'static str,
+    text: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct LogOut {
+    event_id: Option<String>,
+    level: &'static str,
+    text: String,
+}
+
+const EVENTS_DEFAULT: usize = 100;
+const EVENTS_MAX: usize = 1_000;
+const EXAMPLES_DEFAULT: usize = 10;
+const EXAMPLES_MAX: usize = 100;
+const FAULTS_MAX: usize = 20;
+const LOGS_MAX: usize = 100;
+const TEXT_BYTES_MAX: usize = 4 << 10;
+
+pub(super) async fn dry_run(control: &Control, call: Call) -> Answered {
+    let given: DryRunIn = call.json_or_default()?;
+    let count = within("events", given.events.unwrap_or(EVENTS_DEFAULT), 1, EVENTS_MAX)?;
+    let examples = within("examples", given.examples.unwrap_or(EXAMPLES_DEFAULT), 0, EXAMPLES_MAX)?;
+    let versions = versions(control, &call, given.filter.as_ref()).await?;
+    let wish = Wish {
+        filter: Filter::of_types(call.app()?.clone(), given.event_types),
+        span: Span::between(
+            given.since.as_deref().map(|text| member_time("since", text)).transpose()?,
+            given.until.as_deref().map(|text| member_time("until", text)).transpose()?,
+        ),
+        count,
+    };
+    let events = control.ask(&call.principal, move |log, _| wish.gather(log)).await?;
+    let trials = control.ports.modules.dry_run(versions, events.clone()).await?;
+    Ok(answer(200, &told(&events, &trials, examples)))
+}
+
+fn within(member: &str, given: usize, min: usize, max: usize) -> Result<usize, Problem> {
+    match (min..=max).contains(&given) {
+        true => Ok(given),
+        false => Err(Problem::value(&[member], format!("{min} to {max}"))),
+    }
+}
+
+/// What is to be tried, and behind it what is in force, where that is something else.
+async fn versions(
+    control: &Control,
+    call: &Call,
+    patch: Option<&FilterPatch>,
+) -> Result<Vec<FilterVersion>, Problem> {
+    let (app, name) = (call.app()?, call.named("filter_name"));
+    let named = patch.and_then(|patch| patch.module.as_deref());
+    let digest = match named {
+        Some(named) if is_name(control, name) => Some(module(control, named).await?),
+        _ => None,
+    };
+    let snapshot = control.snapshot();
+    let old = snapshot.filter(app, name).map(|old| (**old).clone());
+    let limits = control.options.filter_limits;
+    let base = match (&old, digest) {
+        (Some(old), _) => Settings::of(old),
+        (None, Some(digest)) => Settings::usual(digest, limits),
+        (None, None) => return Err(NONE),
+    };
+    let tried = match patch {
+        Some(patch) => patch.over(base.clone(), digest, limits)?,
+        None => base.clone(),
+    };
+    let in_force = old.filter(|_| tried != base);
+    Ok([tried.as_version(app, name)].into_iter().chain(in_force).collect())
+}
+
+/// Which events a filter is shown.
+struct Wish {
+    filter: Filter,
+    span: Span,
+    count: usize,
+}
+
+impl Wish {
+    /// The newest first.
+    fn gather(self, log: &dyn Log) -> Result<Vec<Arc<Event>>, Failure> {
+        let path = Path { range: self.span.range(log)?, is_newest_first: true };
+        let (mut room, mut found) = (Room::of(&Wanted::first(self.count)), Vec::new());
+        walk::events(log, path, |event| {
+            if self.filter.wants(event) && self.span.holds(event.id.millis()) {
+                room.take(event, true);
+                found.push(event.clone());
+            }
+            Ok(if room.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(found)
+    }
+}
+
+fn told(events: &[Arc<Event>], trials: &[Trial], most: usize) -> DryRunOut {
+    let (after, before) = (&trials[0], trials.get(1));
+    let shown = events.iter().zip(&after.verdicts).enumerate();
+    let was = |n: usize| before.and_then(|before| before.verdicts.get(n));
+    let differs = |n: usize, verdict: &Verdict| was(n).is_some_and(|was| was != verdict);
+    let is_example = |n: usize, verdict: &Verdict| match before {
+        Some(_) => differs(n, verdict),
+        None => *verdict != Verdict::Pass,
+    };
+    let examples = shown.clone().filter(|(n, (_, verdict))| is_example(*n, verdict)).take(most);
+    let examples = examples.map(|(n, (event, verdict))| DryRunExample {
+        event_id: event.id.to_string(),
+        event_type: event.envelope.event_type.to_string(),
+        body: text(&event.body),
+        after: verdict_out(event, verdict),
+        before: was(n).map(|was| verdict_out(event, was)),
+    });
+    let id = |n: usize| events.get(n).map(|event| event.id.to_string());
+    let faults = after.faults.iter().take(FAULTS_MAX).map(|fault: &Fault| FaultOut {
+        event_id: id(fault.event).unwrap_or_default(),
+        kind: fault.kind,
+        text: fault.text.clone(),
+    });
+    let logs = after.said.iter().take(LOGS_MAX).map(|said| LogOut {
+        event_id: said.event.and_then(id),
+        level: ["debug", "info", "warn", "error"][usize::from(said.level.min(3))],
+        text: said.text.clone(),
+    });
+    DryRunOut {
+        events: after.verdicts.len(),
+        cut_short: after.verdicts.len() < events.len(),
+        counts: counts(after),
+        differing: before.map(|_| shown.filter(|(n, (_, verdict))| differs(*n, verdict)).count()),
+        before: before.map(counts),
+        examples: examples.collect(),
+        faults: faults.collect(),
+        fault_count: after.faults.len(),
+        logs: logs.collect(),
+    }
+}
+
+fn counts(trial: &Trial) -> VerdictCounts {
+    let micros = u64::try_from(trial.took.as_micros()).unwrap_or(u64::MAX);
+    let mut counts = VerdictCounts { fuel: trial.fuel, micros, ..VerdictCounts::default() };
+    for verdict in &trial.verdicts {
+        match verdict {
+            Verdict::Pass => {
+                (counts.passed, counts.outputs) = (counts.passed + 1, counts.outputs + 1)
+            }
+            Verdict::Drop => counts.dropped += 1,
+            Verdict::Emit(outputs) if outputs.is_empty() => counts.dropped += 1,
+            Verdict::Emit(outputs) => {
+                counts.emitted += 1;
+                counts.outputs += outputs.len();
+            }
+            Verdict::Reject { .. } => counts.rejected += 1,
+            Verdict::Retry { .. } => counts.retried += 1,
+            Verdict::Stop { .. } => counts.stopped += 1,
+        }
+    }
+    counts
+}
+
+fn verdict_out(event: &Event, verdict: &Verdict) -> VerdictOut {
+    let plain = |verdict, reason: Option<&str>| VerdictOut {
+        verdict,
+        reason: reason.map(str::to_owned),
+        outputs: Vec::new(),
+    };
+    match verdict {
+        Verdict::Pass => plain("pass", None),
+        Verdict::Drop => plain("drop", None),
+        Verdict::Reject { reason } => plain("reject", Some(reason)),
+        Verdict::Retry { delay, reason } => {
+            let after = format!("after {} ms: {reason}", delay.as_millis());
+            plain("retry", Some(&after))
+        }
+        Verdict::Stop { reason } => plain("stop", Some(reason)),
+        Verdict::Emit(outputs) => VerdictOut {
+            outputs: outputs.iter().map(|output| output_out(event, output)).collect(),
+            ..plain("emit", None)
+        },
+    }
+}
+
+fn output_out(event: &Event, output: &Event) -> OutputOut {
+    let (old, new) = (&event.envelope, &output.envelope);
+    let headers = || {
+        let pairs = new.headers.iter();
+        let shown = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        pairs.map(|(name, value)| (name.to_owned(), shown(value))).collect()
+    };
+    OutputOut {
+        event_type: (old.event_type != new.event_type).then(|| new.event_type.to_string()),
+        key: new.key.as_deref().filter(|_| old.key != new.key).map(str::to_owned),
+        headers: (old.headers != new.headers).then(headers),
+        body: (event.body != output.body).then(|| text(&output.body)),
+    }
+}
+
+fn text(bytes: &[u8]) -> Excerpt {
+    let mut end = bytes.len().min(TEXT_BYTES_MAX);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => {
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            Excerpt { text: Some(text[..end].to_owned()), base64: None, bytes: bytes.len() }
+        }
+        Err(_) => {
+            let base64 = Some(STANDARD.encode(&bytes[..end]));
+            Excerpt { text: None, base64, bytes: bytes.len() }
+        }
+    }
+}

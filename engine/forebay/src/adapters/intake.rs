@@ -1,0 +1,199 @@
+use crate::adapters::guests::filter_spec;
+use crate::config::{SHIPPED, shipped};
+use crate::digest_of;
+use crate::modules::{ModuleFailure, Modules};
+use bytes::Bytes;
+use control::{Denied, Fault, Pending, Said, Trial};
+use event::{Envelope, Event, EventId, Headers, Offset, StreamId, Time};
+use filter::{ChainAnswer, ChainSpec, FaultKind, FilterSpec, Purpose, Runner};
+use registry::{FilterVersion, ModuleDigest};
+use runtime::{Clock, spawn_thread};
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, oneshot};
+
+/// Takes modules in and tries them out, on threads of their own: a compiler fills a core, and so
+/// does a filter that is shown many events.
+pub struct Intake {
+    modules: Arc<Modules>,
+    clock: Arc<dyn Clock>,
+    compiling: Queue,
+    trying: Queue,
+}
+
+/// Work of which one piece is done at a time, and a few wait, each with its bytes in memory.
+struct Queue {
+    places: Arc<Semaphore>,
+    turn: Arc<Semaphore>,
+}
+
+const PLACES: usize = 16;
+const INTAKE_NICE: u8 = 5;
+/// Of events that a filter is tried out with at a time; between two its time is looked at.
+const CHUNK: usize = 16;
+/// Of a dry run. One event may take some 100 ms of it, a chunk that never ends some 2 s.
+const TRIAL_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Of all modules with their compiled forms. Who uploads anew each time fills no disk.
+const MODULES_BYTES_MAX: u64 = 2 << 30;
+
+impl Intake {
+    pub fn new(modules: Arc<Modules>, clock: Arc<dyn Clock>) -> Intake {
+        Intake { modules, clock, compiling: Queue::new(), trying: Queue::new() }
+    }
+}
+
+impl Queue {
+    fn new() -> Queue {
+        let (places, turn) = (Arc::new(Semaphore::new(PLACES)), Arc::new(Semaphore::new(1)));
+        Queue { places, turn }
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Denied> + Send + 'static,
+    ) -> Pending<Result<T, Denied>> {
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            return Box::pin(async { Err(Denied::Busy) });
+        };
+        let turn = self.turn.clone();
+        Box::pin(async move {
+            let turn = turn.acquire_owned().await.map_err(|_| Denied::Stopping)?;
+            let (tell, told) = oneshot::channel();
+            let work = move || {
+                let came = work();
+                drop((turn, place));
+                // The asker may have gone; a module is there when it asks again.
+                let _ = tell.send(came);
+            };
+            spawn_thread("modules", INTAKE_NICE, work).map_err(|_| Denied::Busy)?;
+            told.await.unwrap_or(Err(Denied::Busy))
+        })
+    }
+}
+
+impl control::Modules for Intake {
+    fn keep(&self, wasm: Bytes) -> Pending<Result<ModuleDigest, Denied>> {
+        let modules = self.modules.clone();
+        self.compiling.run(move || take_in(&modules, &wasm))
+    }
+
+    fn try_out(&self, filter: FilterVersion) -> Pending<Result<(), Denied>> {
+        let modules = self.modules.clone();
+        self.trying.run(move || try_out(&modules, &filter))
+    }
+
+    fn dry_run(
+        &self,
+        filters: Vec<FilterVersion>,
+        events: Vec<Arc<Event>>,
+    ) -> Pending<Result<Vec<Trial>, Denied>> {
+        let (modules, clock) = (self.modules.clone(), self.clock.clone());
+        self.trying.run(move || dry_run(&modules, &*clock, &filters, &events))
+    }
+
+    fn has(&self, digest: &ModuleDigest) -> bool {
+        self.modules.has(digest)
+    }
+
+    fn shipped(&self, name: &str) -> Option<Bytes> {
+        shipped(name.strip_prefix(SHIPPED)?).map(Bytes::from_static)
+    }
+}
+
+fn take_in(modules: &Modules, wasm: &[u8]) -> Result<ModuleDigest, Denied> {
+    let digest = digest_of(wasm);
+    let is_full = || modules.bytes().is_ok_and(|bytes| bytes > MODULES_BYTES_MAX);
+    if !modules.has(&digest) && is_full() {
+        tracing::error!("modules fill {MODULES_BYTES_MAX} bytes: no further one is taken in");
+        return Err(Denied::Full);
+    }
+    modules.keep(digest, wasm).map_err(module_denied)?;
+    Ok(digest)
+}
+
+fn module_denied(failure: ModuleFailure) -> Denied {
+    match failure {
+        ModuleFailure::Refused(why) => Denied::Rejected(why),
+        ModuleFailure::Disk { source, .. } if source.kind() == ErrorKind::StorageFull => {
+            Denied::Full
+        }
+        failure => Denied::Failed(failure.to_string()),
+    }
+}
+
+/// Only what keeps a filter from starting counts: that an event which nobody sent does not suit it
+/// says nothing of those that will come.
+fn try_out(modules: &Modules, filter: &FilterVersion) -> Result<(), Denied> {
+    let spec = spec(modules, filter)?;
+    let trial = Runner::new(modules.engine().clone()).try_out(spec, sample(filter));
+    match trial.faults.iter().find(|fault| fault.kind == FaultKind::Start) {
+        Some(fault) => Err(Denied::Rejected(format!("the filter does not start: {}", fault.text))),
+        None => Ok(()),
+    }
+}
+
+fn spec(modules: &Modules, filter: &FilterVersion) -> Result<Arc<FilterSpec>, Denied> {
+    let module = modules.find(&filter.module).map_err(module_denied)?;
+    let spec = filter_spec(module, filter);
+    spec.map(Arc::new).map_err(|failure| Denied::Rejected(failure.to_string()))
+}
+
+/// Shows all filters the same events, a few at a time, until all are seen or the time is over.
+fn dry_run(
+    modules: &Modules,
+    clock: &dyn Clock,
+    filters: &[FilterVersion],
+    events: &[Arc<Event>],
+) -> Result<Vec<Trial>, Denied> {
+    // As for one that is to be put in force: it says why once, and not at each event.
+    filters.first().map_or(Ok(()), |tried| try_out(modules, tried))?;
+    let specs =
+        filters.iter().map(|filter| spec(modules, filter)).collect::<Result<Vec<_>, _>>()?;
+    // Instances of their own: what was tried out is in nobody's way.
+    let runner = Runner::new(modules.engine().clone());
+    let mut trials: Vec<Trial> = specs.iter().map(|_| Trial::default()).collect();
+    let start = clock.now();
+    for (n, chunk) in events.chunks(CHUNK).enumerate() {
+        if clock.now().since(start) >= TRIAL_TIME_MAX {
+            break;
+        }
+        for (spec, trial) in specs.iter().zip(&mut trials) {
+            let chain = ChainSpec { condition: None, filters: vec![spec.clone()] };
+            let before = clock.now();
+            let answer = runner.run(&chain, chunk, Purpose::DryRun);
+            trial.took += clock.now().since(before);
+            add(trial, answer, n * CHUNK);
+        }
+    }
+    Ok(trials)
+}
+
+fn add(trial: &mut Trial, answer: ChainAnswer, first: usize) {
+    trial.verdicts.extend(answer.verdicts);
+    trial.fuel += answer.fuel;
+    trial.faults.extend(answer.faults.into_iter().map(|fault| Fault {
+        event: first + fault.event,
+        kind: fault.kind.label(),
+        text: fault.text,
+    }));
+    trial.said.extend(answer.logs.into_iter().map(|line| Said {
+        event: line.event.map(|event| first + event),
+        level: line.level,
+        text: line.text,
+    }));
+}
+
+fn sample(filter: &FilterVersion) -> Arc<Event> {
+    let envelope = Envelope {
+        tenant: filter.tenant.clone(),
+        stream: StreamId(0),
+        source: "trial".into(),
+        event_type: "forebay.trial".into(),
+        key: None,
+        time: Time::ZERO,
+        headers: Headers::new(),
+    };
+    Arc::new(Event { id: EventId::new(0, Offset::ZERO), envelope, body: Bytes::from_static(b"{}") })
+}
