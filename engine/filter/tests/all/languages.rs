@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use event::{Event, Verdict};
-use filter::{FilterModule, Purpose, Runner};
+use filter::{FilterLimits, FilterModule, Purpose, Runner};
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -16,6 +16,9 @@ use compare::compare;
 
 /// These must be there; whatever else lies beside them is held to the same.
 const LANGUAGES: &[&str] = &["rust", "c", "cpp", "zig"];
+
+/// Those whose buffer says by a 0 that it cannot be had. A runtime without memory may trap instead.
+const SAY_TOO_LARGE: &[&str] = &["rust", "c", "cpp", "zig"];
 
 /// The members of a configuration, and the `greeting` among them.
 const CONFIGS: &[(&str, Option<&str>)] = &[
@@ -219,6 +222,59 @@ fn of_too_many_outputs_only_their_event_suffers() {
         }
         assert!(differences.is_empty(), "{}", compare::report(&differences));
     }
+}
+
+/// A body for which there is no room is refused, alone, and leaves the buffer in order.
+#[test]
+fn of_a_body_that_is_too_large_only_its_event_suffers() {
+    let events = [
+        sample(1, "body"),
+        with_body(&sample(2, "alias"), 2, &big(6 << 20)),
+        sample(3, "dump"),
+        with_body(&sample(4, "alias"), 4, &big(400_000)),
+        with_body(&sample(5, "alias"), 5, &big(7 << 20)),
+        sample(6, "headers"),
+    ];
+    let mut differences = Vec::new();
+    for language in languages() {
+        let memory_bytes = language.module.report().memory_bytes as usize + (3 << 20);
+        let limits = FilterLimits { memory_bytes, ..FilterLimits::default() };
+        let filter = Setting { limits, ..Setting::default() }.of(&language.module);
+        let answer = ask(&chain(&[filter]), &events);
+        let name = &language.name;
+        for (event, got) in events.iter().zip(&answer.verdicts) {
+            if event.body.len() > 6_000_000 {
+                let reason = rejected(got);
+                let is_said = reason == "filter f: too large for the filter";
+                assert!(is_said || !SAY_TOO_LARGE.contains(&&**name), "{name}: {reason}");
+                continue;
+            }
+            let wanted = wanted::verdict(&Question::of(&events), event);
+            compare::verdicts(&wanted, got, &mut |field, wanted, got| {
+                differences.push(format!("{name}: {field}: {wanted}, not {got}"));
+            });
+        }
+    }
+    assert!(differences.is_empty(), "{}", compare::report(&differences));
+}
+
+#[test]
+fn batches_that_chance_made() {
+    let batches: Vec<_> = (1..=60).map(cases::by_chance).collect();
+    let questions: Vec<_> = batches.iter().map(|events| Question::of(events)).collect();
+    ask_all(&questions);
+}
+
+/// The comparison finds a filter that does something else, and names what differs.
+#[test]
+fn another_filter_is_found_out() {
+    let language = Language { name: "other".into(), module: admit(BY_BODY) };
+    let event = typed(1, "body", b"a");
+    let mut differences = Vec::new();
+    let runner = Runner::new(engine().clone());
+    language.check(&runner, &Question::of(&[event]), &mut differences);
+    let body = r#"other: body (event 0 of 1): body: b"<a>" is wanted, not b"""#;
+    assert!(differences.iter().any(|line| line == body), "{differences:?}");
 }
 
 /// An instance that grew with every batch would be thrown away before the end.

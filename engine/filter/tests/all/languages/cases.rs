@@ -86,6 +86,46 @@ pub fn all() -> Vec<Arc<Event>> {
     numbered.map(|(event, n)| Arc::new(renumbered(event, n))).collect()
 }
 
+/// A batch of events whose every part is drawn, the same ones for the same seed.
+pub fn by_chance(seed: u64) -> Vec<Arc<Event>> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // The generator of Knuth's MMIX; its high bits are good enough to draw from.
+    let mut draw = |below: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let count = 1 + draw(300);
+    (0..count).map(|n| drawn(n as u64 + 1, &mut draw)).collect()
+}
+
+fn drawn(n: u64, draw: &mut dyn FnMut(usize) -> usize) -> Arc<Event> {
+    let event_type = TYPES[draw(TYPES.len())];
+    // Of a longer line the host keeps the beginning.
+    let len = if event_type == "log" { 100 } else { [0, 1, 7, 100, 3000][draw(5)] };
+    let mut body: Vec<u8> = match OF_TEXT.contains(&event_type) {
+        true => (0..draw(100)).map(|_| b'a' + draw(26) as u8).collect(),
+        false => (0..draw(len + 1)).map(|_| draw(256) as u8).collect(),
+    };
+    if event_type == "fan" {
+        body.retain(|byte| *byte != b'\n');
+        for _ in 0..draw(64) {
+            body.insert(draw(body.len() + 1), b'\n');
+        }
+    }
+    let mut headers = Headers::new();
+    for _ in 0..draw(20) {
+        let name = ["content-type", "x-drop-a", "x-drop", "a", "ab", "abc", "abcde"][draw(7)];
+        let value = (0..draw(40)).map(|_| 32 + draw(224) as u8).collect::<Vec<_>>();
+        headers.push(name, if name == "content-type" { b"application/json" } else { &value });
+    }
+    let mut event = build(n, event_type, headers, &body);
+    event.envelope.key =
+        (draw(3) > 0).then(|| UNICODE.chars().cycle().skip(draw(9)).take(1 + draw(50)).collect());
+    event.envelope.time = Time::from_nanos(draw(1 << 31) as u64 * draw(1 << 31) as u64);
+    Arc::new(event)
+}
+
 /// An event that has no number of its own yet gets one.
 fn renumbered(mut event: Event, n: u64) -> Event {
     if event.id.offset() == Offset(0) {
