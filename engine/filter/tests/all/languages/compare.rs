@@ -1,6 +1,7 @@
 use super::{Question, wanted};
 use event::{Event, Verdict};
 use filter::{ChainAnswer, FaultKind};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 /// Told of a field that differs: its name, what was wanted, what came.
@@ -100,8 +101,16 @@ fn around(text: &str, same: usize) -> String {
     if from > 0 { format!("…{part}") } else { part }
 }
 
-/// The first lines of all.
+/// The first lines of each language, so that none hides another.
 pub fn report(differences: &[String]) -> String {
-    let shown = differences.iter().take(40).map(|line| format!("\n  {line}"));
-    format!("{} differences:{}", differences.len(), shown.collect::<String>())
+    let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut report = format!("{} differences:", differences.len());
+    for line in differences {
+        let of_language = shown.entry(line.split(':').next().unwrap_or("")).or_default();
+        *of_language += 1;
+        if *of_language <= 8 {
+            report += &format!("\n  {line}");
+        }
+    }
+    report
 }
