@@ -154,10 +154,16 @@ typedef struct {
 
 FOREBAY__SHARED forebay__state_type forebay__state;
 
-/* The compiler may call these where no libc is. Where one is, its own are as good. */
-#define FOREBAY__LIBC __attribute__((weak, no_builtin, nothrow))
+/* The compiler may call these where no libc is. Where one is, its own are as good. They have names
+ * of ours, so that a libc's header may declare them as it likes. */
+#define FOREBAY__LIBC __attribute__((weak, no_builtin))
+void *forebay__memcpy(void *to, const void *from, size_t len) __asm__("memcpy");
+void *forebay__memmove(void *to, const void *from, size_t len) __asm__("memmove");
+void *forebay__memset(void *to, int byte, size_t len) __asm__("memset");
+int forebay__memcmp(const void *a, const void *b, size_t len) __asm__("memcmp");
+size_t forebay__strlen(const char *text) __asm__("strlen");
 
-FOREBAY__LIBC void *memcpy(void *to, const void *from, size_t len)
+FOREBAY__LIBC void *forebay__memcpy(void *to, const void *from, size_t len)
 {
     char *t = (char *)to;
     const char *f = (const char *)from;
@@ -169,7 +175,7 @@ FOREBAY__LIBC void *memcpy(void *to, const void *from, size_t len)
     return to;
 }
 
-FOREBAY__LIBC void *memmove(void *to, const void *from, size_t len)
+FOREBAY__LIBC void *forebay__memmove(void *to, const void *from, size_t len)
 {
     char *t = (char *)to;
     const char *f = (const char *)from;
@@ -181,14 +187,14 @@ FOREBAY__LIBC void *memmove(void *to, const void *from, size_t len)
     return to;
 }
 
-FOREBAY__LIBC void *memset(void *to, int byte, size_t len)
+FOREBAY__LIBC void *forebay__memset(void *to, int byte, size_t len)
 {
     char *t = (char *)to;
     while (len-- > 0) *t++ = (char)byte;
     return to;
 }
 
-FOREBAY__LIBC int memcmp(const void *a, const void *b, size_t len)
+FOREBAY__LIBC int forebay__memcmp(const void *a, const void *b, size_t len)
 {
     const unsigned char *x = (const unsigned char *)a, *y = (const unsigned char *)b;
     for (; len > 0; len--, x++, y++) {
@@ -197,7 +203,7 @@ FOREBAY__LIBC int memcmp(const void *a, const void *b, size_t len)
     return 0;
 }
 
-FOREBAY__LIBC size_t strlen(const char *text)
+FOREBAY__LIBC size_t forebay__strlen(const char *text)
 {
     size_t len = 0;
     while (text[len] != 0) len++;
@@ -230,10 +236,18 @@ static inline char *forebay__grown(size_t bytes)
     return before == (size_t)-1 ? NULL : (char *)(before * FOREBAY__PAGE);
 }
 
+/* Null where no libc is linked, or nobody allocates. */
+static void *forebay__malloc(size_t len) __attribute__((weakref("malloc")));
+
 /* Makes the last region larger, so that `bytes` fit behind `from` in it, or else a new one. */
 FOREBAY__SHARED bool forebay__grow(size_t bytes, const char *from)
 {
     forebay__state_type *s = &forebay__state;
+    /* At its first call it may take all memory that is there for its own. Let that be before. */
+    if (s->first == NULL && forebay__malloc != NULL) {
+        void *volatile first = forebay__malloc(1);
+        (void)first;
+    }
     size_t end = __builtin_wasm_memory_size(0) * FOREBAY__PAGE;
     bool extends = s->last != NULL && (size_t)s->last->end == end;
     size_t lacking = extends ? bytes - (size_t)(s->last->end - from)
@@ -319,7 +333,7 @@ static inline forebay_bytes forebay_str(const char *text)
 
 static inline bool forebay_equal(forebay_bytes a, forebay_bytes b)
 {
-    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+    return a.len == b.len && __builtin_memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
 static inline bool forebay_is(forebay_bytes bytes, const char *text)
@@ -330,7 +344,7 @@ static inline bool forebay_is(forebay_bytes bytes, const char *text)
 static inline bool forebay_starts_with(forebay_bytes bytes, const char *text)
 {
     size_t len = __builtin_strlen(text);
-    return bytes.len >= len && memcmp(bytes.ptr, text, len) == 0;
+    return bytes.len >= len && __builtin_memcmp(bytes.ptr, text, len) == 0;
 }
 
 #define FOREBAY_NOWHERE ((size_t)-1)
@@ -340,7 +354,8 @@ FOREBAY__SHARED size_t forebay_find(forebay_bytes bytes, forebay_bytes what)
 {
     if (what.len == 0) return 0;
     for (size_t i = 0; i + what.len <= bytes.len; i++) {
-        if (bytes.ptr[i] == *what.ptr && memcmp(bytes.ptr + i, what.ptr, what.len) == 0) return i;
+        const char *here = bytes.ptr + i;
+        if (*here == *what.ptr && __builtin_memcmp(here, what.ptr, what.len) == 0) return i;
     }
     return FOREBAY_NOWHERE;
 }
@@ -366,7 +381,7 @@ FOREBAY__SHARED void forebay_add(forebay_bytes *bytes, forebay_bytes more)
     if (more.len == 0) return;
     bool is_last = bytes->len > 0 && s->at != NULL && bytes->ptr + bytes->len == s->top;
     if (is_last && more.len <= (size_t)(s->at->end - s->top)) {
-        memcpy(s->top, more.ptr, more.len);
+        __builtin_memcpy(s->top, more.ptr, more.len);
         s->top += more.len;
         bytes->len += more.len;
         return;
@@ -375,8 +390,8 @@ FOREBAY__SHARED void forebay_add(forebay_bytes *bytes, forebay_bytes more)
         forebay_panic("out of memory");
     }
     char *copy = (char *)forebay_alloc(bytes->len + more.len);
-    if (bytes->len > 0) memcpy(copy, bytes->ptr, bytes->len);
-    memcpy(copy + bytes->len, more.ptr, more.len);
+    if (bytes->len > 0) __builtin_memcpy(copy, bytes->ptr, bytes->len);
+    __builtin_memcpy(copy + bytes->len, more.ptr, more.len);
     *bytes = forebay_bytes_of(copy, bytes->len + more.len);
 }
 
@@ -599,7 +614,7 @@ static inline void forebay__own_headers(forebay_output *output)
 {
     size_t len = output->headers.len > 4 ? output->headers.len : 4;
     char *own = (char *)forebay_alloc(len);
-    if (output->headers.len > 0) memcpy(own, output->headers.ptr, output->headers.len);
+    if (output->headers.len > 0) __builtin_memcpy(own, output->headers.ptr, output->headers.len);
     __builtin_memcpy(own, &output->header_count, 4);
     output->headers = forebay_bytes_of(own, len);
 }
@@ -662,7 +677,8 @@ FOREBAY__SHARED forebay_output *forebay__row(void)
     if (s->row_count == s->row_room) {
         uint32_t room = s->row_room * 2 + 16;
         forebay_output *rows = (forebay_output *)forebay_alloc(room * sizeof(forebay_output));
-        if (s->row_count > 0) memcpy(rows, s->rows, s->row_count * sizeof(forebay_output));
+        size_t len = s->row_count * sizeof(forebay_output);
+        if (len > 0) __builtin_memcpy(rows, s->rows, len);
         s->rows = rows;
         s->row_room = room;
     }

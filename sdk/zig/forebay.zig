@@ -625,7 +625,8 @@ const memory = struct {
     /// Makes the last region larger, so that `len` bytes fit behind `from` in it, or a new one.
     fn grow(len: usize, from: usize) bool {
         const end = @wasmMemorySize(0) * page;
-        const extended: ?*Region = if (last) |region| (if (region.end == end) region else null) else null;
+        const is_at_end = if (last) |region| region.end == end else false;
+        const extended = if (is_at_end) last else null;
         const lacking = if (extended) |region|
             len - (region.end - from)
         else
