@@ -17,14 +17,16 @@ pins=$root/sdk/toolchain/pinned
 mode=${1:-}
 case $mode in '' | --check | --pin) ;; *) sed -n '2,6p' "$0" >&2; exit 2 ;; esac
 
-# Name and folder of each filter, one per line.
+# Name of each filter and the place of its module, one per line.
 filters() {
   for manifest in "$root"/filters/*/Cargo.toml "$root"/examples/filters/*/Cargo.toml; do
     if grep -q '"cdylib"' "$manifest"; then
       folder=$(dirname "$manifest")
-      echo "$(basename "$folder") ${folder#"$root"/}"
+      name=$(basename "$folder")
+      echo "$name ${folder#"$root"/}/$name.wasm"
     fi
   done
+  echo "conformance sdk/conformance/modules/rust.wasm"
 }
 
 toolchain() {
@@ -58,17 +60,19 @@ trap 'rm -rf "$stage"' EXIT
 trap 'exit 1' HUP INT TERM
 stage=$(cd "$stage" && pwd -P)
 mkdir -p "$stage/sdk" "$stage/examples"
-(cd "$root" && tar -cf - --exclude=target --exclude='*.wasm' sdk/rust filters examples/filters) |
-  tar -xf - -C "$stage"
+sources="sdk/rust sdk/conformance/rust filters examples/filters"
+# shellcheck disable=SC2086 # several words
+(cd "$root" && tar -cf - --exclude=target --exclude='*.wasm' $sources) | tar -xf - -C "$stage"
 sed -i '/^\[workspace\]/d' "$stage/sdk/rust/Cargo.toml"
-sed -i '/^workspace = /d' "$stage"/examples/filters/*/Cargo.toml
+sed -i '/^workspace = /d' "$stage"/examples/filters/*/Cargo.toml \
+  "$stage/sdk/conformance/rust/Cargo.toml"
 sed -e 's|"\.\./examples/|"examples/|' -e 's|"\.\./sdk/|"sdk/|' \
-  -e 's|^    "\([a-z]\)|    "filters/\1|' -e 's|"filters/examples/|"examples/|' \
+  -e 's|^    "\([a-z]\)|    "filters/\1|' -e 's|"filters/examples/|"examples/|' -e 's|"filters/sdk/|"sdk/|' \
   -e 's|path = "cases"|path = "filters/cases"|' "$here/Cargo.toml" > "$stage/Cargo.toml"
 rm "$stage/filters/Cargo.toml"
 mv "$stage/filters/Cargo.lock" "$stage/Cargo.lock"
 
-packages=$(filters | while read -r name folder; do printf ' -p %s' "$name"; done)
+packages=$(filters | while read -r name _; do printf ' -p %s' "$name"; done)
 (
   cd "$stage"
   unset CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR RUSTFLAGS CARGO_BUILD_RUSTFLAGS || true
@@ -84,15 +88,15 @@ packages=$(filters | while read -r name folder; do printf ' -p %s' "$name"; done
 
 differ=0
 filters > "$stage/list"
-while read -r name folder; do
+while read -r name place; do
   built=$stage/target/wasm32-unknown-unknown/release/$(echo "$name" | tr - _).wasm
-  kept=$root/$folder/$name.wasm
+  kept=$root/$place
   if [ "$mode" != --check ]; then
     install -m 644 "$built" "$kept"
   elif ! cmp -s "$built" "$kept"; then
-    echo "DIFFERS $folder/$name.wasm: run filters/build.sh and commit it" >&2
+    echo "DIFFERS $place: run filters/build.sh and commit it" >&2
     differ=1
   fi
-  echo "$(sha256sum < "$built" | cut -d' ' -f1) $(wc -c < "$built") $folder/$name.wasm"
+  echo "$(sha256sum < "$built" | cut -d' ' -f1) $(wc -c < "$built") $place"
 done < "$stage/list"
 exit "$differ"

@@ -36,6 +36,8 @@ const MASK_TYPE: u8 = 2;
 const MASK_HEADERS: u8 = 4;
 const MASK_BODY: u8 = 8;
 const ROUTE_ALL: u16 = 0xffff;
+/// The reason of a rejection that gives none, in either form.
+const NO_REASON: &[u8] = b"rejected by the filter";
 
 /// Reads a result block at `ptr` in a guest's memory, for a batch of `count` inputs, into rows of
 /// (input, what is said of it), in the order of the inputs. Trusts nothing: for any memory and
@@ -83,7 +85,7 @@ fn compact(block: &[u8], count: usize) -> Result<Vec<(usize, Row<'_>)>, Broken> 
     let row = |(at, verdict): (usize, &u8)| match verdict {
         0 => Ok((at, Row::Drop)),
         1 => Ok((at, Row::Pass)),
-        3 => Ok((at, Row::Reject(b"rejected by the filter"))),
+        3 => Ok((at, Row::Reject(NO_REASON))),
         other => {
             Err(Broken { at: Some(at), rule: format!("the compact form has no verdict {other}") })
         }
@@ -147,7 +149,10 @@ fn read_row<'a>(memory: &'a [u8], out: &[u8]) -> Result<Row<'a>, String> {
         0 => Ok(Row::Drop),
         1 => Ok(Row::Pass),
         2 => read_emit(memory, out, mask, route),
-        3 => Ok(Row::Reject(reason(memory, out)?)),
+        3 => match reason(memory, out)? {
+            b"" => Ok(Row::Reject(NO_REASON)),
+            reason => Ok(Row::Reject(reason)),
+        },
         4 => Ok(Row::Retry { delay_ms: word(out, 8), reason: reason(memory, out)? }),
         other => Err(format!("there is no verdict {other}")),
     }

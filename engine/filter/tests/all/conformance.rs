@@ -91,6 +91,9 @@ fn the_compact_form_and_zero() {
     let v = ask(&only(&compact), &events).verdicts;
     assert_eq!(v[..2], [Verdict::Drop, Verdict::Pass]);
     assert_eq!((rejected(&v[2]), rejected(&v[3])), ("rejected by the filter", "no verdict"));
+    let full = answering(&block(&[row(0, 3, 0, 0)]), 8192, 32);
+    let unreasoned = ask(&only(&full), &events[..1]).verdicts;
+    assert_eq!(rejected(&unreasoned[0]), "rejected by the filter", "as in the compact form");
     assert_eq!(ask(&only(&answering(b"", 0, 0)), &events).verdicts, vec![Verdict::Pass; 4]);
 }
 

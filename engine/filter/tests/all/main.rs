@@ -7,6 +7,7 @@ mod conformance;
 mod determinism;
 mod hostile;
 mod kit;
+mod languages;
 mod pointers;
 mod shipped;
 mod upload;
