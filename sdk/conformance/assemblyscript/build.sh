@@ -21,8 +21,9 @@ fi
 # that the SDK is the one beside, whatever was installed.
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
-mkdir "$build/node_modules"
-cp -R "$sdk" "$build/node_modules/forebay-filter"
+package=$build/node_modules/forebay-filter
+mkdir -p "$package"
+cp -R "$sdk/asconfig.json" "$sdk/index.ts" "$sdk/exports.ts" "$sdk/assembly" "$package"
 cp filter.ts "$build"
 cd "$build"
 "$asc" filter.ts --config node_modules/forebay-filter/asconfig.json --outFile filter.wasm
