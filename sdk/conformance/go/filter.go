@@ -31,8 +31,7 @@ func answer(e forebay.Event) (forebay.Verdict, error) {
 	case "body":
 		return forebay.Emit(forebay.Of(e).WithBody(between('<', e.Body(), '>'))), nil
 	case "alias":
-		body := e.Body()
-		return forebay.Emit(forebay.Of(e).WithBody(body[1 : len(body)-1])), nil
+		return forebay.Emit(forebay.Of(e).WithBody(inner(e.Body()))), nil
 	case "empty":
 		return forebay.Emit(forebay.Of(e).WithBody(nil)), nil
 	case "key":
@@ -80,6 +79,14 @@ func between(first byte, middle []byte, last byte) []byte {
 	body = append(body, first)
 	body = append(body, middle...)
 	return append(body, last)
+}
+
+// inner is what a body has between its first and its last byte.
+func inner(body []byte) []byte {
+	if len(body) < 2 {
+		return nil
+	}
+	return body[1 : len(body)-1]
 }
 
 func headers(e forebay.Event) []forebay.Header {
