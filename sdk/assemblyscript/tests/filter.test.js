@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
-import { load } from "../testing.mjs";
+import { load } from "../testing.js";
 
 const here = join(import.meta.dirname, "..");
 const build = mkdtempSync(join(tmpdir(), "forebay-"));
