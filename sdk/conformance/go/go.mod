@@ -1,0 +1,7 @@
+module conformance
+
+go 1.24
+
+require forebay v0.0.0
+
+replace forebay => ../../go
