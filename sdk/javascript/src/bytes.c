@@ -47,9 +47,7 @@ uint8_t *bytes_take(size_t len) {
     return bytes;
 }
 
-/* The engine writes half of a surrogate pair as three bytes, ED A0..BF xx, which is not UTF-8.
-   U+FFFD has three bytes as well. */
-static void mend_surrogates(uint8_t *bytes, size_t len) {
+void mend_surrogates(uint8_t *bytes, size_t len) {
     uint8_t *end = bytes + len;
     for (uint8_t *at = bytes; (at = memchr(at, 0xed, end - at)) != NULL; at++)
         if (end - at >= 3 && at[1] >= 0xa0)
@@ -71,24 +69,35 @@ const uint8_t *bytes_of_text(JSContext *ctx, JSValueConst value, size_t *len) {
     return bytes;
 }
 
-bool bytes_of_view(JSContext *ctx, JSValueConst value, const uint8_t **bytes, size_t *len) {
-    uint8_t *from;
-    size_t at = 0;
+bool view(JSContext *ctx, JSValueConst value, const uint8_t **bytes, size_t *len) {
+    size_t at = 0, whole;
+    const uint8_t *from = NULL;
     if (JS_IsArrayBuffer(value)) {
         from = JS_GetArrayBuffer(ctx, len, value);
     } else if (JS_GetTypedArrayType(value) >= 0) {
-        size_t whole;
         JSValue buffer = JS_GetTypedArrayBuffer(ctx, value, &at, len, NULL);
         from = JS_IsException(buffer) ? NULL : JS_GetArrayBuffer(ctx, &whole, buffer);
         JS_FreeValue(ctx, buffer);
     } else {
         return false;
     }
-    uint8_t *to = NULL;
-    if (!from)
-        JS_FreeValue(ctx, JS_GetException(ctx)), *len = 0;
-    if ((to = bytes_take(*len)) != NULL && *len)
-        memcpy(to, from + at, *len);
+    /* One that was detached has no bytes. */
+    if (!from) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+        from = (const uint8_t *)"";
+        at = *len = 0;
+    }
+    *bytes = from + at;
+    return true;
+}
+
+bool bytes_of_view(JSContext *ctx, JSValueConst value, const uint8_t **bytes, size_t *len) {
+    const uint8_t *from;
+    if (!view(ctx, value, &from, len))
+        return false;
+    uint8_t *to = bytes_take(*len);
+    if (to && *len)
+        memcpy(to, from, *len);
     *bytes = to;
     return true;
 }

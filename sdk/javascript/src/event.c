@@ -59,7 +59,7 @@ static JSValue header_text(JSContext *ctx, const uint8_t *entry, const char *nam
     Header header;
     while (headers_next(&headers, &header))
         if (header.name_len == len && !memcmp(header.name, name, len))
-            return text_value(ctx, (const char *)header.value, header.value_len);
+            return JS_NewStringLen(ctx, (const char *)header.value, header.value_len);
     return JS_UNDEFINED;
 }
 
@@ -91,7 +91,7 @@ static JSValue header_object(JSContext *ctx, const uint8_t *entry) {
         int is_there = JS_HasProperty(ctx, object, name);
         JSValue value = JS_UNDEFINED;
         if (is_there == 0) {
-            value = text_value(ctx, (const char *)header.value, header.value_len);
+            value = JS_NewStringLen(ctx, (const char *)header.value, header.value_len);
             if (!JS_IsException(value))
                 is_there = JS_DefinePropertyValue(ctx, object, name, value, JS_PROP_C_W_E);
         }
@@ -179,7 +179,7 @@ static JSValue event_text(JSContext *ctx, JSValueConst this_value, int argc, JSV
         return JS_EXCEPTION;
     size_t len;
     const char *body = field(entry, BODY, &len);
-    return text_value(ctx, body, len);
+    return JS_NewStringLen(ctx, body, len);
 }
 
 static JSValue event_json(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
@@ -188,15 +188,8 @@ static JSValue event_json(JSContext *ctx, JSValueConst this_value, int argc, JSV
         return JS_EXCEPTION;
     size_t len;
     char *body = (char *)field(entry, BODY, &len);
-    if (!len)
-        return JS_ThrowSyntaxError(ctx, "the body is empty, which is not JSON");
-    /* The parser wants a zero at the end. It runs no script meanwhile, and `forebay_buffer` has
-       a byte more than the host asked for. */
-    char after = body[len];
-    body[len] = 0;
-    JSValue value = JS_ParseJSON(ctx, body, len, "body");
-    body[len] = after;
-    return value;
+    return len ? json_value(ctx, body, len)
+               : JS_ThrowSyntaxError(ctx, "the body is empty, which is not JSON");
 }
 
 static const JSCFunctionListEntry members[] = {

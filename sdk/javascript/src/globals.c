@@ -23,10 +23,6 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
     return 0;
 }
 
-JSValue text_value(JSContext *ctx, const char *bytes, size_t len) {
-    return JS_NewStringLen(ctx, bytes, len);
-}
-
 static int level_of(JSContext *ctx, JSValueConst value) {
     static const char *const names[] = {"debug", "info", "warn", "error"};
     int level = -1;
@@ -84,23 +80,28 @@ static JSValue math_random(JSContext *ctx, JSValueConst this_value, int argc, JS
 
 static JSValue utf8_encode(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
     size_t len;
-    const uint8_t *bytes = bytes_of_text(ctx, argv[0], &len);
-    return bytes ? JS_NewUint8ArrayCopy(ctx, bytes, len) : JS_EXCEPTION;
+    const char *text = JS_ToCStringLen(ctx, &len, argv[0]);
+    if (!text)
+        return JS_EXCEPTION;
+    JSValue array = JS_NewUint8ArrayCopy(ctx, (const uint8_t *)text, len);
+    uint8_t *bytes = JS_IsException(array) ? NULL : JS_GetUint8Array(ctx, &len, array);
+    if (bytes)
+        mend_surrogates(bytes, len);
+    JS_FreeCString(ctx, text);
+    return array;
 }
 
 /* (bytes, is_fatal, keeps_mark). */
 static JSValue utf8_decode(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
     const uint8_t *bytes;
     size_t len;
-    if (!bytes_of_view(ctx, argv[0], &bytes, &len))
+    if (!view(ctx, argv[0], &bytes, &len))
         return JS_ThrowTypeError(ctx, "TextDecoder.decode wants a Uint8Array or an ArrayBuffer");
-    if (!bytes)
-        return JS_ThrowOutOfMemory(ctx);
     if (JS_ToBool(ctx, argv[1]) && !is_utf8(bytes, len))
         return JS_ThrowTypeError(ctx, "the bytes are not UTF-8");
     if (!JS_ToBool(ctx, argv[2]) && len >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3))
         bytes += 3, len -= 3;
-    return text_value(ctx, (const char *)bytes, len);
+    return JS_NewStringLen(ctx, (const char *)bytes, len);
 }
 
 static const JSCFunctionListEntry functions[] = {

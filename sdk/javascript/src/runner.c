@@ -6,9 +6,9 @@
 
 #define EXPORT(name) __attribute__((export_name(name)))
 
-/* Of the module's own stack, which is 1 MiB; the host's is smaller still, and a deep recursion
-   shall meet the engine's limit first: then it is an error, and not a trap. */
-#define STACK_BYTES (128 << 10)
+/* Of the module's own stack, which is 1 MiB. The host's is the one that would end first, at about
+   108 KiB of ours; a deep recursion shall meet this limit before: it is an error, and no trap. */
+#define STACK_BYTES (88 << 10)
 /* Cycles are looked for when so much is in use. Most scripts make none. */
 #define CYCLES_FROM_BYTES (4 << 20)
 /* What batch headers and entries have at least. */
@@ -22,7 +22,7 @@ static JSValue config = JS_UNDEFINED;
 EXPORT("forebay_buffer") uint32_t forebay_buffer(uint32_t len) {
     static uint8_t *place;
     static size_t room;
-    /* One byte more: `event.json` ends a body with a zero. */
+    /* One byte more, for `json_value`. */
     size_t need = ((size_t)len + 1 + 4095) & ~(size_t)4095;
     if (need < len)
         return 0;
@@ -152,10 +152,7 @@ static int load(const char *script, size_t len) {
 EXPORT("forebay_init_v1") int32_t forebay_init_v1(uint32_t at, uint32_t len) {
     if (open_engine() < 0)
         return refuse("the engine does not start: the filter's memory is too small");
-    /* The byte after the configuration is ours, see `forebay_buffer`. */
-    char *text = (char *)(uintptr_t)at;
-    text[len] = 0;
-    config = JS_ParseJSON(ctx, text, len, "config");
+    config = json_value(ctx, (char *)(uintptr_t)at, len);
     if (JS_IsException(config))
         return refuse_exception(JS_GetException(ctx));
     JSValue script = JS_GetPropertyStr(ctx, config, "script");

@@ -33,6 +33,9 @@ static inline const char *field(const uint8_t *entry, int at, size_t *len) {
     return (const char *)(uintptr_t)word(entry + at);
 }
 
+/* The engine writes half of a surrogate pair as three bytes, ED A0..BF xx, which is not UTF-8.
+   U+FFFD has three bytes as well. */
+void mend_surrogates(uint8_t *bytes, size_t len);
 /* Whether every byte belongs to well-formed UTF-8. */
 bool is_utf8(const uint8_t *bytes, size_t len);
 
@@ -60,12 +63,17 @@ void bytes_reset(void);
 uint8_t *bytes_take(size_t len);
 /* The text of a string or a number, as UTF-8. NULL with an exception. */
 const uint8_t *bytes_of_text(JSContext *ctx, JSValueConst value, size_t *len);
-/* The bytes of a view or a buffer, copied; false when `value` is neither. */
+/* The bytes of a view or a buffer; false when `value` is neither. They are the script's, and may
+   change with the next thing that it does. */
+bool view(JSContext *ctx, JSValueConst value, const uint8_t **bytes, size_t *len);
+/* The same, copied. NULL when memory is used up. */
 bool bytes_of_view(JSContext *ctx, JSValueConst value, const uint8_t **bytes, size_t *len);
+
+/* json.c: reads JSON. `text[len]` must be ours to write to: `forebay_buffer` has a byte more than
+   the host asked for. */
+JSValue json_value(JSContext *ctx, char *text, size_t len);
 
 /* globals.c: `log`, `count`, `random` and what else scripts find. */
 int globals_add(JSContext *ctx);
-/* Bytes that do not begin a well-formed character become U+FFFD. */
-JSValue text_value(JSContext *ctx, const char *bytes, size_t len);
 
 #endif
