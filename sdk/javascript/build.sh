@@ -80,7 +80,7 @@ for part in quickjs libregexp libunicode dtoa; do
   # shellcheck disable=SC2086 # several words
   clang-19 $common -w -c "$engine/$part.c" -o "$stage/objects/$part.o"
 done
-for part in runner event answer bytes globals json; do
+for part in runner event answer bytes globals json_read json_write; do
   # shellcheck disable=SC2086 # several words
   clang-19 $common -std=c23 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-c23-extensions \
     -ffile-prefix-map="$here"=/runner -I"$engine" -c "$here/src/$part.c" \

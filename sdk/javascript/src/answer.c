@@ -6,8 +6,6 @@ enum { DROP, PASS, EMIT, REJECT, RETRY };
 enum { MASK_KEY = 1, MASK_TYPE = 2, MASK_HEADERS = 4, MASK_BODY = 8 };
 enum { KEY = 16, TYPE = 24, HEADERS = 32, BODY = 40, REASON = 48 };
 enum { ROW_BYTES = 64, BLOCK_BYTES = 32 };
-/* The engine's own number for objects of no special class. */
-enum { PLAIN_OBJECT = 1 };
 
 /* One row of the result, laid out as the contract says. */
 typedef struct {
@@ -163,11 +161,7 @@ static int set_body(JSContext *ctx, JSValueConst value, uint32_t place[2]) {
     if (JS_IsString(value)) {
         bytes = bytes_of_text(ctx, value, &len);
     } else if (!bytes_of_view(ctx, value, &bytes, &len)) {
-        JSValue json = JS_JSONStringify(ctx, value, JS_UNDEFINED, JS_UNDEFINED);
-        if (JS_IsUndefined(json))
-            JS_ThrowTypeError(ctx, "an output's body is neither text nor bytes nor JSON");
-        bytes = JS_IsString(json) ? bytes_of_text(ctx, json, &len) : NULL;
-        JS_FreeValue(ctx, json);
+        bytes = json_bytes(ctx, value, &len);
     }
     if (!bytes) {
         if (!JS_HasException(ctx))

@@ -69,9 +69,15 @@ bool view(JSContext *ctx, JSValueConst value, const uint8_t **bytes, size_t *len
 /* The same, copied. NULL when memory is used up. */
 bool bytes_of_view(JSContext *ctx, JSValueConst value, const uint8_t **bytes, size_t *len);
 
-/* json.c: reads JSON. `text[len]` must be ours to write to: `forebay_buffer` has a byte more than
-   the host asked for. */
+/* json_read.c: reads JSON. `text[len]` must be ours to write to: `forebay_buffer` has a byte more
+   than the host asked for. */
 JSValue json_value(JSContext *ctx, char *text, size_t len);
+
+/* json_write.c: a value as JSON, among the bytes of the answer. NULL with an exception. */
+const uint8_t *json_bytes(JSContext *ctx, JSValueConst value, size_t *len);
+
+/* The engine's own number for objects of no special class. */
+enum { PLAIN_OBJECT = 1 };
 
 /* globals.c: `log`, `count`, `random` and what else scripts find. */
 int globals_add(JSContext *ctx);
