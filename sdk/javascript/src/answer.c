@@ -6,6 +6,8 @@ enum { DROP, PASS, EMIT, REJECT, RETRY };
 enum { MASK_KEY = 1, MASK_TYPE = 2, MASK_HEADERS = 4, MASK_BODY = 8 };
 enum { KEY = 16, TYPE = 24, HEADERS = 32, BODY = 40, REASON = 48 };
 enum { ROW_BYTES = 64, BLOCK_BYTES = 32 };
+/* The host takes no more, and would throw the whole batch's answer away. */
+#define OUTPUTS_MAX 64
 
 /* One row of the result, laid out as the contract says. */
 typedef struct {
@@ -347,6 +349,10 @@ static int add_outputs(JSContext *ctx, uint32_t source, JSValueConst list) {
     int64_t count;
     if (JS_GetLength(ctx, list, &count) < 0)
         return -1;
+    if (count > OUTPUTS_MAX) {
+        JS_ThrowRangeError(ctx, "an event may have at most %d outputs", OUTPUTS_MAX);
+        return -1;
+    }
     if (!count)
         add_plain(source, DROP);
     for (int64_t i = 0; i < count; i++) {

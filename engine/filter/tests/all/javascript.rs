@@ -100,6 +100,8 @@ fn no_answer_is_not_taken_for_one() {
     assert!(reason("export default () => {}", b"").starts_with("the script answered nothing"));
     let typo = reason("export default () => ({ boby: 'x' })", b"");
     assert_eq!(typo, "an output has key, type, headers and body; it has no boby");
+    let many = reason("export default () => Array.from({ length: 65 }, () => ({}))", b"");
+    assert_eq!(many, "an event may have at most 64 outputs");
 }
 
 #[test]
@@ -130,6 +132,9 @@ fn recursion_and_hoarding_are_errors_and_not_traps() {
     assert_eq!(reason(deep, b""), "Maximum call stack size exceeded");
     let hoard = "export default () => { const all = []; for (;;) all.push(new Uint8Array(1e6)); }";
     assert_eq!(reason(hoard, b""), "out of memory");
+    let nested = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
+    let why = reason("export default (event) => event.json() !== 1", &nested);
+    assert_eq!(why, "JSON is nested more than 1000 deep");
 }
 
 #[test]
