@@ -72,7 +72,7 @@ const answers = {
   copies: (event) => Array.from({ length: Number(event.text()) }, () => ({})),
   none: () => [],
   dump: (event) => ({ body: dump(event) }),
-  config: (_, config) => ({ body: config.greeting ?? "none" }),
+  config: (_, { greeting }) => ({ body: typeof greeting === "string" ? greeting : "none" }),
   log: (event) => {
     log("info", event.text());
     return true;
