@@ -6,6 +6,7 @@ mod bombs;
 mod conformance;
 mod determinism;
 mod hostile;
+mod javascript;
 mod kit;
 mod languages;
 mod pointers;
