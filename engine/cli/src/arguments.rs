@@ -191,7 +191,7 @@ A body that is not JSON is sent as a CloudEvent in binary form.
 Examples:
   forebay send --type order.paid --data '{\"total\": 100}'
   forebay send --type order.paid --data @order.json --id order-7 --event-key customer-3
-  gzip -c notes.txt | forebay send --type notes --data - --content-type application/gzip";
+  gzip -c notes.txt | forebay send --type notes --id n-1 --data - --content-type application/gzip";
 
 /// Send a signed sample of a provider's webhook to a source
 #[derive(Args)]

@@ -56,6 +56,7 @@ impl Answer {
         };
         let advice = match self.status {
             401 => "\ngive the server's key: --key-file, or FOREBAY_KEY in the environment",
+            404 if why.contains("no such application") => "\nname one that there is: --app",
             _ => "",
         };
         Failure::new(Exit::Failed, format!("{} {why}{advice}", self.status))

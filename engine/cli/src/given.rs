@@ -28,7 +28,7 @@ pub struct ServerArguments {
     #[arg(long, value_name = "KEY", env = "FOREBAY_KEY", hide_env_values = true)]
     pub key: Option<String>,
     /// A file that holds the key
-    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// Print the server's answer as JSON
     #[arg(long)]
@@ -167,7 +167,11 @@ impl ServerArguments {
     }
 
     pub fn key(&self) -> Result<String, Failure> {
-        if let Some(key) = &self.key {
+        // What was typed goes before what the environment has.
+        if let Some(path) = &self.key_file {
+            return line_of(path);
+        }
+        if let Some(key) = self.key.as_ref().filter(|key| !key.is_empty()) {
             return Ok(key.clone());
         }
         let is_here = self.url("")?.host().is_some_and(|host| match host {
@@ -176,10 +180,9 @@ impl ServerArguments {
             Host::Ipv6(address) => address.is_loopback(),
         });
         let here = Path::new(KEY_HERE);
-        match &self.key_file {
-            Some(path) => line_of(path),
-            None if is_here && here.exists() => line_of(here),
-            None => Err(Failure::usage(
+        match is_here && here.exists() {
+            true => line_of(here),
+            false => Err(Failure::usage(
                 "give the server's key: --key-file, or FOREBAY_KEY in the environment",
             )),
         }

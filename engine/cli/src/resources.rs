@@ -102,6 +102,8 @@ pub trait Fields: Args {
     const COLUMNS: &'static [Column];
     /// The member that names it.
     const NAME: &'static str;
+    /// Without which none is made: the argument, the member, and what it is.
+    const NEEDED: &'static [(&'static str, &'static str, &'static str)];
 
     /// Those that were given.
     fn body(&self) -> Result<Map<String, Value>, Failure>;
@@ -115,7 +117,7 @@ impl<W: Within, F: Fields> Verb<W, F> {
                 show(&one.server, &ask(&one.server, Method::GET, &one.path()?, None)?)
             }
             Verb::Create { server, within, fields } => {
-                let body = Value::Object(fields.body()?);
+                let body = Value::Object(needed::<F>(fields.body()?)?);
                 made(server, &ask(server, Method::POST, &within.path()?, Some(&body))?, F::NAME)
             }
             Verb::Update { one, fields } => {
@@ -132,6 +134,14 @@ impl<W: Within, F: Fields> Verb<W, F> {
                 Ok(Exit::Ok)
             }
         }
+    }
+}
+
+/// What a new one is made of, if nothing is missing.
+fn needed<F: Fields>(body: Map<String, Value>) -> Result<Map<String, Value>, Failure> {
+    match F::NEEDED.iter().find(|(_, member, _)| !body.contains_key(*member)) {
+        None => Ok(body),
+        Some((argument, _, what)) => Err(Failure::usage(format!("give {argument}, {what}"))),
     }
 }
 
@@ -277,9 +287,14 @@ fn show(server: &ServerArguments, answer: &Answer) -> Result<Exit, Failure> {
 
 /// The name of what was made or changed.
 fn made(server: &ServerArguments, answer: &Answer, name: &str) -> Result<Exit, Failure> {
+    let told = answer.json();
+    let Some(name) = told[name].as_str() else {
+        let why = "the answer does not say what was made: does --url lead to a Forebay?";
+        return Err(Failure::new(Exit::Failed, why));
+    };
     match server.json {
         true => answer.print()?,
-        false => print(&format!("{}\n", answer.json()[name].as_str().unwrap_or_default()))?,
+        false => print(&format!("{name}\n"))?,
     }
     Ok(Exit::Ok)
 }

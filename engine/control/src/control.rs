@@ -6,7 +6,7 @@ use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
 use crate::{
     AdminKey, Body, Build, Commands, Denied, Doors, Health, Lines, Machine, Metrics, Modules,
-    Reads, host,
+    Reach, Reads, host,
 };
 use bytes::Bytes;
 use event::{Rng, TenantId};
@@ -78,6 +78,7 @@ pub struct Ports {
     pub apps: Apps,
     pub modules: Box<dyn Modules>,
     pub doors: Doors,
+    pub reach: Reach,
     /// Seals the secrets that are made here.
     pub sealing: Arc<SealingKey>,
     pub clock: Arc<dyn Clock>,

@@ -92,6 +92,18 @@ pub trait Reads {
 /// whoever makes it.
 pub type Doors = Box<dyn Fn(&Snapshot, &DeclaredSource) -> Result<(), String>>;
 
+/// What the rules for deliveries say of an endpoint's URL, before any of its names is looked up.
+pub type Reach = Box<dyn Fn(&str) -> Result<(), OutOfReach>>;
+
+/// Why no delivery would go to a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfReach {
+    /// The rule that refuses it.
+    pub rule: String,
+    /// What an operator says who means it; empty when nothing would help.
+    pub allow: String,
+}
+
 /// The WebAssembly modules that filters are made of.
 pub trait Modules {
     /// Verifies and compiles a module, and keeps it under its digest; it is durable when the

@@ -121,7 +121,7 @@ impl Problem {
                 told(row(400, "bad_request", "Bad Request", ""), format!("`{name}`: {detail}"))
             }
             Problem::NoKey => {
-                let detail = "this needs a key, as `Authorization: Bearer <key>`";
+                let detail = "this needs a key that counts, as `Authorization: Bearer <key>`";
                 row(401, "no_key", "Unauthorized", detail)
             }
             Problem::Forbidden => row(403, "forbidden", "Forbidden", "this key may not do this"),

@@ -54,9 +54,11 @@ pub enum Bug {
     StopUnreported,
     /// What was given up on is overtaken before that is on disk.
     GraveForgotten,
+    /// Attempts begin though the rate of their endpoint is spent.
+    RateForgotten,
 }
 
-pub const ALL: [Bug; 25] = [
+pub const ALL: [Bug; 26] = [
     Bug::AckBeforeSync,
     Bug::DemoteWithoutRow,
     Bug::WatermarkAhead,
@@ -82,6 +84,7 @@ pub const ALL: [Bug; 25] = [
     Bug::StrangersEvents,
     Bug::StopUnreported,
     Bug::GraveForgotten,
+    Bug::RateForgotten,
 ];
 
 #[cfg(feature = "bugs")]

@@ -8,7 +8,7 @@ mod settle;
 mod start;
 mod trouble;
 
-use crate::{Breaker, Effects, Ordering, Rules, Window};
+use crate::{Breaker, Effects, Ordering, RateLimit, Rules, Window};
 use behind::Behind;
 use entry::{Entry, Stage};
 use event::{Change, DeliveryId, Event, LaneId, LaneRow, Offset, RetryKey, RetryRow, Time, Why};
@@ -38,6 +38,7 @@ pub struct Lane {
     /// nothing new by failing.
     probe: Option<(Offset, u32)>,
     window: Window,
+    rate: RateLimit,
     in_flight: u32,
     /// When the failures began that no success has ended, as far as this process has seen: a clock
     /// that was wrong, or a time that nothing ran in, disables no endpoint.
@@ -103,6 +104,7 @@ impl Lane {
     /// a lane of the same id that was forgotten, whose late answers may still come.
     pub fn new(id: LaneId, rules: Rules, turn: u64, now: Time) -> Lane {
         let window = Window::new(rules.window_start, rules.window_max);
+        let rate = RateLimit::new(rules.rate);
         Lane {
             id,
             place: Place::Level,
@@ -114,6 +116,7 @@ impl Lane {
             breaker: Breaker::default(),
             probe: None,
             window,
+            rate,
             in_flight: 0,
             failing_since: None,
             remembered: BTreeMap::new(),
@@ -196,7 +199,9 @@ impl Lane {
             Some(probe) => [Some(probe), due.map(|due| due.max(probe))],
             None => [due.filter(|_| self.breaker.is_closed()), None],
         };
-        times.into_iter().flatten().filter(|time| *time > now).min()
+        let has_work = !self.entries.is_empty() || !self.trouble.is_empty();
+        let opens = (has_work && !self.rate.allows(now)).then(|| self.rate.opens_at());
+        times.into_iter().chain([opens]).flatten().filter(|time| *time > now).min()
     }
 
     /// The first owed event that the road still keeps for this lane, and since when.

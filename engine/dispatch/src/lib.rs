@@ -1,4 +1,4 @@
-//! Owns: what one lane does and when: order, window, retry schedule, breaker, trouble.
+//! Owns: what one lane does and when: order, window, rate, retry schedule, breaker, trouble.
 //! Imports: event.
 //! Never: a thread, async, a clock, randomness, I/O. Time and draws are arguments.
 
@@ -6,6 +6,7 @@ mod breaker;
 pub mod bug;
 mod effects;
 pub mod lane;
+mod rate;
 mod rules;
 mod schedule;
 mod window;
@@ -13,6 +14,7 @@ mod window;
 pub use breaker::Breaker;
 pub use effects::Effects;
 pub use lane::{Lane, Offer, Order};
+pub use rate::RateLimit;
 pub use rules::{Ordering, Rules};
 pub use schedule::RetrySchedule;
 pub use window::Window;

@@ -12,6 +12,8 @@ pub struct Rules {
     /// Attempts in flight at once: at first, and at most.
     pub window_start: u32,
     pub window_max: u32,
+    /// Attempts that may begin in a second; none for no limit.
+    pub rate: Option<u32>,
     /// An endpoint that only failed for this long is paused.
     pub disable_after: Duration,
     pub is_disabled: bool,

@@ -21,6 +21,7 @@ mod tree;
 mod units;
 mod value;
 
+pub(crate) use check::vetted;
 pub use load::{Flags, Inputs};
 pub use modules::Filter;
 pub(crate) use modules::{SHIPPED, shipped};

@@ -2,13 +2,15 @@ use crate::adapters::accept::Road;
 use crate::adapters::control::{Desk, Proc, Shelf};
 use crate::adapters::intake::Intake;
 use crate::changes::Changes;
+use crate::config::vetted;
 use crate::modules::write_whole;
 use crate::ways::Ways;
 use crate::{OpenError, Plan};
 use control::{
     AdminKey, Apps, Build, Control, ControlLimits, ControlOptions, Doors, Health, KeyRing, Keys,
-    Metrics, Role,
+    Metrics, OutOfReach, Reach, Role,
 };
+use delivery::{Guard, GuardOptions};
 use event::{TenantId, Time};
 use http_body_util::BodyExt;
 use ingest::{Body, Fallback, Observed, Peer, Ports, Producer, Server};
@@ -63,7 +65,7 @@ impl Listening {
                 ..ControlLimits::default()
             },
         };
-        let mut limits = plan.ingest.clone();
+        let (mut limits, guard) = (plan.ingest.clone(), plan.guard.clone());
         limits.connections_max = connections_max(limits.connections_max, descriptors_max());
         let (stop, stopped) = oneshot::channel();
         let (bound, binding) = mpsc::channel();
@@ -82,7 +84,7 @@ impl Listening {
             }
             drop(bound.send(addr));
             let stopped = async { drop(stopped.await) };
-            Server::new(ports(way_in, options), limits).serve(listener, stopped).await;
+            Server::new(ports(way_in, options, guard), limits).serve(listener, stopped).await;
         };
         let run = move || tasks::run(serve()).expect("a thread of its own can have a runtime");
         let thread = spawn_thread("ingest", 0, run).map_err(OpenError::Threads)?;
@@ -131,7 +133,7 @@ fn own_url(addr: SocketAddr) -> String {
     }
 }
 
-fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
+fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions) -> Ports<Road> {
     let WayIn { changes, sealing, clock, log, metrics, health } = way_in;
     let counted = metrics.clone();
     let control = Control::new(
@@ -150,6 +152,7 @@ fn ports(way_in: WayIn, options: ControlOptions) -> Ports<Road> {
             apps: apps(changes.publisher.clone()),
             modules: Box::new(Intake::new(changes.modules.clone(), clock.clone())),
             doors: doors(changes.ways.clone()),
+            reach: reach(guard),
             sealing,
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
@@ -190,6 +193,16 @@ fn apps(publisher: Publisher) -> Apps {
         let tenant = latest.tenant(&TenantId::new(app)).or_else(|| latest.tenant_with_uid(app));
         let made = tenant.map(|tenant| tenant.id.clone());
         made.or_else(|| (app == TenantId::DEFAULT).then(|| TenantId::new(app)))
+    })
+}
+
+fn reach(options: GuardOptions) -> Reach {
+    let guard = Guard::new(options);
+    Box::new(move |url| {
+        vetted(&guard, url).map_err(|refusal| OutOfReach {
+            rule: refusal.rule.to_string(),
+            allow: refusal.allow.to_string(),
+        })
     })
 }
 

@@ -85,6 +85,9 @@ fn terms(terms: &Terms) -> Result<(), Fault> {
     if terms.concurrency.start == 0 || terms.concurrency.start > terms.concurrency.max {
         return Err(("concurrency", "1 <= start <= max".into()));
     }
+    if terms.rate == Some(0) {
+        return Err(("rate", "at least one a second".into()));
+    }
     if terms.timeout.as_millis() == 0 {
         return Err(("timeout", "at least a millisecond".into()));
     }

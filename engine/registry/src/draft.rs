@@ -242,6 +242,7 @@ impl TermsRow {
             jitter: terms.jitter,
             timeout_ms: millis(&terms.timeout),
             concurrency: terms.concurrency,
+            rate: terms.rate,
             disable_after_ms: millis(&terms.disable_after),
         }
     }
@@ -253,6 +254,7 @@ impl TermsRow {
             jitter: self.jitter,
             timeout: Duration::from_millis(self.timeout_ms),
             concurrency: self.concurrency,
+            rate: self.rate,
             disable_after: Duration::from_millis(self.disable_after_ms),
         }
     }

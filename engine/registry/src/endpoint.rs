@@ -59,6 +59,8 @@ pub struct Terms {
     /// For one attempt, all told.
     pub timeout: Duration,
     pub concurrency: Concurrency,
+    /// Attempts that may begin in a second; none for no limit.
+    pub rate: Option<u32>,
     /// An endpoint that failed for this long without one success is paused.
     pub disable_after: Duration,
 }
@@ -91,6 +93,7 @@ impl Default for Terms {
             jitter: 0.2,
             timeout: Duration::from_secs(15),
             concurrency: Concurrency { start: 8, max: 64 },
+            rate: None,
             disable_after: Duration::from_secs(5 * 24 * HOUR),
         }
     }

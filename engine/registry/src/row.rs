@@ -161,6 +161,8 @@ pub(crate) struct TermsRow {
     pub jitter: f64,
     pub timeout_ms: u64,
     pub concurrency: Concurrency,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
     pub disable_after_ms: u64,
 }
 

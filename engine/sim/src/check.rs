@@ -3,6 +3,7 @@
 pub mod breakers;
 pub mod ledger;
 pub mod order;
+pub mod rate;
 pub mod schedule;
 
 use crate::client::Client;
@@ -13,6 +14,7 @@ use ledger::Ledger;
 use log::{Group, MemLog};
 use order::Order;
 use pipeline::{Attempt, Shard, ToShard};
+use rate::Rate;
 use schedule::Schedule;
 use std::fmt;
 
@@ -41,6 +43,7 @@ pub(crate) struct Checks {
     pub ledger: Ledger,
     pub order: Order,
     pub schedule: Schedule,
+    rate: Rate,
     pub breakers: Breakers,
     pub counts: Counts,
 }
@@ -157,7 +160,13 @@ impl Checks {
         self.counts.attempts += 1;
         self.ledger.attempted(attempt)?;
         self.schedule.attempted(attempt, now, &self.ledger)?;
+        self.rate.attempted(attempt.delivery, now, &self.ledger)?;
         self.breakers.attempted(attempt, now)
+    }
+
+    /// The bytes of what waits in trouble are asked for, to be attempted.
+    pub fn reads(&mut self, delivery: DeliveryId, now: Time) -> Result<(), Violation> {
+        self.rate.reads(delivery, now, &self.ledger)
     }
 
     /// A far side has taken a delivery and said so.
@@ -233,6 +242,7 @@ impl Checks {
         self.counts.crashes += 1;
         let lost_from = self.ledger.crashed(log, may_lose, lost_commits, client)?;
         self.schedule.crashed(&self.ledger);
+        self.rate.crashed();
         self.breakers = Breakers::default();
         self.order.crashed(lost_from.unwrap_or(Offset::MAX), &self.ledger);
         Ok(())

@@ -155,6 +155,7 @@ pub fn endpoint(name: &str) -> DeclaredEndpoint {
         jitter: 0.2,
         timeout: Duration::from_secs(3),
         concurrency: Concurrency { start: 4, max: 8 },
+        rate: None,
         disable_after: Duration::from_secs(3600),
     };
     endpoint

@@ -171,3 +171,36 @@ fn a_version_that_stops_gives_way_to_one_that_has_come_already() {
     rest(&mut world);
     assert_eq!(delivered(&world), 3);
 }
+
+#[test]
+fn a_rate_spreads_attempts_and_is_kept_to_after_a_change() {
+    let mut world = world(Plan::calm(1), |e| e.terms.rate = Some(5));
+    publish(&mut world, 30, None);
+    pass(&mut world, SECOND);
+    let first = attempts(&world).len();
+    assert!((4..=6).contains(&first), "{first} in a second");
+    pass(&mut world, 2 * SECOND);
+    let third = attempts(&world).len();
+    assert!((14..=16).contains(&third), "{third} in three seconds");
+    assert_eq!(least(&world), 30, "a lane that waits for its rate does not hold the watermark");
+    reshape(&mut world, |e| e.terms.rate = None);
+    pass(&mut world, SECOND);
+    assert_eq!(delivered_rows(&world), 30, "nothing waits any more");
+}
+
+#[test]
+fn retries_count_towards_a_rate_too() {
+    let mut world = world(Plan::calm(1), |e| {
+        e.terms.rate = Some(2);
+        e.terms.schedule = vec![Duration::ZERO; 60];
+        e.terms.jitter = 0.0;
+    });
+    set(&mut world, Mode::Down(500));
+    publish(&mut world, 1, None);
+    pass(&mut world, 4 * SECOND);
+    let count = attempts(&world).len();
+    assert!((3..=9).contains(&count), "{count} in four seconds");
+    set(&mut world, Mode::Fine);
+    rest(&mut world);
+    assert_eq!(delivered_rows(&world), 1);
+}

@@ -46,6 +46,11 @@ pub fn run(arguments: &TriggerArguments) -> Result<Exit, Failure> {
     headers.push(("content-type".into(), "application/json".into()));
     headers.extend(sample.headers_with(&id));
     let answer = Call { method: Method::POST, url, headers, body: body.into_bytes() }.ask()?;
+    if answer.status == 401 && !arguments.json {
+        let why =
+            format!("401: the server has no source at {}, or its secret is another", way.path);
+        return Err(Failure::new(Exit::Failed, why));
+    }
     tell(&answer, arguments.json)
 }
 

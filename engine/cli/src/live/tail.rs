@@ -20,7 +20,7 @@ pub struct Tail {
     #[arg(long)]
     content: bool,
     /// End when all that there is has been shown
-    #[arg(long)]
+    #[arg(long, requires = "since")]
     no_follow: bool,
 }
 

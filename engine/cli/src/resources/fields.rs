@@ -76,6 +76,8 @@ impl Fields for AppFields {
     const COLUMNS: &'static [Column] =
         &[("ID", "id"), ("UID", "uid"), ("NAME", "name"), ("CREATED", "createdAt")];
     const NAME: &'static str = "id";
+    const NEEDED: &'static [(&'static str, &'static str, &'static str)] =
+        &[("--name", "name", "a name for people")];
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
         let members = Members::new().with("name", &self.name).with_text("uid", &self.uid);
@@ -114,6 +116,9 @@ pub struct EndpointFields {
     /// Of one attempt, all told; 0 for what is usual on the server
     #[arg(long, value_name = "MILLISECONDS")]
     timeout_ms: Option<u64>,
+    /// Attempts that may begin in a second; 0 for what is usual on the server
+    #[arg(long, value_name = "N")]
+    throttle_rate: Option<u16>,
     /// Whether deliveries wait
     #[arg(long, value_name = "BOOL")]
     disabled: Option<bool>,
@@ -138,13 +143,15 @@ impl Fields for EndpointFields {
         ("DISABLED", "disabled"),
     ];
     const NAME: &'static str = "id";
+    const NEEDED: &'static [(&'static str, &'static str, &'static str)] =
+        &[("--to", "url", "the URL that deliveries go to")];
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
         let ordering = self.ordering.and_then(|ordering| {
             let value = ordering.to_possible_value();
             value.map(|value| value.get_name().to_owned())
         });
-        let timeout = self.timeout_ms.map(|ms| if ms == 0 { Value::Null } else { ms.into() });
+        let usual_at_0 = |n: u64| if n == 0 { Value::Null } else { n.into() };
         let members = Members::new()
             .with("url", &self.to)
             .with_text("uid", &self.uid)
@@ -155,7 +162,8 @@ impl Fields for EndpointFields {
             .with_all("filters", &self.filters)
             .with("ordering", &ordering)
             .with_all("schedule", &self.schedule)
-            .with("timeoutMs", &timeout)
+            .with("timeoutMs", &self.timeout_ms.map(usual_at_0))
+            .with("throttleRate", &self.throttle_rate.map(|rate| usual_at_0(rate.into())))
             .with("disabled", &self.disabled);
         Ok(members.with_pairs("metadata", &self.metadata)?.0)
     }
@@ -180,6 +188,8 @@ impl Fields for TypeFields {
     const COLUMNS: &'static [Column] =
         &[("NAME", "name"), ("DESCRIPTION", "description"), ("ARCHIVED", "archived")];
     const NAME: &'static str = "name";
+    const NEEDED: &'static [(&'static str, &'static str, &'static str)] =
+        &[("--name", "name", "such as order.paid")];
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
         let schemas = self.schemas.as_deref().map(|text| json_of("--schemas", text)).transpose()?;
@@ -221,6 +231,10 @@ impl Fields for KeyFields {
         ("LAST USED", "lastUsedAt"),
     ];
     const NAME: &'static str = "id";
+    const NEEDED: &'static [(&'static str, &'static str, &'static str)] = &[
+        ("--name", "name", "a name for people"),
+        ("--role", "role", "admin, manager, producer or reader"),
+    ];
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
         let members = Members::new()
@@ -242,7 +256,7 @@ pub struct SourceFields {
     /// --list` shows all
     #[arg(long)]
     scheme: Option<String>,
-    /// Where it listens [default: /in/<name>, or /in/<app>/<name>]
+    /// Where it listens [default: /in/<name>, or /in/<the app's id>/<name>]
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
     /// What senders sign with: the text itself, @FILE, or - for stdin; made when it is not said
@@ -262,6 +276,10 @@ impl Fields for SourceFields {
         ("UPDATED", "updatedAt"),
     ];
     const NAME: &'static str = "path";
+    const NEEDED: &'static [(&'static str, &'static str, &'static str)] = &[
+        ("--name", "name", "a name"),
+        ("--scheme", "scheme", "a provider such as github, hmac, or none"),
+    ];
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
         let secret = self.secret.as_deref().map(line).transpose()?;

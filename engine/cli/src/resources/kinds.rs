@@ -1,5 +1,5 @@
 use super::fields::{AppFields, EndpointFields, KeyFields, SourceFields, TypeFields, line};
-use super::{Fields, One, Verb, Within, ask, below, encoded, made, with_parameters};
+use super::{Fields, One, Verb, Within, ask, below, encoded, made, needed, with_parameters};
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
 use clap::{Args, Subcommand};
@@ -171,7 +171,7 @@ impl Key {
         match &self.verb {
             KeyVerb::Plain(verb) => match &**verb {
                 Verb::Create { server, within, fields } => {
-                    let body = Value::Object(fields.body()?);
+                    let body = Value::Object(needed::<KeyFields>(fields.body()?)?);
                     told_once(server, &within.path()?, &body)
                 }
                 verb => verb.run(),

@@ -3,11 +3,11 @@ mod secrets;
 
 pub(crate) use model::{CHANNELS, EndpointOut};
 
-use crate::Control;
 use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted, uid_of_path};
-use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb, filters};
+use crate::api::{Answered, Call, Content, Deed, Operation, Role, Scope, Verb, filters};
 use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
+use crate::{Control, OutOfReach};
 use event::{EndpointId, TenantId, Time};
 use model::{About, EndpointIn, EndpointPatch, Rest};
 use registry::{ChangeSet, DeclaredEndpoint, Endpoint, ModuleDigest, Snapshot, Terms};
@@ -119,6 +119,18 @@ async fn create(control: &Control, call: Call) -> Answered {
     shown(control, 201, id)
 }
 
+/// What no attempt could reach is refused now, and not attempt by attempt. Which rule says so, and what
+/// would allow it, is the operator's to know.
+fn may_reach(control: &Control, call: &Call, url: &str) -> Result<(), Problem> {
+    let Err(OutOfReach { rule, allow }) = (control.ports.reach)(url) else { return Ok(()) };
+    let text = match (call.principal.role == Role::Admin, &*allow) {
+        (true, "") => format!("no delivery would go there: {rule}"),
+        (true, allow) => format!("no delivery would go there: {rule}; if it is meant, say {allow}"),
+        (false, _) => "no delivery would go there".to_owned(),
+    };
+    Err(Problem::value(&["url"], text))
+}
+
 /// Answers the endpoint as it is now in force.
 fn shown(control: &Control, status: u16, id: EndpointId) -> Answered {
     let snapshot = control.snapshot();
@@ -137,6 +149,7 @@ async fn make(control: &Control, call: &Call, given: &EndpointIn) -> Result<Endp
         created: now,
         updated: now,
     })?;
+    may_reach(control, call, &new.url)?;
     let shipped = filters::shipped(control, app, &new.filters).await?;
     control
         .change(|snapshot| {
@@ -201,6 +214,7 @@ async fn replace(
             schedule: usual.schedule,
             ordering: usual.ordering,
             timeout: usual.timeout,
+            rate: usual.rate,
             ..kept.clone()
         };
         make(EndpointIn::of(old)).declared(Rest { terms, ..rest(old, now) })
@@ -233,9 +247,13 @@ async fn rewrite(
         .change(|snapshot| {
             let old = find(snapshot, call.app()?, call.named("endpoint_id"))?;
             call.if_match(&EndpointOut::of(old))?;
+            let new = make(old)?;
+            if *new.url != *old.url {
+                may_reach(control, call, &new.url)?;
+            }
             let mut edit = snapshot.edit();
             filters::add_shipped(&mut edit, snapshot, &old.tenant, shipped, control);
-            edit.update_endpoint(old.id, &make(old)?);
+            edit.update_endpoint(old.id, &new);
             Ok((edit.finish()?, old.id))
         })
         .await

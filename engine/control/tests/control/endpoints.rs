@@ -267,3 +267,19 @@ fn a_description_is_bounded() {
     let body = json!({ "url": "https://example.com/", "description": "x".repeat((16 << 10) + 1) });
     assert_eq!(node.send("POST", ENDPOINTS, &body.to_string(), &[]).status, 422);
 }
+
+#[test]
+fn what_no_delivery_could_reach_is_refused_at_once() {
+    let mut node = node();
+    let body = r#"{"url":"http://10.0.0.7/x"}"#;
+    let told = node.send("POST", ENDPOINTS, body, &[]);
+    assert_eq!(told.status, 422);
+    assert!(told.body.contains("private; if it is meant, say so"), "{}", told.body);
+    let made = create(&node, json!({ "url": "https://example.com/" }));
+    let path = format!("{ENDPOINTS}/{}", made["id"].as_str().unwrap());
+    assert_eq!(node.send("PATCH", &path, body, &[]).status, 422);
+    let portal = key(&mut node, Role::portal(tenant()), u64::MAX);
+    let bearer = format!("authorization: Bearer {portal}");
+    let theirs = node.one(crate::node::with_body("POST", ENDPOINTS, body, &[&bearer]));
+    assert!(theirs.status == 422 && !theirs.body.contains("private"), "{}", theirs.body);
+}

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use control::{
     AdminKey, Apps, Body, Build, Commands, Control, ControlLimits, ControlOptions, Denied, Health,
-    KeyRing, KeyRow, Machine, Metrics, Modules, Pending, Phase, Ports, ProcessUse, Published,
-    Reading, Reads, Reloaded, Role, Token, Trial,
+    KeyRing, KeyRow, Machine, Metrics, Modules, OutOfReach, Pending, Phase, Ports, ProcessUse,
+    Published, Reading, Reads, Reloaded, Role, Token, Trial,
 };
 use event::{
     Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
@@ -156,6 +156,10 @@ impl Node {
             doors: Box::new(|_, source| match &*source.scheme {
                 "github" | "none" => Ok(()),
                 other => Err(format!("unknown scheme `{other}`")),
+            }),
+            reach: Box::new(|url| match url.starts_with("http://10.") {
+                true => Err(OutOfReach { rule: "private".into(), allow: "so".into() }),
+                false => Ok(()),
             }),
             sealing: Arc::new(SealingKey::new(&[7; 32])),
             clock: self.clock.clone(),

@@ -117,6 +117,7 @@ impl Lane {
     ) {
         self.trouble.set_ordering(rules.ordering);
         self.window.limit(rules.window_max);
+        self.rate.limit(rules.rate);
         self.rules = rules;
         if let Some(behind) = self.behind() {
             let was_stopped = behind.why == Why::FilterStopped;

@@ -33,6 +33,9 @@ impl Lane {
         if !self.window.has_place(self.in_flight) {
             return None;
         }
+        if !self.rate.allows(now) && !bug::is(Bug::RateForgotten) {
+            return None;
+        }
         let is_retry_turn = std::mem::replace(&mut self.is_retry_turn, false);
         let mut order = if is_retry_turn { self.retry(now) } else { None };
         if order.is_none() {
@@ -52,6 +55,7 @@ impl Lane {
             self.probe = Some((started.offset, started.k));
         }
         self.breaker.attempt_started();
+        self.rate.attempt_started(now);
         self.last_used = now;
         order
     }

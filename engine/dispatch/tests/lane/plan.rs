@@ -51,6 +51,7 @@ impl Version {
             schedule: RetrySchedule::new(&vec![STEP; self.retries], JITTER),
             window_start: 2,
             window_max: self.window_max,
+            rate: None,
             disable_after: Duration::from_secs(600),
             is_disabled: self.is_disabled,
             entries_max: 6,

@@ -2,7 +2,7 @@ use crate::config::notes::Notes;
 use crate::config::problem::{Place, Shows};
 use crate::config::tree::{self, Table, Value};
 use crate::config::{Config, Unread};
-use delivery::{Address, Guard};
+use delivery::{Address, Guard, Refusal};
 use event::TenantId;
 use ingest::SourceTable;
 use registry::{DeclaredEndpoint, DeclaredError, Snapshot};
@@ -44,16 +44,7 @@ fn url(config: &Config, endpoint: &DeclaredEndpoint, tables: &Tables<'_>, notes:
         return;
     }
     let guard = Guard::new(config.guard());
-    let vetted = Address::parse(&endpoint.url).and_then(|address| {
-        guard.vet(&address)?;
-        let host = address.host();
-        if host == "localhost" || host.ends_with(".localhost") {
-            let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
-            guard.vet_socket((ip, address.port()).into())?;
-        }
-        Ok(())
-    });
-    let Err(refusal) = vetted else { return };
+    let Err(refusal) = vetted(&guard, &endpoint.url) else { return };
     let (tenant, name) = (endpoint.tenant.as_str(), endpoint.name.as_str());
     let place = tables.field("endpoint", tenant, name, "url");
     if notes.has_problem_at(&place) {
@@ -68,6 +59,18 @@ fn url(config: &Config, endpoint: &DeclaredEndpoint, tables: &Tables<'_>, notes:
     };
     let message = format!("`url` of endpoint `{name}` is refused: {}", refusal.rule);
     notes.refuse(place, Shows::Line, message, advice);
+}
+
+/// What the guard says of a URL by what is written there alone.
+pub(crate) fn vetted(guard: &Guard, url: &str) -> Result<(), Refusal> {
+    let address = Address::parse(url)?;
+    guard.vet(&address)?;
+    let host = address.host();
+    if host == "localhost" || host.ends_with(".localhost") {
+        let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
+        guard.vet_socket((ip, address.port()).into())?;
+    }
+    Ok(())
 }
 
 /// The file as it was parsed, to find where a resource's field is.

@@ -195,7 +195,24 @@ pub(crate) fn terms(section: &mut Section<'_, '_>, default: &Terms) -> Terms {
         }
     };
     limits.finish();
-    Terms { ordering: default.ordering, schedule, jitter, timeout, concurrency, disable_after }
+    let rate = section.optional::<Count>("rate").map(|count| count.0);
+    let rate = match rate.map(u32::try_from) {
+        None => default.rate,
+        Some(Ok(rate @ 1..)) => Some(rate),
+        Some(_) => {
+            section.refuse("rate", "`rate` must be at least 1 a second".into(), "");
+            default.rate
+        }
+    };
+    Terms {
+        ordering: default.ordering,
+        schedule,
+        jitter,
+        timeout,
+        concurrency,
+        rate,
+        disable_after,
+    }
 }
 
 pub(crate) fn filters(top: &mut Section<'_, '_>) -> Guests {

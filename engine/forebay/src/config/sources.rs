@@ -159,7 +159,7 @@ fn one(
     let scheme = section.required::<String>("scheme", advice);
     let checked = scheme.as_deref().and_then(|name| checked_scheme(&mut section, name, &settings));
     let form = checked.as_ref().map_or(SecretForm::Text, |scheme| scheme.secret);
-    let problems_before = section.notes.is_clean();
+    let was_clean = section.notes.is_clean();
     let secrets = secrets(&mut section, reach, form);
     let is_given = ["secret", "secret_env", "secret_file", "secrets"]
         .iter()
@@ -179,7 +179,10 @@ fn one(
             let advice = "set `public_url` under [server] to what the sender sees";
             section.refuse("scheme", message, advice);
         }
-        (Some(scheme), _) if secrets.is_empty() && !scheme.is_open() && problems_before => {
+        // One that cannot be read is told where it is.
+        (Some(scheme), _)
+            if secrets.is_empty() && !scheme.is_open() && was_clean && section.notes.is_clean() =>
+        {
             let message = "the list of secrets is empty, so nobody could be let in".to_owned();
             section.refuse("secrets", message, "list at least one");
         }

@@ -29,6 +29,7 @@ timeout = "15s"
 schedule = ["5s","5m","30m","2h","5h","10h","14h","20h","24h"]
 jitter = 0.2
 concurrency = { start = 8, max = 64 }
+rate = 200
 disable_after = "5d"
 allow_networks = ["10.0.0.0/8", "127.0.0.1"]
 headers = "both"
@@ -105,6 +106,7 @@ fn every_documented_key_is_read() {
     assert_eq!(ci.terms.timeout, Duration::from_secs(5));
     assert_eq!(ci.terms.schedule, [Duration::from_secs(1)]);
     assert_eq!(ci.terms.concurrency.max, 64, "what the endpoint leaves open is that of all");
+    assert_eq!(ci.terms.rate, Some(200));
     assert_eq!(ci.headers, [("authorization".to_owned(), "Bearer x".to_owned())]);
     assert!(ci.is_disabled);
     // The line break at the end of a file is not part of the secret.

@@ -16,6 +16,7 @@ pub(super) fn rules_of(endpoint: &Endpoint, entries_max: usize) -> Rules {
         schedule: RetrySchedule::new(&terms.schedule, terms.jitter),
         window_start: terms.concurrency.start,
         window_max: terms.concurrency.max,
+        rate: terms.rate,
         disable_after: terms.disable_after,
         is_disabled: endpoint.is_disabled,
         entries_max,

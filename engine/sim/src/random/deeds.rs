@@ -132,6 +132,9 @@ pub(super) fn declare(world: &mut World, n: u64) {
     declared.terms.timeout = Duration::from_millis(*dice.pick(&[500, 2_500, 8_000]));
     let max = dice.between(1, 8) as u32;
     declared.terms.concurrency = Concurrency { start: dice.between(1, max.into()) as u32, max };
+    // One run in five has them, by its seed and without a throw: other runs stay what they were.
+    let rates = [5, 20, 100];
+    declared.terms.rate = (world.plan.seed % 5 == 3).then(|| rates[n as usize % rates.len()]);
     declared.terms.disable_after = Duration::from_secs(*dice.pick(&[10, 60, 3_600]));
     if dice.permille(600) {
         let kinds = ["pass", "drop", "emit", "emit", "reject", "retry", "never", "stop"];

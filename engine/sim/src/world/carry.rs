@@ -182,6 +182,10 @@ impl World {
             }
             FromShard::Read(request) => {
                 self.trace.note(self.now, 31, 0, || format!("shard {i} reads {:?}", request.wish));
+                if let pipeline::Wish::Parcel { delivery } = request.wish {
+                    let found = self.checks.reads(delivery, self.now);
+                    self.violate(found);
+                }
                 self.engine().reader.push(request);
             }
             FromShard::Report(report) => self.carry_report(i, report),

@@ -40,7 +40,7 @@ pub(crate) struct EndpointIn {
     pub disabled: bool,
     #[serde(default)]
     pub metadata: Metadata,
-    /// Kept and shown; nothing is held back by it yet.
+    /// Attempts that may begin in a second.
     #[serde(alias = "rateLimit")]
     #[schemars(range(min = 1))]
     pub throttle_rate: Option<u16>,
@@ -141,7 +141,6 @@ pub(super) struct About {
     description: String,
     metadata: Metadata,
     channels: Option<BTreeSet<Word>>,
-    throttle_rate: Option<u16>,
     /// The condition without that of the channels.
     r#where: Option<String>,
     pub created: u64,
@@ -166,7 +165,6 @@ impl EndpointIn {
             description: self.description.clone(),
             metadata: self.metadata.clone(),
             channels: self.channels.clone(),
-            throttle_rate: self.throttle_rate,
             r#where: self.r#where.clone(),
             created: rest.created.millis(),
             updated: rest.updated.millis(),
@@ -226,6 +224,9 @@ impl EndpointIn {
                 return Err(Problem::value(&["timeoutMs"], format!("1 to {TIMEOUT_MS_MAX}")));
             }
             terms.timeout = Duration::from_millis(ms);
+        }
+        if let Some(rate) = self.throttle_rate {
+            terms.rate = Some(rate.into());
         }
         Ok(terms)
     }
@@ -318,8 +319,8 @@ impl EndpointOut {
             channels: about.channels,
             disabled: endpoint.is_disabled,
             metadata: about.metadata,
-            throttle_rate: about.throttle_rate,
-            rate_limit: about.throttle_rate,
+            throttle_rate: rate(endpoint),
+            rate_limit: rate(endpoint),
             version: 1,
             created_at: time(Time::from_millis(about.created)),
             updated_at: time(Time::from_millis(about.updated)),
@@ -329,6 +330,11 @@ impl EndpointOut {
             timeout_ms: u64::try_from(endpoint.terms.timeout.as_millis()).unwrap_or(u64::MAX),
         }
     }
+}
+
+/// As far as the wire format can say it.
+fn rate(endpoint: &Endpoint) -> Option<u16> {
+    endpoint.terms.rate.map(|rate| u16::try_from(rate).unwrap_or(u16::MAX))
 }
 
 /// As `pause` reads it.
