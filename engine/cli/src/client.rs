@@ -76,16 +76,18 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// Where a command goes: an http or https URL.
-pub fn parse_url(text: &str) -> Result<Url, Failure> {
+pub fn parse_url(argument: &str, text: &str) -> Result<Url, Failure> {
     // Nothing of one that may hold a password is printed.
     if text.contains('@') {
-        let why = "--url has an `@`: give the key by --key-file, or FOREBAY_KEY in the environment";
-        return Err(Failure::usage(why));
+        return Err(Failure::usage(format!("{argument} has an `@`: it takes no name or password")));
     }
-    let url = Url::parse(text).map_err(|error| Failure::usage(format!("--url {text}: {error}")))?;
+    let url =
+        Url::parse(text).map_err(|error| Failure::usage(format!("{argument} {text}: {error}")))?;
     match url.scheme() {
         "http" | "https" if url.has_host() => Ok(url),
-        _ => Err(Failure::usage(format!("--url {text}: it must begin with http:// or https://"))),
+        _ => Err(Failure::usage(format!(
+            "{argument} {text}: it must begin with http:// or https://"
+        ))),
     }
 }
 

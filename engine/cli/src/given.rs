@@ -161,7 +161,7 @@ const KEY_HERE: &str = "forebay-data/admin.key";
 impl ServerArguments {
     /// The server's URL, with a path below it.
     pub fn url(&self, path: &str) -> Result<Url, Failure> {
-        let mut url = parse_url(self.target.url.as_deref().unwrap_or(SERVER))?;
+        let mut url = parse_url("--url", self.target.url.as_deref().unwrap_or(SERVER))?;
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
         Ok(url)
     }

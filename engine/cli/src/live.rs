@@ -14,7 +14,7 @@ use clap::Args;
 #[derive(Args)]
 struct Wanted {
     /// The application [default: that of the key, else default]
-    #[arg(long, value_name = "APP")]
+    #[arg(long, value_name = "APP", env = "FOREBAY_APP")]
     app: Option<String>,
     /// Events of this type or pattern, such as 'order.*', alone; may be given several times
     #[arg(long = "type", value_name = "TYPE")]
@@ -43,6 +43,13 @@ impl Wanted {
         let others = others.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
         types.chain(others).collect()
     }
+}
+
+/// Line by line, below what it belongs to. Control characters of a sender stay its own.
+fn indented(text: &str) -> String {
+    let plain = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
+    let text: String = text.chars().map(plain).collect();
+    text.lines().map(|line| format!("  {line}\n")).collect()
 }
 
 fn on_runtime(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {

@@ -52,7 +52,7 @@ pub use operation::{Content, Operation, Parameter, SchemaOf, Verb};
 pub use path::Capture;
 pub use path::captures;
 pub(crate) use path::{Captured, Matched, find};
-pub(crate) use places::Places;
+pub(crate) use places::{Place, Places};
 pub(crate) use query::Query;
 pub(crate) use repeats::{Begun, RepeatKey, Repeats};
 pub(crate) use tail::{Tail, start as start_tail};

@@ -1,3 +1,4 @@
+use crate::api::Place;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use std::convert::Infallible;
@@ -12,7 +13,11 @@ pub enum Body {
 }
 
 /// What is sent as it comes, until whoever sends it stops.
-pub struct Lines(pub(crate) mpsc::Receiver<Bytes>);
+pub struct Lines {
+    pub(crate) pieces: mpsc::Receiver<Bytes>,
+    /// Given back when the connection lets go of what it was sent.
+    pub(crate) _place: Place,
+}
 
 impl hyper::body::Body for Lines {
     type Data = Bytes;
@@ -22,7 +27,7 @@ impl hyper::body::Body for Lines {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+        self.pieces.poll_recv(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn size_hint(&self) -> SizeHint {

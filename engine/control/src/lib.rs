@@ -45,6 +45,6 @@ pub use key::{AdminKey, BadKey};
 pub use metrics::{Build, CodeClass, Metrics, ProcessTexts, ProcessUse, Readings};
 pub use openapi::openapi;
 pub use ports::{
-    Commands, Denied, Doors, Fault, Machine, Modules, OutOfReach, Pending, Published, Reach,
-    Reading, Reads, Reloaded, Said, Trial,
+    Commands, Denied, Doors, Fault, Machine, Modules, Pending, Published, Reach, Reading, Reads,
+    Reloaded, Said, Trial,
 };

@@ -1,6 +1,6 @@
 use crate::ProcessUse;
 use bytes::Bytes;
-use event::{Arrival, DeliveryId, EndpointId, Event, EventId, Offset, Verdict};
+use event::{Arrival, DeliveryId, EndpointId, Event, EventId, Offset, Refusal, Verdict};
 use log::Log;
 use registry::{ChangeSet, DeclaredSource, FilterVersion, History, ModuleDigest, Snapshot};
 use std::pin::Pin;
@@ -93,16 +93,7 @@ pub trait Reads {
 pub type Doors = Box<dyn Fn(&Snapshot, &DeclaredSource) -> Result<(), String>>;
 
 /// What the rules for deliveries say of an endpoint's URL, before any of its names is looked up.
-pub type Reach = Box<dyn Fn(&str) -> Result<(), OutOfReach>>;
-
-/// Why no delivery would go to a URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutOfReach {
-    /// The rule that refuses it.
-    pub rule: String,
-    /// What an operator says who means it; empty when nothing would help.
-    pub allow: String,
-}
+pub type Reach = Box<dyn Fn(&str) -> Result<(), Refusal>>;
 
 /// The WebAssembly modules that filters are made of.
 pub trait Modules {
@@ -110,12 +101,13 @@ pub trait Modules {
     /// future resolves. `Denied::Rejected` says what its author has to change.
     fn keep(&self, wasm: Bytes) -> Pending<Result<ModuleDigest, Denied>>;
 
-    /// Starts a filter afresh and shows it one event. `Denied::Rejected` says why it does not start,
-    /// by its settings or the module's own word.
+    /// Starts a filter afresh and shows it one event. `Denied::Rejected` says why it does not
+    /// start, by its settings or the module's own word.
     fn try_out(&self, filter: FilterVersion) -> Pending<Result<(), Denied>>;
 
     /// Shows each of these filters the same events, one after the other, with nothing coming of it.
-    /// When that takes too long it ends early, for all of them after the same event.
+    /// When that takes too long, or what is put out grows too large, it ends early, for all of them
+    /// after the same event.
     fn dry_run(
         &self,
         filters: Vec<FilterVersion>,
@@ -134,8 +126,10 @@ pub trait Modules {
 pub struct Trial {
     /// One for each event.
     pub verdicts: Vec<Verdict>,
-    /// Each failure that its policy was asked about.
+    /// Failures that its policy was asked about, the first few.
     pub faults: Vec<Fault>,
+    pub fault_count: usize,
+    /// The first few.
     pub said: Vec<Said>,
     pub fuel: u64,
     pub took: Duration,

@@ -196,7 +196,7 @@ impl Steps {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Doubles the step after one that brought little, and halves it after one that brought much.
+    /// Doubles the step after one that brought little, and quarters it after one that brought much.
     fn fit(&mut self, brought: usize, wanted: usize) {
         self.size = match brought {
             little if little < wanted / 2 => (self.size * 2).min(self.size_max),

@@ -8,7 +8,7 @@ use crate::ways::Ways;
 use crate::{OpenError, Plan};
 use control::{
     AdminKey, Apps, Build, Control, ControlLimits, ControlOptions, Doors, Health, KeyRing, Keys,
-    Metrics, OutOfReach, Reach, Role,
+    Metrics, Reach, Role,
 };
 use delivery::{Guard, GuardOptions};
 use event::{TenantId, Time};
@@ -198,12 +198,7 @@ fn apps(publisher: Publisher) -> Apps {
 
 fn reach(options: GuardOptions) -> Reach {
     let guard = Guard::new(options);
-    Box::new(move |url| {
-        vetted(&guard, url).map_err(|refusal| OutOfReach {
-            rule: refusal.rule.to_string(),
-            allow: refusal.allow.to_string(),
-        })
-    })
+    Box::new(move |url| vetted(&guard, url))
 }
 
 fn doors(ways: Arc<Ways>) -> Doors {

@@ -4,7 +4,7 @@ use crate::exit::{Exit, Failure};
 use crate::given::inputs;
 use crate::subscriber;
 use forebay::config::{Config, Flags, Inputs};
-use forebay::{ChangeError, Engine, OpenError, Plan, Reloaded, Reread};
+use forebay::{ChangeError, Engine, LogFailure, OpenError, Plan, Reloaded, Reread};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,9 +32,9 @@ struct Stop {
 
 async fn serve(config: Config, file: Option<PathBuf>, flags: Flags) -> Result<Exit, Failure> {
     // Before the engine: a signal that comes while it recovers is kept, not lost.
-    let failed = |error| Failure::new(Exit::Failed, error);
-    let mut stop = Stop::listen().map_err(failed)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    let no_signals = |error| Failure::new(Exit::Failed, error);
+    let mut stop = Stop::listen().map_err(no_signals)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
     if config.dev {
         tracing::warn!("--dev: endpoints may be on this machine; never use this in production");
     }
@@ -45,13 +45,21 @@ async fn serve(config: Config, file: Option<PathBuf>, flags: Flags) -> Result<Ex
         tokio::select! {
             biased;
             () = stop.asked() => return Ok(drain(engine, stop, config.server.drain).await),
-            _ = hangup.recv() => reload(&engine).await,
-            failure = engine.failed() => {
-                tracing::error!(%failure, "the log has failed: nothing more can be accepted");
-                return Ok(Exit::Engine(failure.exit_code()));
-            }
+            // One that takes its time holds up neither the end nor the news of a failure.
+            _ = hangup.recv() => tokio::select! {
+                biased;
+                () = stop.asked() => return Ok(drain(engine, stop, config.server.drain).await),
+                failure = engine.failed() => return Ok(failed(&failure)),
+                () = reload(&engine) => {}
+            },
+            failure = engine.failed() => return Ok(failed(&failure)),
         }
     }
+}
+
+fn failed(failure: &LogFailure) -> Exit {
+    tracing::error!(%failure, "the log has failed: nothing more can be accepted");
+    Exit::Engine(failure.exit_code())
 }
 
 /// With the way to read it again, for who asks by the API.

@@ -29,7 +29,7 @@ pub fn run(arguments: &TriggerArguments) -> Result<Exit, Failure> {
         Failure::usage(format!("no sample {name:?}; `forebay trigger --list` shows all"))
     })?;
     let way = way(arguments, sample)?;
-    let mut url = parse_url(&way.url)?;
+    let mut url = parse_url("--url", &way.url)?;
     url.set_path(&format!("{}{}", url.path().trim_end_matches('/'), way.path));
     let at = now();
     // Each trigger is another delivery, as each push is.

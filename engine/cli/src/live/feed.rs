@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// One server-sent event.
 pub struct Message {
-    /// `event`, or `gap` for what retention has taken.
+    /// `event`, `gap` for what is gone, or `end` when all that there is has been told.
     pub name: String,
     pub data: Value,
 }
@@ -17,7 +17,6 @@ pub struct Message {
 pub struct Feed<'a> {
     server: &'a ServerArguments,
     query: Vec<(&'static str, String)>,
-    follows: bool,
     last: Option<String>,
     has_connected: bool,
     stream: Option<Streamed>,
@@ -41,7 +40,6 @@ impl<'a> Feed<'a> {
         Feed {
             server,
             query,
-            follows,
             last: None,
             has_connected: false,
             stream: None,
@@ -57,7 +55,8 @@ impl<'a> Feed<'a> {
     pub async fn next(&mut self) -> Result<Option<Message>, Failure> {
         loop {
             if let Some(message) = self.take() {
-                return Ok(Some(message));
+                let has_ended = message.name == "end";
+                return Ok(Some(message).filter(|_| !has_ended));
             }
             let Some(stream) = &mut self.stream else {
                 self.connect().await?;
@@ -68,7 +67,6 @@ impl<'a> Feed<'a> {
                     self.text.extend_from_slice(&piece);
                     self.wait = WAIT_MIN;
                 }
-                Ok(None) if !self.follows => return Ok(None),
                 Ok(None) => self.lose("the server has ended it").await,
                 Err(error) => self.lose(&format!("{error:#}")).await,
             }
@@ -83,7 +81,7 @@ impl<'a> Feed<'a> {
                     (self.stream, self.has_connected) = (Some(stream), true);
                     return Ok(());
                 }
-                Ok(Err(answer)) if answer.status != 503 || !self.has_connected => {
+                Ok(Err(answer)) if answer.status < 500 || !self.has_connected => {
                     return Err(answer.refusal());
                 }
                 Ok(Err(answer)) => self.lose(&answer.status.to_string()).await,

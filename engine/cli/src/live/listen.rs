@@ -1,9 +1,10 @@
 use super::feed::{Feed, Message};
-use super::{Wanted, on_runtime};
-use crate::client::{Call, parse_url};
+use super::{Wanted, indented, on_runtime};
+use crate::client::{Answer, Call, parse_url};
 use crate::exit::{Exit, Failure};
 use crate::given::{ServerArguments, now, print};
 use clap::Args;
+use event::TenantId;
 use hyper::Method;
 use serde_json::json;
 use signature::{Family, Secret, SecretForm, sign_delivery};
@@ -14,7 +15,8 @@ use url::Url;
 
 /// Receive a server's events on this machine, without a public address
 ///
-/// Each event is posted to --forward as an endpoint would get it, signed, and the answer is shown.
+/// Each event is posted to --forward with its body, its content-type and the three webhook headers,
+/// and the answer is shown.
 /// Nothing is tried again by itself: on a terminal, Enter sends the last one once more. Filters of
 /// endpoints are not run.
 #[derive(Args)]
@@ -41,7 +43,7 @@ pub struct Listen {
 
 impl Listen {
     pub fn run(&self) -> Result<Exit, Failure> {
-        let to = parse_url(&self.forward)?;
+        let to = parse_url("--forward", &self.forward)?;
         let secret = self.secret()?;
         on_runtime(async {
             let mut feed = Feed::new(&self.server, &self.wanted, true, true);
@@ -49,12 +51,13 @@ impl Listen {
             let mut last: Option<Message> = None;
             loop {
                 tokio::select! {
+                    biased;
                     message = feed.next() => match message? {
                         Some(message) if message.name == "event" => {
                             self.forward(&to, &secret, &message).await?;
                             last = Some(message);
                         }
-                        Some(_) => eprintln!("some events are gone: retention has taken them"),
+                        Some(_) => eprintln!("events may be missing: the log has them no more"),
                         None => return Ok(Exit::Ok),
                     },
                     Some(()) = presses.recv() => match &last {
@@ -82,16 +85,32 @@ impl Listen {
     }
 
     fn secret_of(&self, endpoint: &str) -> Result<String, Failure> {
-        let app = self.wanted.app.as_deref().unwrap_or("default");
+        let app = match &self.wanted.app {
+            Some(app) => app.clone(),
+            None => self.own_app()?,
+        };
         let mut url = self.server.url("")?;
-        let path = ["api", "v1", "app", app, "endpoint", endpoint, "secret"];
+        let path = ["api", "v1", "app", &app, "endpoint", endpoint, "secret"];
         url.path_segments_mut().map_err(|()| Failure::usage("--url"))?.pop_if_empty().extend(path);
-        let headers = vec![("authorization".to_owned(), format!("Bearer {}", self.server.key()?))];
-        let answer = Call { method: Method::GET, url, headers, body: Vec::new() }.ask()?;
+        let answer = self.get(url)?;
         match answer.json()["key"].as_str() {
             Some(key) if answer.is_success() => Ok(key.to_owned()),
             _ => Err(answer.refusal()),
         }
+    }
+
+    /// The one application that the key is bound to, else the default one.
+    fn own_app(&self) -> Result<String, Failure> {
+        let page = self.get(self.server.url("/api/v1/app")?)?.json();
+        match page["data"].as_array().map(Vec::as_slice) {
+            Some([only]) => Ok(only["id"].as_str().unwrap_or_default().to_owned()),
+            _ => Ok(TenantId::DEFAULT.to_owned()),
+        }
+    }
+
+    fn get(&self, url: Url) -> Result<Answer, Failure> {
+        let headers = vec![("authorization".to_owned(), format!("Bearer {}", self.server.key()?))];
+        Call { method: Method::GET, url, headers, body: Vec::new() }.ask()
     }
 
     /// Posts one, and shows what came of it. That it fails ends nothing.
@@ -112,11 +131,11 @@ impl Listen {
         let call = Call { method: Method::POST, url: to.clone(), headers, body };
         let answer = call.ask_here().await;
         let took = start.elapsed().as_millis();
+        let event_type = message.text("eventType");
         let (status, told) = match &answer {
             Ok(answer) => (answer.status.to_string(), answer.body.clone()),
             Err(failure) => ("failed".to_owned(), failure.message().to_owned()),
         };
-        let event_type = message.text("eventType");
         if self.server.json {
             let status = answer.as_ref().map(|answer| answer.status).ok();
             let line = json!({
@@ -127,7 +146,7 @@ impl Listen {
         }
         print(&format!("{status}  {took} ms  {event_type}  {id}\n"))?;
         if answer.is_err() || (self.answers && !told.is_empty()) {
-            print(&told.lines().map(|line| format!("  {line}\n")).collect::<String>())?;
+            print(&indented(&told))?;
         }
         Ok(())
     }

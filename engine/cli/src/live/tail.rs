@@ -1,5 +1,5 @@
 use super::feed::{Feed, Message};
-use super::{Wanted, on_runtime};
+use super::{Wanted, indented, on_runtime};
 use crate::exit::{Exit, Failure};
 use crate::given::{ServerArguments, print};
 use clap::Args;
@@ -38,7 +38,7 @@ impl Tail {
     fn show(&self, message: &Message) -> Result<(), Failure> {
         if message.name == "gap" {
             let (from, until) = (&message.data["from"], &message.data["until"]);
-            eprintln!("events {from} up to {until} are gone: retention has taken them");
+            eprintln!("events from {from} up to {until} may be missing: the log has them no more");
             return Ok(());
         }
         if self.server.json {
@@ -53,13 +53,9 @@ impl Tail {
         }
         for pair in message.data["headers"].as_array().into_iter().flatten() {
             let (name, value) = (pair[0].as_str(), pair[1].as_str());
-            print(&format!("  {}: {}\n", name.unwrap_or_default(), value.unwrap_or_default()))?;
+            let line = format!("{}: {}", name.unwrap_or_default(), value.unwrap_or_default());
+            print(&indented(&line))?;
         }
-        let body = message.body()?;
-        let text = String::from_utf8_lossy(&body);
-        // Control characters of a sender stay its own.
-        let plain = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
-        let text: String = text.chars().map(plain).collect();
-        print(&text.lines().map(|line| format!("  {line}\n")).collect::<String>())
+        print(&indented(&String::from_utf8_lossy(&message.body()?)))
     }
 }

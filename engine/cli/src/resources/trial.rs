@@ -74,7 +74,7 @@ fn report(told: &Value) -> String {
         let _ = writeln!(text, "in force: {}; {differing} differ", counts(&told["before"]));
     }
     if told["cutShort"] == true {
-        text.push_str("it took too long: the older ones of the events were not looked at\n");
+        text.push_str("there may be further ones: it took too long, or they are too large\n");
     }
     for example in told["examples"].as_array().into_iter().flatten() {
         add_example(&mut text, example);
@@ -133,11 +133,12 @@ fn add_example(text: &mut String, example: &Value) {
 fn add_outputs(text: &mut String, sign: char, verdict: &Value) {
     for output in verdict["outputs"].as_array().into_iter().flatten() {
         for name in ["eventType", "key"] {
-            if let Some(value) = output[name].as_str() {
-                let _ = writeln!(text, "  {sign} {name}: {value}");
+            if output[name].is_string() {
+                let _ = writeln!(text, "  {sign} {name}: {}", plain(&output[name]));
             }
         }
         for (name, value) in output["headers"].as_object().into_iter().flatten() {
+            let name = plain(&Value::from(name.as_str()));
             let _ = writeln!(text, "  {sign} {name}: {}", plain(value));
         }
         if !output["body"].is_null() {

@@ -3,12 +3,12 @@ mod secrets;
 
 pub(crate) use model::{CHANNELS, EndpointOut};
 
+use crate::Control;
 use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted, uid_of_path};
 use crate::api::{Answered, Call, Content, Deed, Operation, Role, Scope, Verb, filters};
 use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
-use crate::{Control, OutOfReach};
-use event::{EndpointId, TenantId, Time};
+use event::{EndpointId, Refusal, TenantId, Time};
 use model::{About, EndpointIn, EndpointPatch, Rest};
 use registry::{ChangeSet, DeclaredEndpoint, Endpoint, ModuleDigest, Snapshot, Terms};
 use std::sync::Arc;
@@ -119,10 +119,10 @@ async fn create(control: &Control, call: Call) -> Answered {
     shown(control, 201, id)
 }
 
-/// What no attempt could reach is refused now, and not attempt by attempt. Which rule says so, and what
-/// would allow it, is the operator's to know.
+/// What no attempt could reach is refused now, and not attempt by attempt. Which rule says so, and
+/// what would allow it, is the operator's to know.
 fn may_reach(control: &Control, call: &Call, url: &str) -> Result<(), Problem> {
-    let Err(OutOfReach { rule, allow }) = (control.ports.reach)(url) else { return Ok(()) };
+    let Err(Refusal { rule, allow }) = (control.ports.reach)(url) else { return Ok(()) };
     let text = match (call.principal.role == Role::Admin, &*allow) {
         (true, "") => format!("no delivery would go there: {rule}"),
         (true, allow) => format!("no delivery would go there: {rule}; if it is meant, say {allow}"),

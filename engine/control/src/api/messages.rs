@@ -219,11 +219,6 @@ impl Filter {
         })
     }
 
-    /// Of these types, or of all when there are none.
-    pub fn of_types(app: TenantId, types: impl IntoIterator<Item = String>) -> Filter {
-        Filter { app, types: types.into_iter().collect(), channel: None }
-    }
-
     pub fn wants(&self, event: &Event) -> bool {
         let Envelope { tenant, event_type, headers, .. } = &event.envelope;
         let is_of_channel = |wanted: &String| {

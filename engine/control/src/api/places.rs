@@ -2,7 +2,7 @@ use event::TenantId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What keys of applications have running of one kind of work.
+/// What applications have running of one kind of work.
 pub(crate) struct Places {
     all: Arc<()>,
     of: BTreeMap<TenantId, Arc<()>>,
@@ -23,9 +23,14 @@ impl Places {
         Places::new(12, 6)
     }
 
-    /// Each is a connection, and a short reading now and then.
+    /// Each is a connection with up to three pieces in memory, as long as it is open.
     pub fn of_tails() -> Places {
-        Places::new(64, 16)
+        Places::new(64, 12)
+    }
+
+    /// Each waits for its turn and holds its events meanwhile.
+    pub fn of_dry_runs() -> Places {
+        Places::new(8, 2)
     }
 
     fn new(all_max: usize, of_one_max: usize) -> Places {

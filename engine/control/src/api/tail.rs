@@ -49,7 +49,7 @@ const WHERE: Parameter = Parameter::of::<String>(
 );
 const ENDPOINT: Parameter = Parameter::of::<String>(
     "endpoint",
-    "Events that this endpoint wants alone, by its types and its condition; its filters are not run.",
+    "Events that this endpoint wants alone, by types and condition; its filters are not run.",
 );
 const SINCE: Parameter = Parameter::of::<String>(
     "since",
@@ -65,11 +65,17 @@ const FOLLOW: Parameter = Parameter::of::<bool>(
 /// Between two looks at whether something has come.
 const BEAT: Duration = Duration::from_millis(200);
 /// Whoever stands between keeps what says something now and then.
-const SILENT_BEATS_MAX: u32 = 75;
-/// Read at a time.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
+/// Events of one piece at most, and about how many bytes it may have as it is sent; an event that
+/// has more is a piece of its own.
 const BATCH: usize = 256;
+const PIECE_BYTES: usize = 256 << 10;
 /// Of pieces that wait to be sent.
-const AHEAD: usize = 2;
+const AHEAD: usize = 1;
+/// Whoever takes no piece for so long is not listening.
+const UNREAD_MAX: Duration = Duration::from_secs(60);
+/// Stands for what comes before the first event, which has no id.
+const BEFORE_ALL: &str = "start";
 
 /// A stream that was asked for and is allowed.
 pub(crate) struct Tail {
@@ -77,15 +83,17 @@ pub(crate) struct Tail {
     principal: Principal,
     app: TenantId,
     wish: Arc<Wish>,
-    from: From,
+    begin: Begin,
     follows: bool,
 }
 
 #[derive(Clone, Copy)]
-enum From {
+enum Begin {
     Head,
-    Offset(Offset),
+    At(Offset),
     Time(u64),
+    /// Behind what its reader had last, if this log has it.
+    Behind(EventId),
 }
 
 struct Wish {
@@ -111,7 +119,7 @@ async fn tail(control: &Control, call: Call) -> Answered {
         app: app.clone(),
     };
     let tail = Tail {
-        from: from(&call)?,
+        begin: begin(&call)?,
         follows: flag(query, "follow", true)?,
         head: call.head.clone(),
         principal: call.principal.clone(),
@@ -135,14 +143,17 @@ fn condition(query: &Query) -> Result<Option<Condition>, Problem> {
     condition.map(Some).map_err(|bad| Problem::parameter("where", &bad.to_string()))
 }
 
-fn from(call: &Call) -> Result<From, Problem> {
+fn begin(call: &Call) -> Result<Begin, Problem> {
     if let Some(last) = call.head.headers.get("last-event-id") {
-        let id: Option<EventId> = last.to_str().ok().and_then(|text| text.parse().ok());
-        let bad = || Problem::BadRequest("Last-Event-ID: it is an event's id".into());
-        return Ok(From::Offset(id.ok_or_else(bad)?.offset().next()));
+        let text = last.to_str().unwrap_or_default();
+        if text == BEFORE_ALL {
+            return Ok(Begin::At(Offset::ZERO));
+        }
+        let bad = |_| Problem::BadRequest("Last-Event-ID: it is an event's id".into());
+        return text.parse().map(Begin::Behind).map_err(bad);
     }
     let since = moment(&call.query, "since")?;
-    Ok(since.map_or(From::Head, |since| From::Time(since.millis())))
+    Ok(since.map_or(Begin::Head, |since| Begin::Time(since.millis())))
 }
 
 impl Wish {
@@ -164,17 +175,18 @@ impl Wish {
     }
 
     /// What is sent next, and where to go on.
-    fn batch(&self, log: &dyn Log, from: From) -> Result<(Vec<u8>, Offset), Failure> {
-        let asked = match from {
-            From::Head => log.head(),
-            From::Offset(offset) => offset,
-            From::Time(millis) => walk::offset_at(log, millis)?,
-        };
+    fn batch(&self, log: &dyn Log, begin: Begin) -> Result<(Vec<u8>, Offset), Failure> {
         let (floor, head) = (log.floor(), log.head());
+        let (asked, is_known) = match begin {
+            Begin::Head => (head, true),
+            Begin::At(offset) => (offset, offset >= floor),
+            Begin::Time(millis) => (walk::offset_at(log, millis)?, true),
+            Begin::Behind(last) => behind(log, last)?,
+        };
         let mut lines = Vec::new();
         let start = asked.max(floor);
-        if asked < floor && matches!(from, From::Offset(_)) {
-            let data = json!({ "from": asked.0, "until": floor.0 });
+        if !is_known {
+            let data = json!({ "from": asked.0, "until": start.0 });
             add(&mut lines, None, "gap", &data);
         }
         let path = Path { range: start..head, is_newest_first: false };
@@ -185,7 +197,8 @@ impl Wish {
                 add(&mut lines, Some(event.id), "event", &self.shown(event));
             }
             next = event.offset().next();
-            Ok(if room.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            let is_full = room.is_full() || lines.len() >= PIECE_BYTES;
+            Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         Ok(match end {
             End::Whole => (lines, head.max(start)),
@@ -209,13 +222,32 @@ impl Wish {
             let headers =
                 headers.map(|(name, value)| json!([name, String::from_utf8_lossy(value)]));
             shown["headers"] = headers.collect();
-            match std::str::from_utf8(&event.body) {
-                Ok(text) => shown["body"] = text.into(),
-                Err(_) => shown["bodyBase64"] = STANDARD.encode(&event.body).into(),
+            // What JSON would write six times as long goes as base64, like what is no text.
+            let is_odd = |byte: &u8| byte.is_ascii_control() && !b"\n\r\t".contains(byte);
+            let text = std::str::from_utf8(&event.body).ok();
+            match text.filter(|text| !text.as_bytes().iter().any(is_odd)) {
+                Some(text) => shown["body"] = text.into(),
+                None => shown["bodyBase64"] = STANDARD.encode(&event.body).into(),
             }
         }
         shown
     }
+}
+
+/// Where to go on behind an event, and whether this log has what its reader had. One that was made
+/// anew, or that a crash has cut, may have others in its place: then none of these is left out.
+fn behind(log: &dyn Log, last: EventId) -> Result<(Offset, bool), Failure> {
+    let (at, head) = (last.offset(), log.head());
+    if at >= head {
+        return Ok((log.floor(), false));
+    }
+    // The places that are told between events say no time.
+    let is_other = match log.event(at) {
+        Ok(found) => last.millis() != 0 && found.is_some_and(|event| event.id != last),
+        Err(Failure::Damaged { .. }) => false,
+        Err(failure) => return Err(failure),
+    };
+    Ok(if is_other { (at, false) } else { (at.next(), at.next() >= log.floor()) })
 }
 
 /// One server-sent event. JSON has no line's end in it.
@@ -225,67 +257,90 @@ fn add(lines: &mut Vec<u8>, id: Option<EventId>, name: &str, data: &serde_json::
 }
 
 /// Says nothing but where to go on behind, for whoever loses the connection.
-fn still_at(from: From) -> Bytes {
-    let before = match from {
-        From::Offset(at) => at.0.checked_sub(1),
-        From::Head | From::Time(_) => None,
+fn still_at(begin: Begin) -> Bytes {
+    let id = match begin {
+        Begin::At(Offset(0)) => format!("id: {BEFORE_ALL}\n"),
+        Begin::At(at) => format!("id: {}\n", EventId::new(0, Offset(at.0 - 1))),
+        Begin::Head | Begin::Time(_) | Begin::Behind(_) => String::new(),
     };
-    let id = before.map(|before| format!("id: {}\n", EventId::new(0, Offset(before))));
-    format!(": still here\n{}\n", id.unwrap_or_default()).into()
+    format!(": still here\n{id}\n").into()
 }
 
 /// Begins to send it. 503 when too many are sent already.
 pub(crate) fn start(control: Rc<Control>, tail: Tail) -> Result<Lines, Problem> {
-    let place = control.tails.borrow_mut().take(&tail.app).ok_or(Problem::Busy)?;
-    let (lines, sent) = mpsc::channel(AHEAD);
-    tasks::spawn(async move {
-        run(&control, tail, lines).await;
-        drop(place);
-    });
-    Ok(Lines(sent))
+    // An operator's take no place of the application's own.
+    let whose = tail.principal.role.tenant().cloned().unwrap_or_else(|| TenantId::new(""));
+    let place = control.tails.borrow_mut().take(&whose).ok_or(Problem::Busy)?;
+    let (lines, pieces) = mpsc::channel(AHEAD);
+    tasks::spawn(async move { run(&control, tail, lines).await });
+    Ok(Lines { pieces, _place: place })
 }
 
 /// Until nobody listens, the key has ended, or the node stops.
 async fn run(control: &Control, tail: Tail, lines: mpsc::Sender<Bytes>) {
-    let Tail { head, principal, app, wish, mut from, follows } = tail;
-    if let From::Head = from {
-        from = From::Offset(control.ports.reads.head());
+    let Tail { head, principal, app, wish, mut begin, follows } = tail;
+    let holds = || {
+        let is_live = control.still_holds(&principal, Some(&app), &head).is_ok();
+        is_live && !control.ports.health.is_stopping()
+    };
+    if let Begin::Head = begin {
+        begin = Begin::At(control.ports.reads.head());
     }
     // Headers alone are held back by some who stand between.
-    let mut piece = still_at(from);
-    let mut silent = 0;
+    let mut piece = still_at(begin);
+    let mut sent = control.ports.clock.now();
     loop {
-        if !piece.is_empty() {
-            silent = 0;
-            if lines.send(piece).await.is_err() {
+        if !piece.is_empty() && !send(&lines, std::mem::take(&mut piece), holds).await {
+            return;
+        }
+        if !holds() || lines.is_closed() {
+            return;
+        }
+        if let Begin::At(at) = begin
+            && at >= control.ports.reads.head()
+        {
+            if !follows {
+                send(&lines, Bytes::from_static(b"event: end\ndata: {}\n\n"), holds).await;
                 return;
             }
-        }
-        let holds = control.still_holds(&principal, Some(&app), &head).is_ok();
-        if !holds || control.ports.health.is_stopping() {
-            return;
-        }
-        let is_level = matches!(from, From::Offset(at) if at >= control.ports.reads.head());
-        piece = Bytes::new();
-        if is_level && !follows {
-            return;
-        }
-        if is_level {
-            silent += 1;
             tokio::select! {
+                biased;
                 () = tasks::sleep(BEAT) => {}
                 () = lines.closed() => return,
             }
-            if silent > SILENT_BEATS_MAX {
-                piece = still_at(from);
+        } else {
+            let Ok(_turn) = control.tail_turns.acquire().await else { return };
+            let asked = wish.clone();
+            match control.ask(&principal, move |log, _| asked.batch(log, begin)).await {
+                Ok((found, next)) => (piece, begin) = (found.into(), Begin::At(next)),
+                Err(Problem::Busy) => tasks::sleep(BEAT).await,
+                Err(_) => return,
             }
-            continue;
         }
-        let asked = wish.clone();
-        match control.ask(&principal, move |log, _| asked.batch(log, from)).await {
-            Ok((found, next)) => (piece, from) = (found.into(), From::Offset(next)),
-            Err(Problem::Busy) => tasks::sleep(BEAT).await,
-            Err(_) => return,
+        let now = control.ports.clock.now();
+        if !piece.is_empty() {
+            sent = now;
+        } else if now.since(sent) >= SILENCE_MAX {
+            // Also in the middle of a long look that finds nothing.
+            (piece, sent) = (still_at(begin), now);
         }
+    }
+}
+
+/// False when it is not taken: nobody listens, or nobody is to be told any more.
+async fn send(lines: &mpsc::Sender<Bytes>, piece: Bytes, holds: impl Fn() -> bool) -> bool {
+    let ended = async {
+        let beats = UNREAD_MAX.as_millis() / BEAT.as_millis();
+        for _ in 0..beats {
+            tasks::sleep(BEAT).await;
+            if !holds() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        taken = lines.send(piece) => taken.is_ok(),
+        () = ended => false,
     }
 }

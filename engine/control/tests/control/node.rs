@@ -1,12 +1,12 @@
 use bytes::Bytes;
 use control::{
     AdminKey, Apps, Body, Build, Commands, Control, ControlLimits, ControlOptions, Denied, Health,
-    KeyRing, KeyRow, Machine, Metrics, Modules, OutOfReach, Pending, Phase, Ports, ProcessUse,
-    Published, Reading, Reads, Reloaded, Role, Token, Trial,
+    KeyRing, KeyRow, Machine, Metrics, Modules, Pending, Phase, Ports, ProcessUse, Published,
+    Reading, Reads, Reloaded, Role, Token, Trial,
 };
 use event::{
     Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
-    Offset, Stage, StreamId, TenantId, Time, Verdict,
+    Offset, Refusal, Stage, StreamId, TenantId, Time, Verdict,
 };
 use http_body_util::{BodyExt, Full};
 use hyper::server::conn::http1;
@@ -158,7 +158,7 @@ impl Node {
                 other => Err(format!("unknown scheme `{other}`")),
             }),
             reach: Box::new(|url| match url.starts_with("http://10.") {
-                true => Err(OutOfReach { rule: "private".into(), allow: "so".into() }),
+                true => Err(Refusal { rule: "private".into(), allow: "so".into() }),
                 false => Ok(()),
             }),
             sealing: Arc::new(SealingKey::new(&[7; 32])),

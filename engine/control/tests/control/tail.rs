@@ -4,7 +4,7 @@ use event::{EventId, Offset, TenantId};
 use registry::DeclaredEndpoint;
 use serde_json::{Value, json};
 
-/// Each event of a stream by its id, its name and its data.
+/// Each event of a stream by its id, its name and its data, without the one that ends it.
 fn sent(reply: &Reply) -> Vec<(String, String, Value)> {
     assert_eq!(reply.status, 200, "{}", reply.body);
     assert_eq!(reply.headers["content-type"], "text/event-stream");
@@ -17,7 +17,10 @@ fn sent(reply: &Reply) -> Vec<(String, String, Value)> {
         };
         (field("id: "), field("event: "), serde_json::from_str(&field("data: ")).unwrap())
     };
-    blocks.map(read).collect()
+    let mut all: Vec<_> = blocks.map(read).collect();
+    let end = all.pop().map(|(_, name, _)| name);
+    assert_eq!(end.as_deref(), Some("end"), "it was not cut off");
+    all
 }
 
 fn unchunked(body: &str) -> String {
@@ -104,6 +107,28 @@ fn what_retention_has_taken_is_told() {
     let floor = log::Log::floor(&*node.log).0;
     assert_eq!((&*rest[0].1, &rest[0].2), ("gap", &json!({ "from": 1, "until": floor })));
     assert_eq!(rest.len() as u64, 1 + 3 - floor);
+}
+
+#[test]
+fn who_comes_back_to_another_log_is_told_and_misses_nothing_of_it() {
+    let node = Node::new();
+    let ids: Vec<EventId> = (0..3).map(|n| node.publish(&format!("t.{n}"), "{}")).collect();
+    let behind = |last: &str| {
+        let last = format!("last-event-id: {last}");
+        let reply = node.one(request("GET", "/v1/tail?follow=false", &[&node.bearer(), &last]));
+        let all = sent(&reply).into_iter().map(|(_, name, data)| match &*name {
+            "gap" => name,
+            _ => data["eventType"].as_str().unwrap().to_owned(),
+        });
+        all.collect::<Vec<_>>()
+    };
+    assert_eq!(behind("start"), ["t.0", "t.1", "t.2"], "what came before all");
+    assert_eq!(behind(&ids[1].to_string()), ["t.2"]);
+    assert_eq!(behind(&EventId::new(0, Offset(1)).to_string()), ["t.2"], "a place without a time");
+    let cut = EventId::new(ids[1].millis() + 7, Offset(1)).to_string();
+    assert_eq!(behind(&cut), ["gap", "t.1", "t.2"], "another event has its place");
+    let anew = EventId::new(ids[1].millis(), Offset(900)).to_string();
+    assert_eq!(behind(&anew), ["gap", "t.0", "t.1", "t.2"], "the log was made anew");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::digest_of;
 use crate::modules::{ModuleFailure, Modules};
 use bytes::Bytes;
 use control::{Denied, Fault, Pending, Said, Trial};
-use event::{Envelope, Event, EventId, Headers, Offset, StreamId, Time};
+use event::{Envelope, Event, EventId, Headers, Offset, StreamId, Time, Verdict};
 use filter::{ChainAnswer, ChainSpec, FaultKind, FilterSpec, Purpose, Runner};
 use registry::{FilterVersion, ModuleDigest};
 use runtime::{Clock, spawn_thread};
@@ -20,6 +20,8 @@ pub struct Intake {
     clock: Arc<dyn Clock>,
     compiling: Queue,
     trying: Queue,
+    /// Of dry runs: what is to be put in force does not wait for them.
+    showing: Queue,
 }
 
 /// Work of which one piece is done at a time, and a few wait, each with its bytes in memory.
@@ -34,13 +36,18 @@ const INTAKE_NICE: u8 = 5;
 const CHUNK: usize = 16;
 /// Of a dry run. One event may take some 100 ms of it, a chunk that never ends some 2 s.
 const TRIAL_TIME_MAX: Duration = Duration::from_secs(10);
+/// Of what all filters of a dry run put out.
+const TRIAL_BYTES_MAX: usize = 32 << 20;
+const FAULTS_MAX: usize = 20;
+const LOGS_MAX: usize = 100;
 
 /// Of all modules with their compiled forms. Who uploads anew each time fills no disk.
 const MODULES_BYTES_MAX: u64 = 2 << 30;
 
 impl Intake {
     pub fn new(modules: Arc<Modules>, clock: Arc<dyn Clock>) -> Intake {
-        Intake { modules, clock, compiling: Queue::new(), trying: Queue::new() }
+        let (compiling, trying, showing) = (Queue::new(), Queue::new(), Queue::new());
+        Intake { modules, clock, compiling, trying, showing }
     }
 }
 
@@ -90,7 +97,7 @@ impl control::Modules for Intake {
         events: Vec<Arc<Event>>,
     ) -> Pending<Result<Vec<Trial>, Denied>> {
         let (modules, clock) = (self.modules.clone(), self.clock.clone());
-        self.trying.run(move || dry_run(&modules, &*clock, &filters, &events))
+        self.showing.run(move || dry_run(&modules, &*clock, &filters, &events))
     }
 
     fn has(&self, digest: &ModuleDigest) -> bool {
@@ -154,9 +161,9 @@ fn dry_run(
     // Instances of their own: what was tried out is in nobody's way.
     let runner = Runner::new(modules.engine().clone());
     let mut trials: Vec<Trial> = specs.iter().map(|_| Trial::default()).collect();
-    let start = clock.now();
+    let (start, mut bytes) = (clock.now(), 0);
     for (n, chunk) in events.chunks(CHUNK).enumerate() {
-        if clock.now().since(start) >= TRIAL_TIME_MAX {
+        if clock.now().since(start) >= TRIAL_TIME_MAX || bytes >= TRIAL_BYTES_MAX {
             break;
         }
         for (spec, trial) in specs.iter().zip(&mut trials) {
@@ -164,15 +171,24 @@ fn dry_run(
             let before = clock.now();
             let answer = runner.run(&chain, chunk, Purpose::DryRun);
             trial.took += clock.now().since(before);
+            bytes += answer.verdicts.iter().map(weight).sum::<usize>();
             add(trial, answer, n * CHUNK);
         }
     }
     Ok(trials)
 }
 
+fn weight(verdict: &Verdict) -> usize {
+    match verdict {
+        Verdict::Emit(outputs) => outputs.iter().map(|output| output.weight()).sum(),
+        _ => 0,
+    }
+}
+
 fn add(trial: &mut Trial, answer: ChainAnswer, first: usize) {
     trial.verdicts.extend(answer.verdicts);
     trial.fuel += answer.fuel;
+    trial.fault_count += answer.faults.len();
     trial.faults.extend(answer.faults.into_iter().map(|fault| Fault {
         event: first + fault.event,
         kind: fault.kind.label(),
@@ -183,6 +199,8 @@ fn add(trial: &mut Trial, answer: ChainAnswer, first: usize) {
         level: line.level,
         text: line.text,
     }));
+    trial.faults.truncate(FAULTS_MAX);
+    trial.said.truncate(LOGS_MAX);
 }
 
 fn sample(filter: &FilterVersion) -> Arc<Event> {

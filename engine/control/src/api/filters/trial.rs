@@ -1,19 +1,19 @@
 //! Dry runs: what a filter would make of events that the log has. Nothing is delivered.
 
 use super::model::{FilterPatch, Settings};
-use super::{NONE, is_name, module};
-use crate::api::messages::{Filter, Room, Span};
+use super::{NONE, check_own_module, check_version, is_name, module};
+use crate::api::messages::{Room, Span};
 use crate::api::wire::{Wanted, member_time};
 use crate::api::{Answered, Call};
 use crate::problem::Problem;
 use crate::reply::answer;
-use crate::walk::{self, Path};
+use crate::walk::{self, End, Path};
 use crate::{Control, Fault, Trial};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use event::{Event, Verdict};
+use event::{Envelope, Event, TenantId, Verdict};
 use log::{Failure, Log};
-use registry::FilterVersion;
+use registry::{FilterVersion, TypePattern};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ pub(super) struct DryRunIn {
     /// So many events, the newest; 100 when it is not said.
     #[schemars(range(min = 1, max = 1000))]
     events: Option<usize>,
-    /// Those of these types alone.
+    /// Those of these types or patterns alone.
     #[serde(default)]
     event_types: BTreeSet<String>,
     /// Those since this time alone, RFC 3339.
@@ -50,7 +50,7 @@ pub(super) struct DryRunIn {
 pub(super) struct DryRunOut {
     /// Events that it was shown.
     events: usize,
-    /// Whether there was no time for further ones that were found.
+    /// Whether there may be further ones that it was not shown, for want of time or room.
     cut_short: bool,
     /// Each verdict with the number of events that got it.
     #[serde(flatten)]
@@ -145,29 +145,36 @@ const EVENTS_DEFAULT: usize = 100;
 const EVENTS_MAX: usize = 1_000;
 const EXAMPLES_DEFAULT: usize = 10;
 const EXAMPLES_MAX: usize = 100;
-const FAULTS_MAX: usize = 20;
-const LOGS_MAX: usize = 100;
 const TEXT_BYTES_MAX: usize = 4 << 10;
 
 pub(super) async fn dry_run(control: &Control, call: Call) -> Answered {
     let given: DryRunIn = call.json_or_default()?;
-    let count = within("events", given.events.unwrap_or(EVENTS_DEFAULT), 1, EVENTS_MAX)?;
-    let examples = within("examples", given.examples.unwrap_or(EXAMPLES_DEFAULT), 0, EXAMPLES_MAX)?;
+    let count = ranged("events", given.events.unwrap_or(EVENTS_DEFAULT), 1, EVENTS_MAX)?;
+    let examples = ranged("examples", given.examples.unwrap_or(EXAMPLES_DEFAULT), 0, EXAMPLES_MAX)?;
+    let app = call.app()?;
+    let _place = control.dry_runs.borrow_mut().take(app).ok_or(Problem::Busy)?;
+    check_version(control, &call)?;
     let versions = versions(control, &call, given.filter.as_ref()).await?;
+    let types = given.event_types.iter().map(|text| TypePattern::parse(text));
+    let types = types.collect::<Result<Vec<_>, _>>();
     let wish = Wish {
-        filter: Filter::of_types(call.app()?.clone(), given.event_types),
+        app: app.clone(),
+        types: types.map_err(|bad| Problem::value(&["eventTypes"], bad.to_string()))?,
         span: Span::between(
             given.since.as_deref().map(|text| member_time("since", text)).transpose()?,
             given.until.as_deref().map(|text| member_time("until", text)).transpose()?,
         ),
         count,
     };
-    let events = control.ask(&call.principal, move |log, _| wish.gather(log)).await?;
+    let gathered = control.ask(&call.principal, move |log, _| wish.gather(log)).await?;
+    let (events, is_whole) = gathered;
     let trials = control.ports.modules.dry_run(versions, events.clone()).await?;
-    Ok(answer(200, &told(&events, &trials, examples)))
+    let mut told = told(&events, &trials, examples);
+    told.cut_short |= !is_whole;
+    Ok(answer(200, &told))
 }
 
-fn within(member: &str, given: usize, min: usize, max: usize) -> Result<usize, Problem> {
+fn ranged(member: &str, given: usize, min: usize, max: usize) -> Result<usize, Problem> {
     match (min..=max).contains(&given) {
         true => Ok(given),
         false => Err(Problem::value(&[member], format!("{min} to {max}"))),
@@ -182,6 +189,9 @@ async fn versions(
 ) -> Result<Vec<FilterVersion>, Problem> {
     let (app, name) = (call.app()?, call.named("filter_name"));
     let named = patch.and_then(|patch| patch.module.as_deref());
+    if let Some(named) = named {
+        check_own_module(control, call, named)?;
+    }
     let digest = match named {
         Some(named) if is_name(control, name) => Some(module(control, named).await?),
         _ => None,
@@ -204,24 +214,34 @@ async fn versions(
 
 /// Which events a filter is shown.
 struct Wish {
-    filter: Filter,
+    app: TenantId,
+    types: Vec<TypePattern>,
     span: Span,
     count: usize,
 }
 
 impl Wish {
-    /// The newest first.
-    fn gather(self, log: &dyn Log) -> Result<Vec<Arc<Event>>, Failure> {
+    fn wants(&self, event: &Event) -> bool {
+        let Envelope { tenant, event_type, .. } = &event.envelope;
+        let is_of_type = |pattern: &TypePattern| pattern.matches(event_type);
+        *tenant == self.app
+            && self.span.holds(event.id.millis())
+            && (self.types.is_empty() || self.types.iter().any(is_of_type))
+    }
+
+    /// The newest first, and whether these are all that were asked for.
+    fn gather(self, log: &dyn Log) -> Result<(Vec<Arc<Event>>, bool), Failure> {
         let path = Path { range: self.span.range(log)?, is_newest_first: true };
         let (mut room, mut found) = (Room::of(&Wanted::first(self.count)), Vec::new());
-        walk::events(log, path, |event| {
-            if self.filter.wants(event) && self.span.holds(event.id.millis()) {
+        let end = walk::events(log, path, |event| {
+            if self.wants(event) {
                 room.take(event, true);
                 found.push(event.clone());
             }
             Ok(if room.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
-        Ok(found)
+        let is_whole = end == End::Whole || found.len() == self.count;
+        Ok((found, is_whole))
     }
 }
 
@@ -243,12 +263,12 @@ fn told(events: &[Arc<Event>], trials: &[Trial], most: usize) -> DryRunOut {
         before: was(n).map(|was| verdict_out(event, was)),
     });
     let id = |n: usize| events.get(n).map(|event| event.id.to_string());
-    let faults = after.faults.iter().take(FAULTS_MAX).map(|fault: &Fault| FaultOut {
+    let faults = after.faults.iter().map(|fault: &Fault| FaultOut {
         event_id: id(fault.event).unwrap_or_default(),
         kind: fault.kind,
         text: fault.text.clone(),
     });
-    let logs = after.said.iter().take(LOGS_MAX).map(|said| LogOut {
+    let logs = after.said.iter().map(|said| LogOut {
         event_id: said.event.and_then(id),
         level: ["debug", "info", "warn", "error"][usize::from(said.level.min(3))],
         text: said.text.clone(),
@@ -261,7 +281,7 @@ fn told(events: &[Arc<Event>], trials: &[Trial], most: usize) -> DryRunOut {
         before: before.map(counts),
         examples: examples.collect(),
         faults: faults.collect(),
-        fault_count: after.faults.len(),
+        fault_count: after.fault_count,
         logs: logs.collect(),
     }
 }
