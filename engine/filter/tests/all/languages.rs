@@ -284,6 +284,21 @@ fn of_a_body_that_is_too_large_only_its_event_suffers() {
     assert!(differences.is_empty(), "{}", compare::report(&differences));
 }
 
+/// Larger than the whole memory: no runtime need try, so all say so.
+#[test]
+fn a_body_larger_than_memory_is_said_to_be_too_large() {
+    let large = vec![b'x'; 40 << 20];
+    let events = [sample(1, "body"), with_body(&sample(2, "alias"), 2, &large), sample(3, "dump")];
+    for language in languages() {
+        let filter = language.filter("", FilterLimits::default());
+        let answer = ask(&chain(&[filter]), &events);
+        let name = &language.name;
+        assert_eq!(rejected(&answer.verdicts[1]), "filter f: too large for the filter", "{name}");
+        assert_eq!(emitted(&answer.verdicts[0])[0].body, &br#"<{"amount":1999}>"#[..], "{name}");
+        assert_eq!(emitted(&answer.verdicts[2]).len(), 1, "{name}");
+    }
+}
+
 #[test]
 fn batches_that_chance_made() {
     let batches: Vec<_> = (1..=60).map(cases::by_chance).collect();
