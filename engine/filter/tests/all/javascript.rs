@@ -72,6 +72,29 @@ fn bytes_and_text_are_kept_as_they_are() {
     assert_eq!(outputs[0].body, &b"h\xc3\xa9\0\xef\xbf\xbd"[..]);
 }
 
+/// As browsers do it, and `from_utf8_lossy`.
+#[test]
+fn what_is_no_text_becomes_as_many_marks_everywhere() {
+    let texts =
+        ["event.text()", "new TextDecoder('utf-8', { ignoreBOM: true }).decode(event.body)"];
+    let marks = b"\0A\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc2\xdf\xe0\xe1\xed\xef\xf0\xf1\xf4\xf5\xff";
+    let mut body = Vec::new();
+    for a in marks {
+        for b in marks {
+            body.extend(marks.iter().flat_map(|c| [*a, *b, *c, 0x80]));
+        }
+    }
+    let bodies: Vec<&[u8]> =
+        body.chunks(40).chain([&body[..], b"plain text", b"\xf0\x9f"]).collect();
+    for text in texts {
+        let chain = script(&format!("export default (event) => ({{ body: {text} }})"));
+        for (body, verdict) in bodies.iter().zip(ask(&chain, &events(&bodies)).verdicts) {
+            let wanted = String::from_utf8_lossy(body);
+            assert_eq!(emitted(&verdict)[0].body, wanted.as_bytes(), "{text} of {body:x?}");
+        }
+    }
+}
+
 #[test]
 fn what_a_script_throws_rejects_its_event_alone() {
     let text = "export default (event) => {

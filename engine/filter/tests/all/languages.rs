@@ -2,9 +2,9 @@
 
 use crate::kit::*;
 use event::{Event, Verdict};
-use filter::{FilterLimits, FilterModule, Purpose, Runner};
+use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 mod cases;
@@ -14,11 +14,12 @@ mod wanted;
 use cases::{big, sample, typed, with_body};
 use compare::compare;
 
-/// These must be there; whatever else lies beside them is held to the same.
-const LANGUAGES: &[&str] = &["rust", "c", "cpp", "zig"];
+/// These must be there; whatever else lies beside them is held to the same. All have the limits
+/// that a filter has by default: none needs a class of its own.
+const LANGUAGES: &[&str] = &["rust", "c", "cpp", "zig", "assemblyscript", "go", "javascript"];
 
-/// Those whose buffer says by a 0 that it cannot be had. A runtime without memory may trap instead.
-const SAY_TOO_LARGE: &[&str] = &["rust", "c", "cpp", "zig"];
+/// Those whose buffer cannot say by a 0 that there is no memory: their runtime ends the module.
+const TRAP_WITHOUT_MEMORY: &[&str] = &["go"];
 
 /// The members of a configuration, and the `greeting` among them.
 const CONFIGS: &[(&str, Option<&str>)] = &[
@@ -30,9 +31,17 @@ const CONFIGS: &[(&str, Option<&str>)] = &[
     (r#"{"greeting":"Gr\u00fc\u00dfe, \"東京\"\n🎉"}"#, Some("Grüße, \"東京\"\n🎉")),
 ];
 
+/// Its filter is a script, which is configuration of the one runner.
+const JAVASCRIPT: (&str, &str) = (
+    "../../sdk/javascript/runner.wasm",
+    include_str!("../../../../sdk/conformance/javascript/conformance.js"),
+);
+
 struct Language {
     name: String,
     module: Arc<FilterModule>,
+    /// The member `script` of every configuration.
+    script: Option<&'static str>,
 }
 
 /// One question to one language, and what it must come to.
@@ -52,24 +61,41 @@ impl<'a> Question<'a> {
 fn languages() -> &'static [Language] {
     static ALL: OnceLock<Vec<Language>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk/conformance/modules");
-        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = fs::read_dir(here.join("../../sdk/conformance/modules")).unwrap();
+        let paths = folder.map(|entry| entry.unwrap().path());
         let mut paths: Vec<_> =
             paths.filter(|path| path.extension().is_some_and(|end| end == "wasm")).collect();
         paths.sort();
-        let language = |path: &Path| Language {
-            name: path.file_stem().unwrap().to_str().unwrap().to_string(),
-            module: admit_bytes(&fs::read(path).unwrap())
-                .unwrap_or_else(|failure| panic!("{}: {failure}", path.display())),
+        let compiled = |path: &PathBuf| {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            Language::admitted(name, path, None)
         };
-        paths.iter().map(|path| language(path)).collect()
+        let (runner, script) = JAVASCRIPT;
+        let interpreted = Language::admitted("javascript", &here.join(runner), Some(script));
+        paths.iter().map(compiled).chain([interpreted]).collect()
     })
 }
 
 impl Language {
+    fn admitted(name: &str, path: &Path, script: Option<&'static str>) -> Language {
+        let module = admit_bytes(&fs::read(path).unwrap())
+            .unwrap_or_else(|failure| panic!("{}: {failure}", path.display()));
+        Language { name: name.into(), module, script }
+    }
+
+    fn filter(&self, config: &str, limits: FilterLimits) -> Arc<FilterSpec> {
+        let setting = Setting { limits, ..Setting::default() };
+        let Some(script) = self.script else { return setting.configured(&self.module, config) };
+        let config = if config.is_empty() { "{}" } else { config };
+        let mut config: serde_json::Value = serde_json::from_str(config).unwrap();
+        config["script"] = script.into();
+        setting.configured(&self.module, &config.to_string())
+    }
+
     /// Asks and compares; every difference is one line that names language, type and field.
     fn check(&self, runner: &Runner, question: &Question<'_>, differences: &mut Vec<String>) {
-        let filter = Setting::default().configured(&self.module, question.config);
+        let filter = self.filter(question.config, FilterLimits::default());
         let answer = runner.run(&chain(&[filter]), question.events, question.purpose);
         compare(&self.name, question, &answer, differences);
     }
@@ -208,7 +234,7 @@ fn of_too_many_outputs_only_their_event_suffers() {
         sample(4, "pass"),
     ];
     for language in languages() {
-        let filter = Setting::default().of(&language.module);
+        let filter = language.filter("", FilterLimits::default());
         let answer = ask(&chain(&[filter]), &events);
         assert!(matches!(answer.verdicts[1], Verdict::Reject { .. }), "{}", language.name);
         let others = [0, 2, 3].map(|n| (events[n].clone(), answer.verdicts[n].clone()));
@@ -239,14 +265,14 @@ fn of_a_body_that_is_too_large_only_its_event_suffers() {
     for language in languages() {
         let memory_bytes = language.module.report().memory_bytes as usize + (3 << 20);
         let limits = FilterLimits { memory_bytes, ..FilterLimits::default() };
-        let filter = Setting { limits, ..Setting::default() }.of(&language.module);
+        let filter = language.filter("", limits);
         let answer = ask(&chain(&[filter]), &events);
         let name = &language.name;
         for (event, got) in events.iter().zip(&answer.verdicts) {
             if event.body.len() > 6_000_000 {
                 let reason = rejected(got);
                 let is_said = reason == "filter f: too large for the filter";
-                assert!(is_said || !SAY_TOO_LARGE.contains(&&**name), "{name}: {reason}");
+                assert!(is_said || TRAP_WITHOUT_MEMORY.contains(&&**name), "{name}: {reason}");
                 continue;
             }
             let wanted = wanted::verdict(&Question::of(&events), event);
@@ -256,6 +282,21 @@ fn of_a_body_that_is_too_large_only_its_event_suffers() {
         }
     }
     assert!(differences.is_empty(), "{}", compare::report(&differences));
+}
+
+/// Larger than the whole memory: no runtime need try, so all say so.
+#[test]
+fn a_body_larger_than_memory_is_said_to_be_too_large() {
+    let large = vec![b'x'; 40 << 20];
+    let events = [sample(1, "body"), with_body(&sample(2, "alias"), 2, &large), sample(3, "dump")];
+    for language in languages() {
+        let filter = language.filter("", FilterLimits::default());
+        let answer = ask(&chain(&[filter]), &events);
+        let name = &language.name;
+        assert_eq!(rejected(&answer.verdicts[1]), "filter f: too large for the filter", "{name}");
+        assert_eq!(emitted(&answer.verdicts[0])[0].body, &br#"<{"amount":1999}>"#[..], "{name}");
+        assert_eq!(emitted(&answer.verdicts[2]).len(), 1, "{name}");
+    }
 }
 
 #[test]
@@ -268,7 +309,7 @@ fn batches_that_chance_made() {
 /// The comparison finds a filter that does something else, and names what differs.
 #[test]
 fn another_filter_is_found_out() {
-    let language = Language { name: "other".into(), module: admit(BY_BODY) };
+    let language = Language { name: "other".into(), module: admit(BY_BODY), script: None };
     let event = typed(1, "body", b"a");
     let mut differences = Vec::new();
     let runner = Runner::new(engine().clone());

@@ -1,8 +1,9 @@
 use super::{Question, wanted};
 use event::{Event, Verdict};
-use filter::{ChainAnswer, FaultKind};
+use filter::{ChainAnswer, FaultKind, LogLine};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// Told of a field that differs: its name, what was wanted, what came.
 type Tell<'a> = &'a mut dyn FnMut(&str, String, String);
@@ -29,7 +30,9 @@ pub fn compare(
         verdicts(&wanted, got, &mut |field, wanted, got| tell(&about, field, wanted, got));
     }
     let mut all = |field: &str, wanted: String, got: String| tell("all", field, wanted, got);
-    differ("logs", &wanted::logs(events), &answer.logs, &mut all);
+    let is_said = |line: &&LogLine| !is_place_of_failure(language, events, line);
+    let logs: Vec<_> = answer.logs.iter().filter(is_said).cloned().collect();
+    differ("logs", &wanted::logs(events), &logs, &mut all);
     differ("metrics", &wanted::metrics(events), &answer.metrics, &mut all);
     let is_spin = |n: &usize| &*events[*n].envelope.event_type == "spin";
     let spins: Vec<_> =
@@ -37,6 +40,12 @@ pub fn compare(
     let mut faults: Vec<_> = answer.faults.iter().map(|note| (note.event, note.kind)).collect();
     faults.sort_unstable();
     differ("faults", &spins, &faults, &mut all);
+}
+
+/// JavaScript knows where an error was thrown, and tells it at level debug.
+fn is_place_of_failure(language: &str, events: &[Arc<Event>], line: &LogLine) -> bool {
+    let fails = line.event.is_some_and(|n| &*events[n].envelope.event_type == "fail");
+    language == "javascript" && fails && line.level == 0 && line.text.starts_with("    at fail (")
 }
 
 pub fn verdicts(wanted: &Verdict, got: &Verdict, tell: Tell<'_>) {
