@@ -159,8 +159,8 @@ fn what_is_shown_is_toml_without_secrets() {
         setting.unwrap().origin.to_string().rsplit(':').next().unwrap().to_owned()
     };
     assert_eq!(line_of("durability"), "13");
-    assert_eq!(line_of("log_format"), "36");
-    assert_eq!(line_of("scheme"), "42");
+    assert_eq!(line_of("log_format"), "37");
+    assert_eq!(line_of("scheme"), "43");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! No more attempts begin at an endpoint in a second than its rate lets. What waited in trouble begins
-//! with the reading of its bytes, however long that takes.
+//! No more attempts begin at an endpoint in a second than its rate lets. What waited in trouble
+//! begins with the reading of its bytes, however long that takes.
 
 use crate::check::ledger::Ledger;
 use crate::check::{Violation, broken};
