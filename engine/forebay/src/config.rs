@@ -62,8 +62,6 @@ pub struct Server {
     pub listen: SocketAddr,
     /// None: made in the data directory at the first start.
     pub admin_key: Option<registry::Secret>,
-    /// Where the API is instead, if not at `listen`.
-    pub admin_listen: Option<SocketAddr>,
     /// As senders know this node, without a `/` at the end; empty when nothing needs it.
     pub public_url: String,
     /// Deliveries go to https alone.
@@ -132,7 +130,10 @@ impl Config {
             named.collect::<Vec<_>>()
         };
         let (running, other) = (fixed(self), fixed(other));
-        other.into_iter().filter(|pair| !running.contains(pair)).map(|(name, _)| name).collect()
+        let is_named = |name: &String| other.iter().any(|(other, _)| other == name);
+        let gone = running.iter().filter(|(name, _)| !is_named(name));
+        let changed = other.iter().filter(|pair| !running.contains(pair));
+        changed.chain(gone).map(|(name, _)| name.clone()).collect()
     }
 }
 

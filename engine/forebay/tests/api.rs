@@ -254,3 +254,47 @@ fn bytes_under(path: &Path) -> Vec<u8> {
 fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
+
+#[test]
+fn a_change_is_whole_also_when_its_sender_hangs_up() {
+    let data = tempfile::tempdir().unwrap();
+    run(async {
+        let engine = Engine::open(plan(data.path())).unwrap();
+        let at = engine.addr().unwrap();
+        for round in 0..20 {
+            let path = format!("/in/x{round}");
+            let source = json!({ "name": "x", "scheme": "none", "path": path });
+            assert_eq!(ask(at, ADMIN, "POST", "/v1/source", source).await.0, 201);
+            let delete = format!(
+                "DELETE /v1/source/x HTTP/1.1\r\nhost: localhost\r\n\
+                 authorization: Bearer {ADMIN}\r\n\r\n"
+            );
+            let mut stream = tokio::net::TcpStream::connect(at).await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, delete.as_bytes()).await.unwrap();
+            // At another moment each time.
+            runtime::tasks::sleep(Duration::from_micros(round * 100)).await;
+            stream.set_linger(Some(Duration::ZERO)).unwrap();
+            drop(stream);
+            let mut is_there = true;
+            for _ in 0..100 {
+                is_there = ask(at, ADMIN, "GET", "/v1/source/x", json!(null)).await.0 == 200;
+                if !is_there {
+                    break;
+                }
+                runtime::tasks::sleep(Duration::from_millis(5)).await;
+            }
+            let expected = if is_there { 202 } else { 401 };
+            let mut door = 0;
+            for _ in 0..100 {
+                door = ask(at, ADMIN, "POST", &path, json!({})).await.0;
+                if door == expected {
+                    break;
+                }
+                runtime::tasks::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(door, expected, "round {round}");
+            let _ = ask(at, ADMIN, "DELETE", "/v1/source/x", json!(null)).await;
+        }
+        shutdown(engine).await;
+    });
+}

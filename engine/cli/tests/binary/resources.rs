@@ -262,8 +262,10 @@ fn a_dead_letter_is_shown_and_purged_and_its_event_explained() {
     let place = Place::new();
     place.out("app create --name Shop --uid shop");
     let app = place.json("app get shop")["id"].as_str().unwrap().to_owned();
-    // Port 9 is none of HTTP's, and there is no second attempt.
-    place.out("endpoint create --app shop --to http://127.0.0.1:59009/in --uid dead --timeout-ms 500");
+    // Nobody listens there, and there is no second attempt.
+    place.out(
+        "endpoint create --app shop --to http://127.0.0.1:59009/in --uid dead --timeout-ms 500",
+    );
     let body = r#"{"schedule":[]}"#;
     let patched = patch(&place, "/api/v1/app/shop/endpoint/dead", body);
     assert!(patched.contains("200 OK"), "{patched}");
@@ -443,6 +445,20 @@ fn events_are_shown_as_they_come_also_after_a_restart() {
     assert_eq!(whole.lines().filter(|line| line.starts_with("  ")).count(), 6, "{whole}");
     place.run("tail --where (").expect(1, "").says("`where`");
     assert_eq!(place.serving.stop(), 0);
+}
+
+#[test]
+fn a_stream_ends_with_its_key() {
+    let place = Place::new();
+    let made = place.json("key create --name k --role admin");
+    let (id, token) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
+    let line = format!("tail --json --since 2001-01-01T00:00:00Z --key {token}");
+    let tail = Going::start(&place.folder, &place.serving.url, &line);
+    place.out("send --type a --data 1");
+    assert!(tail.next().contains("\"eventType\":\"a\""));
+    place.run(&format!("key rm {id}")).expect(0, "");
+    assert!(tail.next().contains("connection lost"));
+    assert!(tail.next().contains("401"), "and it is not let in again");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::rc::Rc;
+use std::time::Duration;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -81,7 +82,11 @@ async fn resend(control: &Control, call: Call) -> Answered {
     match sent.state {
         _ if !sent.dead.is_empty() => {
             for letter in sent.dead {
-                commands.redrive(letter).await?;
+                match commands.redrive(letter).await {
+                    // Somebody else has taken it up meanwhile.
+                    Err(Denied::NotFound) => {}
+                    done => done?,
+                }
             }
         }
         Some(AttemptState::Delivered) => match commands.resend(endpoint, sent.id).await {
@@ -165,14 +170,24 @@ fn dead_of(log: &dyn Log, lane: LaneId, range: Range<Offset>) -> Result<Vec<Deli
 async fn redrive(commands: Rc<dyn Commands>, letters: Vec<DeliveryId>) -> usize {
     /// Commands at a time: enough for the writer to commit them together.
     const ABREAST: usize = 64;
+    /// Before those for which the road had no room are asked for again.
+    const PAUSE: Duration = Duration::from_millis(100);
     let mut redriven = 0;
     for some in letters.chunks(ABREAST) {
-        let asked: Vec<_> = some.iter().map(|d| tasks::spawn(commands.redrive(*d))).collect();
-        for answer in asked {
-            match answer.await {
-                Ok(Ok(())) => redriven += 1,
-                Ok(Err(Denied::Stopping)) | Err(_) => return redriven,
-                Ok(Err(_)) => {}
+        let mut left = some.to_vec();
+        while !left.is_empty() {
+            let ask = |d: DeliveryId| (d, tasks::spawn(commands.redrive(d)));
+            let asked: Vec<_> = left.drain(..).map(ask).collect();
+            for (letter, answer) in asked {
+                match answer.await {
+                    Ok(Ok(())) => redriven += 1,
+                    Ok(Err(Denied::Stopping)) | Err(_) => return redriven,
+                    Ok(Err(Denied::Busy)) => left.push(letter),
+                    Ok(Err(_)) => {}
+                }
+            }
+            if !left.is_empty() {
+                tasks::sleep(PAUSE).await;
             }
         }
     }

@@ -295,7 +295,13 @@ async fn update(control: &Control, call: Call) -> Answered {
         let snapshot = control.snapshot();
         return Ok(resource(201, &shown(snapshot.tenant(&id).ok_or(Problem::NO_APP)?)));
     };
-    replace(control, &call, id, |_| given.clone()).await
+    // Whose uid is not theirs to give need not say it.
+    let is_admin = call.principal.role == Role::Admin;
+    let whole = |old: ApplicationIn| {
+        let uid = given.uid.clone().or(old.uid.filter(|_| !is_admin));
+        ApplicationIn { uid, ..given.clone() }
+    };
+    replace(control, &call, id, whole).await
 }
 
 async fn patch(control: &Control, call: Call) -> Answered {

@@ -113,6 +113,8 @@ fn an_application_gets_its_uid_of_an_admin_alone() {
     assert_eq!(patch(r#"{"uid":"another"}"#), 403);
     assert_eq!(patch(r#"{"uid":null}"#), 403);
     assert_eq!(patch(r#"{"uid":"mine","name":"b"}"#), 200);
+    let put = |body: &str| node.one(with_body("PUT", &path, body, &[&bearer])).status;
+    assert_eq!([put(r#"{"name":"c"}"#), put(r#"{"name":"c","uid":"other"}"#)], [200, 403]);
     assert_eq!(node.get(&path).json()["uid"], "mine");
     assert_eq!(node.send("PATCH", &path, r#"{"uid":"default"}"#, &[]).status, 422);
     assert_eq!(node.send("PATCH", &path, r#"{"uid":"another"}"#, &[]).status, 200);

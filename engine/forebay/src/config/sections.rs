@@ -26,10 +26,6 @@ pub(crate) fn server(top: &mut Section<'_, '_>, reach: &Reach) -> Server {
     let server = Server {
         listen,
         admin_key,
-        admin_listen: match section.node("admin_listen").and_then(|node| node.value.text()) {
-            None | Some("") => None,
-            Some(_) => section.optional("admin_listen"),
-        },
         public_url: public_url(&mut section),
         require_https_out: require_https(&mut section),
         drain: section.value("drain", Duration::from_secs(20)),
@@ -37,6 +33,7 @@ pub(crate) fn server(top: &mut Section<'_, '_>, reach: &Reach) -> Server {
     let instead = "put a proxy that speaks TLS in front";
     section.not_yet("tls", &[], instead);
     section.not_yet("acme", &[""], instead);
+    section.not_yet("admin_listen", &[""], "take it out: the API is at `listen`");
     section.not_yet("trusted_proxies", &[], "take it out: no forwarded header is believed");
     refuse_open_door(&mut section, &server);
     section.finish();
@@ -45,19 +42,15 @@ pub(crate) fn server(top: &mut Section<'_, '_>, reach: &Reach) -> Server {
 
 /// Whoever reaches the listener may otherwise try keys against one that nobody chose.
 fn refuse_open_door(section: &mut Section<'_, '_>, server: &Server) {
-    let open = [("listen", Some(server.listen)), ("admin_listen", server.admin_listen)];
-    for (key, address) in open {
-        let Some(address) = address.filter(|address| !address.ip().is_loopback()) else { continue };
-        let is_named = ["admin_key_file", "admin_key_env"]
-            .iter()
-            .any(|key| section.node(key).is_some_and(|n| n.value.text() != Some("")));
-        if !is_named {
-            let message =
-                format!("`{key}` is {address}, which is not loopback, without an admin key");
-            let advice = "set `admin_key_file` or `admin_key_env` under [server], or listen on \
-                          127.0.0.1";
-            section.refuse(key, message, advice);
-        }
+    let address = server.listen;
+    let is_named = ["admin_key_file", "admin_key_env"]
+        .iter()
+        .any(|key| section.node(key).is_some_and(|n| n.value.text() != Some("")));
+    if !address.ip().is_loopback() && !is_named {
+        let message = format!("`listen` is {address}, which is not loopback, without an admin key");
+        let advice = "set `admin_key_file` or `admin_key_env` under [server], or listen on \
+                      127.0.0.1";
+        section.refuse("listen", message, advice);
     }
 }
 

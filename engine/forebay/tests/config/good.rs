@@ -183,3 +183,15 @@ fn a_module_is_read_verified_and_named_by_its_digest() {
     let told = load(&file, &[]).unwrap_err().to_string();
     assert!(told.contains("mine.wasm: ") && told.contains(":3:10\n"), "{told}");
 }
+
+#[test]
+fn what_waits_for_a_restart_is_named_also_when_it_was_taken_out() {
+    let parse = |text: &str| Config::parse(text).unwrap();
+    let running = parse("[server]\npublic_url = \"https://in.example.com\"\ndrain = \"5s\"\n");
+    assert_eq!(running.waiting(&running.clone()), [""; 0]);
+    let mut told = running.waiting(&parse("[server]\ndrain = \"6s\"\n"));
+    told.sort();
+    assert_eq!(told, ["server.drain", "server.public_url"]);
+    let source = "[[source]]\nname = \"a\"\nscheme = \"none\"\n";
+    assert_eq!(parse("").waiting(&parse(source)), [""; 0], "sources are taken up at once");
+}
