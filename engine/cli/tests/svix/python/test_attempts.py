@@ -39,7 +39,7 @@ def by_msg(svix, app, message, **options):
 
 def test_attempts_tell_how_it_went(svix, app, receiver):
     good = svix.endpoint.create(app, m.EndpointIn(url=receiver.url, uid="good")).id
-    bad = svix.endpoint.create(app, m.EndpointIn(url="http://127.0.0.1:1/in", uid="bad")).id
+    bad = svix.endpoint.create(app, m.EndpointIn(url="http://127.0.0.1:59009/in", uid="bad")).id
     message = send(svix, app)
     attempts = until(lambda: len(found := by_msg(svix, app, message)) == 2 and found)
     by_endpoint = {attempt.endpoint_id: attempt for attempt in attempts}
