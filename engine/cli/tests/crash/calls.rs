@@ -278,7 +278,11 @@ fn a_kill_at_any_system_call_of_a_recovery_loses_nothing() {
     sweep.post(addr);
     let at = node.kill();
     sweep.note_death(at);
+    // It may send again what the kill left unreported.
+    sweep.life += 2;
+    sweep.receiver.turn(sweep.life);
     let all = calls_of_a_start(&sweep.home);
+    sweep.note_death(Instant::now());
     let of = all.len();
     let blows = chosen(all, 20);
     let (count, mut dead) = (blows.len(), 0);
