@@ -273,7 +273,7 @@ fn a_change_is_whole_also_when_its_sender_hangs_up() {
             tokio::io::AsyncWriteExt::write_all(&mut stream, delete.as_bytes()).await.unwrap();
             // At another moment each time.
             runtime::tasks::sleep(Duration::from_micros(round * 100)).await;
-            stream.set_linger(Some(Duration::ZERO)).unwrap();
+            stream.set_zero_linger().unwrap();
             drop(stream);
             let mut is_there = true;
             for _ in 0..100 {
