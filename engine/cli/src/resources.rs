@@ -147,7 +147,7 @@ fn needed<F: Fields>(body: Map<String, Value>) -> Result<Map<String, Value>, Fai
 
 /// A name as a segment of a path, before its query. One that a path takes for a folder would lead
 /// to what holds the resource, and there `rm` would remove that.
-fn below(path: &str, name: &str) -> Result<String, Failure> {
+pub fn below(path: &str, name: &str) -> Result<String, Failure> {
     if matches!(name, "" | "." | "..") {
         return Err(Failure::usage(format!("{name:?} is no name of anything")));
     }
@@ -182,7 +182,7 @@ fn encoded(text: &str) -> String {
 }
 
 /// Asks, and fails with what the server says when it does not do it.
-fn ask(
+pub fn ask(
     server: &ServerArguments,
     method: Method,
     path_and_query: &str,

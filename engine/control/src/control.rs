@@ -294,11 +294,8 @@ impl Control {
             // A change that has begun is carried out whole, also when its sender hangs up.
             None if operation.is_change() => {
                 let (control, head) = (self.clone(), head.clone());
-                let changing =
-                    tasks::spawn(
-                        async move { control.run(operation, call, head.uri.path()).await },
-                    );
-                changing.await.unwrap_or(Err(Problem::Failed))?
+                to_its_end(async move { control.run(operation, call, head.uri.path()).await })
+                    .await?
             }
             None => self.run(operation, call, head.uri.path()).await?,
         };
@@ -369,15 +366,15 @@ impl Control {
             Begun::OtherRequest => return Err(Problem::OtherRequest),
         };
         let mut first = First { control: self.clone(), key: Some(key) };
-        let running = tasks::spawn(async move {
+        to_its_end(async move {
             let path = uri.split('?').next().unwrap_or_default();
             let answered = self.run(operation, call, path).await;
             if let Ok(answer) = &answered {
                 first.end(answer);
             }
             answered
-        });
-        running.await.unwrap_or(Err(Problem::Failed))
+        })
+        .await
     }
 
     /// What is in force now.
@@ -432,6 +429,11 @@ impl Control {
             Err(_) => Err(Problem::Busy),
         }
     }
+}
+
+/// Goes on when whoever waits for it does not, as when a sender hangs up.
+async fn to_its_end(work: impl Future<Output = Answered> + 'static) -> Answered {
+    tasks::spawn(work).await.unwrap_or(Err(Problem::Failed))
 }
 
 /// The first request with an `Idempotency-Key`. One that comes to nothing, however it ends, may be

@@ -1,4 +1,4 @@
-use crate::api::{Query, page_limit};
+use crate::api::{Query, header_pairs, page_limit};
 use crate::explain::time;
 use crate::letter;
 use crate::problem::Problem;
@@ -71,9 +71,7 @@ pub(crate) fn show(
     let kept = bytes(log, delivery)?;
     let mut letter = describe(history, delivery, &row, &kept);
     if let Kept::Whole(parcel) = kept {
-        let headers = parcel.event.envelope.headers.iter();
-        let headers = headers.map(|(name, value)| json!([name, String::from_utf8_lossy(value)]));
-        letter["headers"] = headers.collect();
+        letter["headers"] = header_pairs(&parcel.event.envelope.headers);
         letter["bodyBase64"] = STANDARD.encode(&parcel.event.body).into();
     }
     Ok(Some(letter))

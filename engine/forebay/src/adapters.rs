@@ -4,4 +4,3 @@ pub mod accept;
 pub mod control;
 pub mod deliver;
 pub mod guests;
-pub mod intake;

@@ -11,6 +11,7 @@ mod compiler;
 pub mod config;
 mod engine;
 mod failure;
+mod intake;
 mod modules;
 mod plan;
 mod server;

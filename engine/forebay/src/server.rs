@@ -1,8 +1,8 @@
 use crate::adapters::accept::Road;
 use crate::adapters::control::{Desk, Proc, Shelf};
-use crate::adapters::intake::Intake;
 use crate::changes::Changes;
 use crate::config::vetted;
+use crate::intake::Intake;
 use crate::modules::write_whole;
 use crate::ways::Ways;
 use crate::{OpenError, Plan};

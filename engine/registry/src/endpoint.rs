@@ -105,16 +105,20 @@ impl Endpoint {
     }
 
     pub fn wants(&self, event_type: &str) -> bool {
-        self.types.is_empty() || self.types.iter().any(|pattern| pattern.matches(event_type))
+        TypePattern::any(&self.types, event_type)
+    }
+
+    /// Whether it wants this event, by its types and its condition. `body` is the event's.
+    pub fn asks_for(&self, event: &Event, body: &mut ParsedBody) -> bool {
+        let condition = self.chain.as_ref().and_then(|chain| chain.condition.as_ref());
+        self.tenant == event.envelope.tenant
+            && self.wants(&event.envelope.event_type)
+            && condition.is_none_or(|wanted| wanted.matches(event, body))
     }
 
     /// Whether it gets this event as it came in: it wants it, and no filter makes another of it.
     pub fn takes_as_it_is(&self, event: &Event) -> bool {
-        let condition = self.chain.as_ref().and_then(|chain| chain.condition.as_ref());
-        self.filters.is_empty()
-            && self.tenant == event.envelope.tenant
-            && self.wants(&event.envelope.event_type)
-            && condition.is_none_or(|wanted| wanted.matches(event, &mut ParsedBody::new()))
+        self.filters.is_empty() && self.asks_for(event, &mut ParsedBody::new())
     }
 }
 

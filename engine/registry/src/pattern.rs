@@ -19,6 +19,11 @@ pub enum TypePattern {
 }
 
 impl TypePattern {
+    /// Whether a list of patterns wants this type: one of them matches, or there are none.
+    pub fn any(patterns: &[TypePattern], event_type: &str) -> bool {
+        patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(event_type))
+    }
+
     /// Errors: empty, longer than an event type may be, an empty segment, a control character or
     /// a space, or a `*` that is neither alone nor the whole last segment.
     pub fn parse(text: &str) -> Result<TypePattern, BadPattern> {

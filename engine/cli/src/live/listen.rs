@@ -1,8 +1,9 @@
 use super::feed::{Feed, Message};
 use super::{Wanted, indented, on_runtime};
-use crate::client::{Answer, Call, parse_url};
+use crate::client::{Call, parse_url};
 use crate::exit::{Exit, Failure};
 use crate::given::{ServerArguments, now, print};
+use crate::resources::{ask, below};
 use clap::Args;
 use event::TenantId;
 use hyper::Method;
@@ -89,28 +90,19 @@ impl Listen {
             Some(app) => app.clone(),
             None => self.own_app()?,
         };
-        let mut url = self.server.url("")?;
-        let path = ["api", "v1", "app", &app, "endpoint", endpoint, "secret"];
-        url.path_segments_mut().map_err(|()| Failure::usage("--url"))?.pop_if_empty().extend(path);
-        let answer = self.get(url)?;
-        match answer.json()["key"].as_str() {
-            Some(key) if answer.is_success() => Ok(key.to_owned()),
-            _ => Err(answer.refusal()),
-        }
+        let all = below("/api/v1/app", &app)? + "/endpoint";
+        let path = below(&all, endpoint)? + "/secret";
+        let secret = ask(&self.server, Method::GET, &path, None)?.json();
+        Ok(secret["key"].as_str().unwrap_or_default().to_owned())
     }
 
     /// The one application that the key is bound to, else the default one.
     fn own_app(&self) -> Result<String, Failure> {
-        let page = self.get(self.server.url("/api/v1/app")?)?.json();
+        let page = ask(&self.server, Method::GET, "/api/v1/app", None)?.json();
         match page["data"].as_array().map(Vec::as_slice) {
             Some([only]) => Ok(only["id"].as_str().unwrap_or_default().to_owned()),
             _ => Ok(TenantId::DEFAULT.to_owned()),
         }
-    }
-
-    fn get(&self, url: Url) -> Result<Answer, Failure> {
-        let headers = vec![("authorization".to_owned(), format!("Bearer {}", self.server.key()?))];
-        Call { method: Method::GET, url, headers, body: Vec::new() }.ask()
     }
 
     /// Posts one, and shows what came of it. That it fails ends nothing.

@@ -204,7 +204,7 @@ async fn by_endpoint(control: &Control, call: Call) -> Answered {
     let place = wanted.place().try_map(read)?;
     let wish = Wish::of(&call)?;
     let id = endpoints::id_asked(control, &call)?;
-    let mut room = Room::of(&wanted);
+    let mut room = Room::of(wanted.limit);
     let read = move |log: &dyn Log, history: &History| {
         let url = url(history, id);
         let path = path(&wish, log, place)?;

@@ -95,6 +95,11 @@ impl Call {
         }
     }
 
+    /// The same of what may not be there yet.
+    pub fn if_match_any(&self, now: Option<&impl Serialize>) -> Result<(), Problem> {
+        now.map_or_else(|| self.if_there(), |now| self.if_match(now))
+    }
+
     /// 412 when the sender knew some version of what is not there.
     pub fn if_there(&self) -> Result<(), Problem> {
         match self.head.headers.contains_key(IF_MATCH) {

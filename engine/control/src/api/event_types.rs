@@ -306,10 +306,7 @@ async fn update(control: &Control, call: Call) -> Answered {
     let (is_new, made) = control
         .change(|snapshot| {
             let old = snapshot.record(RecordKind::EventType, name.as_str());
-            match old {
-                Some(old) => call.if_match(&shown(old))?,
-                None => call.if_there()?,
-            }
+            call.if_match_any(old.map(|old| shown(old)).as_ref())?;
             let (set, made) = put(control, snapshot, name.as_str(), given.clone())?;
             Ok((set, (old.is_none(), made)))
         })

@@ -193,7 +193,7 @@ async fn push(control: &Control, call: Call) -> Answered {
         return Err(Problem::BadRequest("the body is the module; there is none".into()));
     }
     // Before the module is compiled: whoever has the wrong version has nothing compiled.
-    check_version(control, &call)?;
+    check_version(&call, &control.snapshot())?;
     check_own_module(control, &call, "")?;
     let module = control.ports.modules.keep(wasm).await?;
     if flag(&call.query, "stage", false)? {
@@ -218,12 +218,9 @@ async fn restore(control: &Control, call: Call) -> Answered {
     shown(control, &call, replaced.await?)
 }
 
-fn check_version(control: &Control, call: &Call) -> Result<(), Problem> {
-    let snapshot = control.snapshot();
-    match snapshot.filter(call.app()?, call.named("filter_name")) {
-        Some(old) => call.if_match(&FilterOut::of(old)),
-        None => call.if_there(),
-    }
+fn check_version(call: &Call, snapshot: &Snapshot) -> Result<(), Problem> {
+    let old = snapshot.filter(call.app()?, call.named("filter_name"));
+    call.if_match_any(old.map(|old| FilterOut::of(old)).as_ref())
 }
 
 /// The digest of a module that is there: of one that was uploaded, or by the name of one that
@@ -305,21 +302,17 @@ async fn replace(
     let app = call.app()?;
     let tried = {
         let snapshot = control.snapshot();
-        let old = snapshot.filter(app, name);
-        old.map_or_else(|| call.if_there(), |old| call.if_match(&FilterOut::of(old)))?;
-        make(old.map(|old| &**old))?
+        check_version(call, &snapshot)?;
+        make(snapshot.filter(app, name).map(|old| &**old))?
     };
     control.ports.modules.try_out(tried.as_version(app, name)).await?;
     let replaced = control.change(|snapshot| -> Result<(ChangeSet, bool), Problem> {
         let old = snapshot.filter(app, name);
-        match old {
-            Some(old) => call.if_match(&FilterOut::of(old))?,
-            None => {
-                call.if_there()?;
-                let all = snapshot.filters();
-                let count = all.iter().filter(|filter| filter.tenant == *app).count();
-                call.within(count < FILTERS_MAX, "filters", FILTERS_MAX)?;
-            }
+        check_version(call, snapshot)?;
+        if old.is_none() {
+            let all = snapshot.filters();
+            let count = all.iter().filter(|filter| filter.tenant == *app).count();
+            call.within(count < FILTERS_MAX, "filters", FILTERS_MAX)?;
         }
         let settings = make(old.map(|old| &**old))?;
         if settings != tried {

@@ -272,7 +272,7 @@ async fn list(control: &Control, call: Call) -> Answered {
     let place = place(wanted.place())?;
     let (filter, span) = (Filter::of(&call)?, Span::of(&call.query)?);
     let with_content = flag(&call.query, "with_content", true)?;
-    let mut room = Room::of(&wanted);
+    let mut room = Room::of(wanted.limit);
     let page = control.ask(&call.principal, move |log, _| {
         let path = path(span.range(log)?, place);
         let (is_newest_first, mut found) = (path.is_newest_first, Vec::new());
@@ -317,8 +317,8 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    pub fn of(wanted: &Wanted) -> Room {
-        Room { entries: wanted.limit, bytes: PAGE_BYTES_MAX }
+    pub fn of(entries: usize) -> Room {
+        Room { entries, bytes: PAGE_BYTES_MAX }
     }
 
     pub fn is_full(&self) -> bool {

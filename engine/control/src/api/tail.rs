@@ -1,8 +1,7 @@
 //! Events as they come in, as server-sent events. Every one that is wanted is sent, in order, from
 //! the log: who is slow gets them later, who comes back goes on behind `Last-Event-ID`.
 
-use crate::api::messages::Room;
-use crate::api::wire::{APP, Wanted, flag, moment};
+use crate::api::wire::{APP, flag, header_pairs, moment};
 use crate::api::{
     Answered, Call, Content, Deed, Operation, Parameter, Principal, Query, Scope, Verb, endpoints,
 };
@@ -15,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use condition::{Condition, ParsedBody};
-use event::{Event, EventId, Offset, TenantId};
+use event::{Envelope, Event, EventId, Offset, TenantId};
 use hyper::http::request::Parts;
 use log::{Failure, Log};
 use registry::{Endpoint, TypePattern};
@@ -66,9 +65,7 @@ const FOLLOW: Parameter = Parameter::of::<bool>(
 const BEAT: Duration = Duration::from_millis(200);
 /// Whoever stands between keeps what says something now and then.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
-/// Events of one piece at most, and about how many bytes it may have as it is sent; an event that
-/// has more is a piece of its own.
-const BATCH: usize = 256;
+/// Of one piece, about, as it is sent; an event that has more is a piece of its own.
 const PIECE_BYTES: usize = 256 << 10;
 /// Of pieces that wait to be sent.
 const AHEAD: usize = 1;
@@ -81,7 +78,6 @@ const BEFORE_ALL: &str = "start";
 pub(crate) struct Tail {
     head: Rc<Parts>,
     principal: Principal,
-    app: TenantId,
     wish: Arc<Wish>,
     begin: Begin,
     follows: bool,
@@ -89,7 +85,6 @@ pub(crate) struct Tail {
 
 #[derive(Clone, Copy)]
 enum Begin {
-    Head,
     At(Offset),
     Time(u64),
     /// Behind what its reader had last, if this log has it.
@@ -106,9 +101,9 @@ struct Wish {
 
 async fn tail(control: &Control, call: Call) -> Answered {
     let query = &call.query;
-    let app = call.app()?.clone();
+    let app = call.app()?;
     let endpoint = match query.one("endpoint")? {
-        Some(name) => Some(endpoints::find(&control.snapshot(), &app, name)?.clone()),
+        Some(name) => Some(endpoints::find(&control.snapshot(), app, name)?.clone()),
         None => None,
     };
     let wish = Wish {
@@ -119,11 +114,10 @@ async fn tail(control: &Control, call: Call) -> Answered {
         app: app.clone(),
     };
     let tail = Tail {
-        begin: begin(&call)?,
+        begin: begin(control, &call)?,
         follows: flag(query, "follow", true)?,
         head: call.head.clone(),
         principal: call.principal.clone(),
-        app,
         wish: Arc::new(wish),
     };
     *call.tail.borrow_mut() = Some(tail);
@@ -143,7 +137,7 @@ fn condition(query: &Query) -> Result<Option<Condition>, Problem> {
     condition.map(Some).map_err(|bad| Problem::parameter("where", &bad.to_string()))
 }
 
-fn begin(call: &Call) -> Result<Begin, Problem> {
+fn begin(control: &Control, call: &Call) -> Result<Begin, Problem> {
     if let Some(last) = call.head.headers.get("last-event-id") {
         let text = last.to_str().unwrap_or_default();
         if text == BEFORE_ALL {
@@ -152,33 +146,26 @@ fn begin(call: &Call) -> Result<Begin, Problem> {
         let bad = |_| Problem::BadRequest("Last-Event-ID: it is an event's id".into());
         return text.parse().map(Begin::Behind).map_err(bad);
     }
-    let since = moment(&call.query, "since")?;
-    Ok(since.map_or(Begin::Head, |since| Begin::Time(since.millis())))
+    Ok(match moment(&call.query, "since")? {
+        Some(since) => Begin::Time(since.millis()),
+        None => Begin::At(control.ports.reads.head()),
+    })
 }
 
 impl Wish {
     fn wants(&self, event: &Event) -> bool {
-        let envelope = &event.envelope;
-        let is_of = |types: &[TypePattern]| {
-            types.is_empty() || types.iter().any(|pattern| pattern.matches(&envelope.event_type))
-        };
-        if envelope.tenant != self.app || !is_of(&self.types) {
-            return false;
-        }
+        let Envelope { tenant, event_type, .. } = &event.envelope;
         let mut body = ParsedBody::new();
-        let mut meets = |condition: &Condition| condition.matches(event, &mut body);
-        let is_wanted = self.endpoint.as_ref().is_none_or(|endpoint| {
-            let condition = endpoint.chain.as_ref().and_then(|chain| chain.condition.as_ref());
-            is_of(&endpoint.types) && condition.is_none_or(|condition| meets(condition))
-        });
-        is_wanted && self.condition.as_ref().is_none_or(meets)
+        *tenant == self.app
+            && TypePattern::any(&self.types, event_type)
+            && self.endpoint.as_ref().is_none_or(|endpoint| endpoint.asks_for(event, &mut body))
+            && self.condition.as_ref().is_none_or(|condition| condition.matches(event, &mut body))
     }
 
     /// What is sent next, and where to go on.
     fn batch(&self, log: &dyn Log, begin: Begin) -> Result<(Vec<u8>, Offset), Failure> {
         let (floor, head) = (log.floor(), log.head());
         let (asked, is_known) = match begin {
-            Begin::Head => (head, true),
             Begin::At(offset) => (offset, offset >= floor),
             Begin::Time(millis) => (walk::offset_at(log, millis)?, true),
             Begin::Behind(last) => behind(log, last)?,
@@ -190,15 +177,16 @@ impl Wish {
             add(&mut lines, None, "gap", &data);
         }
         let path = Path { range: start..head, is_newest_first: false };
-        let (mut next, mut room) = (start, Room::of(&Wanted::first(BATCH)));
+        let mut next = start;
         let end = walk::events(log, path, |event| {
             if self.wants(event) {
-                room.take(event, self.with_content);
                 add(&mut lines, Some(event.id), "event", &self.shown(event));
             }
             next = event.offset().next();
-            let is_full = room.is_full() || lines.len() >= PIECE_BYTES;
-            Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            Ok(match lines.len() < PIECE_BYTES {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            })
         })?;
         Ok(match end {
             End::Whole => (lines, head.max(start)),
@@ -218,10 +206,7 @@ impl Wish {
             "bytes": event.body.len(),
         });
         if self.with_content {
-            let headers = envelope.headers.iter();
-            let headers =
-                headers.map(|(name, value)| json!([name, String::from_utf8_lossy(value)]));
-            shown["headers"] = headers.collect();
+            shown["headers"] = header_pairs(&envelope.headers);
             // What JSON would write six times as long goes as base64, like what is no text.
             let is_odd = |byte: &u8| byte.is_ascii_control() && !b"\n\r\t".contains(byte);
             let text = std::str::from_utf8(&event.body).ok();
@@ -261,7 +246,7 @@ fn still_at(begin: Begin) -> Bytes {
     let id = match begin {
         Begin::At(Offset(0)) => format!("id: {BEFORE_ALL}\n"),
         Begin::At(at) => format!("id: {}\n", EventId::new(0, Offset(at.0 - 1))),
-        Begin::Head | Begin::Time(_) | Begin::Behind(_) => String::new(),
+        Begin::Time(_) | Begin::Behind(_) => String::new(),
     };
     format!(": still here\n{id}\n").into()
 }
@@ -278,14 +263,11 @@ pub(crate) fn start(control: Rc<Control>, tail: Tail) -> Result<Lines, Problem> 
 
 /// Until nobody listens, the key has ended, or the node stops.
 async fn run(control: &Control, tail: Tail, lines: mpsc::Sender<Bytes>) {
-    let Tail { head, principal, app, wish, mut begin, follows } = tail;
+    let Tail { head, principal, wish, mut begin, follows } = tail;
     let holds = || {
-        let is_live = control.still_holds(&principal, Some(&app), &head).is_ok();
+        let is_live = control.still_holds(&principal, Some(&wish.app), &head).is_ok();
         is_live && !control.ports.health.is_stopping()
     };
-    if let Begin::Head = begin {
-        begin = Begin::At(control.ports.reads.head());
-    }
     // Headers alone are held back by some who stand between.
     let mut piece = still_at(begin);
     let mut sent = control.ports.clock.now();

@@ -9,9 +9,10 @@ pub(crate) use secrets::{SECRET_PREFIX, fresh_secret, rotated};
 use crate::api::{Parameter, Query};
 use crate::explain::time;
 use crate::problem::Problem;
-use event::{TenantId, Time};
+use event::{Headers, TenantId, Time};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -156,6 +157,12 @@ impl<T: JsonSchema> JsonSchema for Given<T> {
 /// A time that a record keeps, in milliseconds; 0 for none.
 pub(crate) fn told(millis: u64) -> Option<String> {
     (millis != 0).then(|| time(Time::from_millis(millis)))
+}
+
+/// Each header as a name and a value, in their order.
+pub(crate) fn header_pairs(headers: &Headers) -> Value {
+    let pairs = headers.iter();
+    pairs.map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect()
 }
 
 /// As the registry keeps what only this API reads.

@@ -36,7 +36,7 @@ pub(super) async fn list(control: &Control, call: Call) -> Answered {
         status: status_of(&call.query)?,
         with_content: flag(&call.query, "with_content", true)?,
     };
-    let room = Room::of(&wanted);
+    let room = Room::of(wanted.limit);
     let read = move |log: &dyn Log, _: &_| {
         let path = path(wish.span.range(log)?, place);
         let is_newest_first = path.is_newest_first;

@@ -3,7 +3,7 @@
 use super::model::{FilterPatch, Settings};
 use super::{NONE, check_own_module, check_version, is_name, module};
 use crate::api::messages::{Room, Span};
-use crate::api::wire::{Wanted, member_time};
+use crate::api::wire::member_time;
 use crate::api::{Answered, Call};
 use crate::problem::Problem;
 use crate::reply::answer;
@@ -153,10 +153,10 @@ pub(super) async fn dry_run(control: &Control, call: Call) -> Answered {
     let examples = ranged("examples", given.examples.unwrap_or(EXAMPLES_DEFAULT), 0, EXAMPLES_MAX)?;
     let app = call.app()?;
     let _place = control.dry_runs.borrow_mut().take(app).ok_or(Problem::Busy)?;
-    check_version(control, &call)?;
+    check_version(&call, &control.snapshot())?;
     let versions = versions(control, &call, given.filter.as_ref()).await?;
     let types = given.event_types.iter().map(|text| TypePattern::parse(text));
-    let types = types.collect::<Result<Vec<_>, _>>();
+    let types = types.collect::<Result<_, _>>();
     let wish = Wish {
         app: app.clone(),
         types: types.map_err(|bad| Problem::value(&["eventTypes"], bad.to_string()))?,
@@ -223,16 +223,15 @@ struct Wish {
 impl Wish {
     fn wants(&self, event: &Event) -> bool {
         let Envelope { tenant, event_type, .. } = &event.envelope;
-        let is_of_type = |pattern: &TypePattern| pattern.matches(event_type);
         *tenant == self.app
             && self.span.holds(event.id.millis())
-            && (self.types.is_empty() || self.types.iter().any(is_of_type))
+            && TypePattern::any(&self.types, event_type)
     }
 
     /// The newest first, and whether these are all that were asked for.
     fn gather(self, log: &dyn Log) -> Result<(Vec<Arc<Event>>, bool), Failure> {
         let path = Path { range: self.span.range(log)?, is_newest_first: true };
-        let (mut room, mut found) = (Room::of(&Wanted::first(self.count)), Vec::new());
+        let (mut room, mut found) = (Room::of(self.count), Vec::new());
         let end = walk::events(log, path, |event| {
             if self.wants(event) {
                 room.take(event, true);

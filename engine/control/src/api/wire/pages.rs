@@ -99,11 +99,6 @@ impl Wanted {
         Ok(Wanted { limit: limit(query)?, place, is_descending })
     }
 
-    /// The first of a list.
-    pub fn first(limit: usize) -> Wanted {
-        Wanted { limit, place: Place::Start, is_descending: true }
-    }
-
     pub fn place(&self) -> Place<&str> {
         match &self.place {
             Place::Start => Place::Start,
