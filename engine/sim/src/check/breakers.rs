@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const FAILURES: u32 = 5;
 const FIRST: Duration = Duration::from_secs(5);
-/// A lane that had nothing to do for so long may forget what it knew.
+/// A lane that began nothing for so long may forget what it knew.
 const FORGOTTEN: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -34,7 +34,8 @@ struct Model {
     /// In flight since before it opened: their failures say nothing new.
     stale: BTreeSet<DeliveryId>,
     in_flight: BTreeSet<DeliveryId>,
-    last: Option<Time>,
+    /// When its last attempt began.
+    began: Option<Time>,
     /// A new version may have ended a pause, and with it what the breaker knew, or not: until the
     /// next success either may be.
     is_unsure: bool,
@@ -70,6 +71,10 @@ impl Breakers {
         let id = delivery.lane.endpoint;
         let was_allowed = self.before.get(&id).is_none_or(|model| model.allows(now));
         let model = self.models.entry(id).or_default();
+        let is_old = model.began.replace(now).is_some_and(|began| now.since(began) >= FORGOTTEN);
+        if is_old && model.in_flight.is_empty() && model.open_until.is_none() {
+            model.failures = 0;
+        }
         if !model.allows(now) && !was_allowed {
             let words = format!("{delivery:?} was sent while the breaker was open");
             return broken("breaker", words);
@@ -88,10 +93,6 @@ impl Breakers {
         let model = self.models.entry(delivery.lane.endpoint).or_default();
         model.in_flight.remove(&delivery);
         let is_stale = model.stale.remove(&delivery);
-        let is_old = model.last.replace(now).is_some_and(|last| now.since(last) >= FORGOTTEN);
-        if is_old && model.open_until.is_none() {
-            model.failures = 0;
-        }
         match &attempted.outcome {
             Outcome::Delivered { .. } => model.close(),
             _ if model.open_until.is_some() => {
