@@ -12,6 +12,18 @@ pub fn top(tree: &Tree) -> Vec<Finding> {
     strangers.map(|name| Finding::new(name, 0, advice)).collect()
 }
 
+/// Ends of files that somebody else made and that a tool fetches: a downloaded package that was
+/// added by accident.
+const FETCHED: &[&str] =
+    &[".whl", ".tgz", ".gz", ".xz", ".zip", ".deb", ".crate", ".jar", ".so", ".o", ".a", ".pyc"];
+
+/// Nothing lies here that was fetched or compiled, save modules.
+pub fn fetched(tree: &Tree) -> Vec<Finding> {
+    let is_fetched = |path: &&str| FETCHED.iter().any(|end| path.ends_with(end));
+    let advice = "was fetched or compiled: what needs it fetches it, outside the repository";
+    tree.paths().filter(is_fetched).map(|path| Finding::new(path, 0, advice)).collect()
+}
+
 /// Spelled apart so that this file passes its own rule.
 const MACHINE_PATHS: &[&str] =
     &[concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/home/", "runner/")];
@@ -48,6 +60,13 @@ mod tests {
         let count = |path| top(&Tree::of(&[(path, "")])).len();
         assert_eq!((count("notes.md"), count("scripts/a.sh")), (1, 1));
         assert_eq!((count("README.md"), count(".ci/run"), count("engine/a/b.rs")), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_fetched_package_is_found() {
+        let count = |path| fetched(&Tree::of(&[(path, "")])).len();
+        assert_eq!((count("engine/idna-3.20-py3-none-any.whl"), count("sdk/a.tar.gz")), (1, 1));
+        assert_eq!((count("filters/a/a.wasm"), count("engine/a/b.rs")), (0, 0));
     }
 
     #[test]

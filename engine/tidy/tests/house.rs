@@ -147,6 +147,11 @@ fn the_top_is_short() {
 }
 
 #[test]
+fn nothing_that_was_fetched_lies_here() {
+    keep(tidy::layout::fetched);
+}
+
+#[test]
 fn no_file_names_a_machine() {
     keep(tidy::layout::machine_paths);
 }
