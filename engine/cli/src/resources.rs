@@ -7,6 +7,7 @@ mod letters;
 mod story;
 mod table;
 mod trial;
+mod watched;
 
 pub use filters::Filter;
 use filters::Settings;

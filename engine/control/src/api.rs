@@ -43,6 +43,7 @@ pub use access::{Access, Deed, Principal, Role, Scope, Whose, permits};
 pub(crate) use body::{dismiss, read as read_body};
 pub(crate) use call::{ANY_BYTES, Call};
 pub(crate) use failures::Failures;
+pub(crate) use filters::{Excerpt, VerdictOut};
 pub use keys::KeyRing;
 pub(crate) use keys::Uses;
 #[cfg(test)]
@@ -70,6 +71,7 @@ const TABLE: &[&[Operation]] = &[
     again::OPERATIONS,
     absent::OPERATIONS,
     filters::OPERATIONS,
+    filters::LIVE,
     sources::OPERATIONS,
     keys::OPERATIONS,
     auth::OPERATIONS,

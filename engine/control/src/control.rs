@@ -5,8 +5,8 @@ use crate::api::{
 use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
 use crate::{
-    AdminKey, Body, Build, Commands, Denied, Doors, Health, Lines, Machine, Metrics, Modules,
-    Reach, Reads, host,
+    AdminKey, Body, Build, Commands, Denied, Doors, FilterWatch, Health, Lines, Machine, Metrics,
+    Modules, Reach, Reads, host,
 };
 use bytes::Bytes;
 use event::{Rng, TenantId};
@@ -77,6 +77,7 @@ pub struct Ports {
     pub keys: Keys,
     pub apps: Apps,
     pub modules: Box<dyn Modules>,
+    pub watch: Arc<FilterWatch>,
     pub doors: Doors,
     pub reach: Reach,
     /// Seals the secrets that are made here.

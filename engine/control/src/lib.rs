@@ -33,6 +33,7 @@ mod ports;
 mod problem;
 mod reply;
 mod walk;
+mod watch;
 
 pub use api::{
     Access, Apps, Capture, Content, Deed, KeyRing, KeyRow, Keys, Operation, Parameter, Principal,
@@ -48,3 +49,4 @@ pub use ports::{
     Commands, Denied, Doors, Fault, Machine, Modules, Pending, Published, Reach, Reading, Reads,
     Reloaded, Said, Trial,
 };
+pub use watch::{CircuitState, Compared, FilterWatch, SaidLine};

@@ -32,6 +32,7 @@ pub struct Metrics {
     filters: Known<String, [AtomicU64; VERDICTS.len()]>,
     filter: Histogram,
     traps: Known<String, AtomicU64>,
+    circuits: Known<String, AtomicU64>,
 }
 
 struct SourceCounts {
@@ -71,6 +72,7 @@ impl Default for Metrics {
             filters: Known::new(NAMES_MAX),
             filter: Histogram::short(),
             traps: Known::new(REASONS_MAX),
+            circuits: Known::new(NAMES_MAX),
         }
     }
 }
@@ -142,6 +144,11 @@ impl Metrics {
     /// A filter failed, with a reason that is one of a few words.
     pub fn filter_trapped(&self, reason: &str) {
         self.traps.tell(reason, add_one);
+    }
+
+    /// A filter failed so often that it is not asked for a while.
+    pub fn filter_circuit_opened(&self, filter: &str) {
+        self.circuits.tell(filter, add_one);
     }
 
     fn of_source(&self, source: &str, tell: impl FnOnce(&SourceCounts)) {

@@ -48,6 +48,11 @@ impl Input {
     }
 }
 
+/// What a batch weighs, for its fuel and for cutting it.
+pub(crate) fn weight(inputs: &[Input]) -> usize {
+    inputs.iter().map(Input::weight).sum()
+}
+
 /// The exact size of a batch.
 pub(crate) fn encoded_len(inputs: &[Input]) -> usize {
     inputs.iter().map(|input| ENTRY_BYTES + payload_len(input)).sum::<usize>() + HEADER_BYTES

@@ -1,4 +1,5 @@
-use crate::batch::Input;
+use crate::batch::{Input, weight};
+use crate::candidate::Comparison;
 use crate::fault::{Fault, FaultKind, FaultNote};
 use crate::host::{LogLine, Metric, reason};
 use crate::instance::Instance;
@@ -19,6 +20,7 @@ pub(crate) struct Findings {
     pub logs: Vec<LogLine>,
     pub metrics: Vec<Metric>,
     pub faults: Vec<FaultNote>,
+    pub comparisons: Vec<Comparison>,
 }
 
 /// How long an event waits when the host, not the filter, could not run it.
@@ -88,7 +90,8 @@ struct Inquiry<'a> {
 
 impl Inquiry<'_> {
     async fn run(mut self) -> Vec<Verdict> {
-        let fuel_max = self.spec.limits.fuel_of(self.batch.len()).saturating_mul(BLAME_CALLS_MAX);
+        let fuel = self.spec.limits.fuel_of(self.batch.len(), weight(self.batch));
+        let fuel_max = fuel.saturating_mul(BLAME_CALLS_MAX);
         let all = (0..self.batch.len()).collect();
         let mut groups = vec![Group { members: all, suspect: None, trusts: true }];
         while let Some(group) = groups.pop() {
@@ -180,6 +183,12 @@ impl Inquiry<'_> {
             self.pool.borrow_mut().refuse(self.spec, weight);
         } else if let (true, Some(at)) = (trusts, fault.at) {
             let culprit = members.remove(at);
+            if fault.kind == FaultKind::OutOfFuel && !members.is_empty() {
+                // The fuel was everyone's: it may be the last of many that took their share.
+                groups.push(Group { members, suspect: None, trusts: false });
+                groups.push(Group { members: vec![culprit], suspect: None, trusts });
+                return;
+            }
             self.settle(culprit, &fault);
             groups.push(Group { members, suspect: Some(culprit), trusts: false });
             return;

@@ -1,5 +1,6 @@
 use crate::batch::Input;
 use crate::blame::{Findings, settle};
+use crate::candidate::{Comparison, settle_by_both};
 use crate::engine::FilterEngine;
 use crate::fault::FaultNote;
 use crate::host::{LogLine, Metric};
@@ -31,6 +32,8 @@ pub struct ChainAnswer {
     pub metrics: Vec<Metric>,
     /// Each failure that the error policy was asked about.
     pub faults: Vec<FaultNote>,
+    /// One for each filter that has a candidate.
+    pub comparisons: Vec<Comparison>,
 }
 
 /// What a dry run of one filter with one event gave.
@@ -75,8 +78,8 @@ impl Runner {
             Standing::Ended(verdict) => verdict,
         });
         let verdicts = verdicts.collect();
-        let Findings { fuel, logs, metrics, faults } = findings;
-        ChainAnswer { verdicts, fuel, logs, metrics, faults }
+        let Findings { fuel, logs, metrics, faults, comparisons } = findings;
+        ChainAnswer { verdicts, fuel, logs, metrics, faults, comparisons }
     }
 
     /// Starts one filter afresh and asks it about one event, as is done when it is uploaded. A
@@ -107,7 +110,13 @@ impl Runner {
             }
         }
         let engine = self.engine.wasmtime();
-        let verdicts = settle(engine, &self.pool, filter, &inputs, purpose, findings).await;
+        let verdicts = match &filter.candidate {
+            None => settle(engine, &self.pool, filter, &inputs, purpose, findings).await,
+            Some(other) => {
+                let both = (filter, other);
+                settle_by_both(engine, &self.pool, both, &inputs, purpose, findings).await
+            }
+        };
         let mut answers = inputs.into_iter().zip(verdicts).peekable();
         while let Some((input, verdict)) = answers.next() {
             let mut next = Standing::Going(Vec::new()).joined(input.event, verdict);

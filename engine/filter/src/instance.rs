@@ -1,6 +1,6 @@
 mod start;
 
-use crate::batch::{Input, PROGRESS_AT, encode, encoded_len};
+use crate::batch::{Input, PROGRESS_AT, encode, encoded_len, weight};
 use crate::fault::{Fault, FaultKind};
 use crate::host::{Fact, Host, Progress, mix};
 use crate::outputs::{Refused, verdicts};
@@ -42,7 +42,7 @@ impl Instance {
         purpose: Purpose,
         fuel: &mut u64,
     ) -> Result<Vec<Verdict>, Fault> {
-        let budget = spec.limits.fuel_of(inputs.len());
+        let budget = spec.limits.fuel_of(inputs.len(), weight(inputs));
         let facts = inputs.iter().map(|input| fact(spec.seed, input)).collect();
         self.open(Progress::Outside, facts, budget);
         let answer = match self.exports.entry.clone() {

@@ -9,6 +9,7 @@
 
 mod batch;
 mod blame;
+mod candidate;
 mod chain;
 mod compile;
 mod contract;
@@ -24,6 +25,7 @@ mod result;
 mod spec;
 mod verify;
 
+pub use candidate::{Candidate, Comparison, Difference, Share};
 pub use chain::{ChainAnswer, Runner, Trial};
 pub use compile::{Compile, CompileCache, CompileFailure, InProcess, NoCache, SealKey};
 pub use engine::{AdmitFailure, FilterEngine, FilterModule};

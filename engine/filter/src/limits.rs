@@ -51,6 +51,9 @@ pub struct FilterLimits {
     pub fuel_batch: u64,
     /// Fuel of one call beside that, for each event in it.
     pub fuel_event: u64,
+    /// Fuel of one call beside that, for each byte of its events: what takes a fixed number of
+    /// instructions a byte needs no larger limit for larger bodies.
+    pub fuel_byte: u64,
     /// Fuel of an instance's start: start function, `_initialize` and `forebay_init_v1` together.
     pub fuel_start: u64,
     pub memory_bytes: usize,
@@ -61,6 +64,7 @@ impl Default for FilterLimits {
         FilterLimits {
             fuel_batch: 100_000_000,
             fuel_event: 1_000_000,
+            fuel_byte: 256,
             fuel_start: 200_000_000,
             memory_bytes: 32 << 20,
         }
@@ -68,9 +72,11 @@ impl Default for FilterLimits {
 }
 
 impl FilterLimits {
-    /// The fuel of one call with `events` events.
-    pub fn fuel_of(&self, events: usize) -> u64 {
-        self.fuel_batch.saturating_add(self.fuel_event.saturating_mul(events as u64))
+    /// The fuel of one call with `events` events that weigh `bytes` together.
+    pub fn fuel_of(&self, events: usize, bytes: usize) -> u64 {
+        let events = self.fuel_event.saturating_mul(events as u64);
+        let bytes = self.fuel_byte.saturating_mul(bytes as u64);
+        self.fuel_batch.saturating_add(events).saturating_add(bytes)
     }
 }
 

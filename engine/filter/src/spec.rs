@@ -1,3 +1,4 @@
+use crate::candidate::Candidate;
 use crate::engine::FilterModule;
 use crate::limits::FilterLimits;
 use condition::Condition;
@@ -38,6 +39,7 @@ pub struct FilterSpec {
     pub(crate) seed: u64,
     /// Instances are shared between specs of one identity, and never between tenants.
     pub(crate) identity: [u8; 32],
+    pub(crate) candidate: Option<Candidate>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -68,8 +70,8 @@ impl FilterSpec {
         let members = members(config_text)?;
         let seed_bytes = digest(&[&module.digest, config_text.as_bytes()]);
         let seed = u64::from_le_bytes(seed_bytes[..8].try_into().expect("eight of 32 bytes"));
-        let numbers = [limits.fuel_batch, limits.fuel_event, limits.fuel_start, limit];
-        let numbers: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+        let fuel = [limits.fuel_batch, limits.fuel_event, limits.fuel_byte, limits.fuel_start];
+        let numbers: Vec<u8> = fuel.iter().chain([&limit]).flat_map(|n| n.to_le_bytes()).collect();
         let identity =
             digest(&[tenant.as_str().as_bytes(), name.as_bytes(), &seed_bytes, &numbers]);
         Ok(FilterSpec {
@@ -82,7 +84,13 @@ impl FilterSpec {
             config: Arc::new(members),
             seed,
             identity,
+            candidate: None,
         })
+    }
+
+    /// The same filter, with another one tried beside it.
+    pub fn with_candidate(self, candidate: Candidate) -> FilterSpec {
+        FilterSpec { candidate: Some(candidate), ..self }
     }
 
     pub fn name(&self) -> &str {

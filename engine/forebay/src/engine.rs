@@ -5,7 +5,7 @@ use crate::closures::{Closure, Closures, SCHEME};
 use crate::modules::{Modules, key_at};
 use crate::server::{Listening, WayIn};
 use crate::{ChangeError, OpenError, Plan, PublishError, Reloaded};
-use control::{Health, Metrics, Phase};
+use control::{FilterWatch, Health, Metrics, Phase};
 use delivery::{Client, ClientOptions, Guard};
 use event::{Arrival, EndpointId, EventId, LaneId, Offset, TenantId};
 use filter::{FilterEngine, Runner};
@@ -47,14 +47,14 @@ impl Engine {
         let modules = Arc::new(open_modules(&plan)?);
         let (started, sealing) = start_writer(&plan, log.clone(), &*clock)?;
         let closures: Arc<Closures> = Arc::default();
-        let (metrics, health) = (Metrics::new(), Health::new());
-        let (fatal, failed) = watch::channel(None);
+        let (metrics, health, watch) = (Metrics::new(), Health::new(), FilterWatch::new());
+        let (fatal, failed) = tokio::sync::watch::channel(None);
         let (counted, refusing) = (metrics.clone(), health.clone());
         let options = PumpOptions {
             clock: clock.clone(),
             guest_threads: plan.guest_threads,
             queued_bytes_max: plan.queued_bytes_max,
-            guests: guest_maker(modules.clone(), metrics.clone()),
+            guests: guest_maker(modules.clone(), metrics.clone(), watch.clone(), clock.clone()),
             deliver: deliver_maker(&plan, clock.clone(), closures.clone(), metrics.clone())?,
             on_loss: Box::new(tell_loss),
             on_commit: Box::new(move |events, took| counted.committed(events, Some(took))),
@@ -70,7 +70,7 @@ impl Engine {
             Some(at) => {
                 let (changes, clock, log) = (changes.clone(), clock.clone(), log.clone());
                 let health = health.clone();
-                let way_in = WayIn { changes, sealing, clock, log, metrics, health };
+                let way_in = WayIn { changes, sealing, clock, log, metrics, health, watch };
                 Some(Listening::start(at, &plan, way_in)?)
             }
         };
@@ -277,11 +277,21 @@ fn writer_options(plan: &Plan, sealing: Option<Arc<SealingKey>>) -> WriterOption
     }
 }
 
-fn guest_maker(modules: Arc<Modules>, metrics: Arc<Metrics>) -> GuestMaker {
+fn guest_maker(
+    modules: Arc<Modules>,
+    metrics: Arc<Metrics>,
+    watch: Arc<FilterWatch>,
+    clock: Arc<dyn Clock>,
+) -> GuestMaker {
     Arc::new(move || {
-        let runner = Runner::new(modules.engine().clone());
-        let (modules, metrics) = (modules.clone(), metrics.clone());
-        Box::new(Chains { runner, modules, metrics, specs: BTreeMap::new() })
+        Box::new(Chains {
+            runner: Runner::new(modules.engine().clone()),
+            modules: modules.clone(),
+            metrics: metrics.clone(),
+            watch: watch.clone(),
+            clock: clock.clone(),
+            prepared: BTreeMap::new(),
+        })
     })
 }
 

@@ -7,8 +7,8 @@ use crate::modules::write_whole;
 use crate::ways::Ways;
 use crate::{OpenError, Plan};
 use control::{
-    AdminKey, Apps, Build, Control, ControlLimits, ControlOptions, Doors, Health, KeyRing, Keys,
-    Metrics, Reach, Role,
+    AdminKey, Apps, Build, Control, ControlLimits, ControlOptions, Doors, FilterWatch, Health,
+    KeyRing, Keys, Metrics, Reach, Role,
 };
 use delivery::{Guard, GuardOptions};
 use event::{TenantId, Time};
@@ -36,6 +36,7 @@ pub struct WayIn {
     pub log: Arc<dyn Log>,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
+    pub watch: Arc<FilterWatch>,
 }
 
 /// The thread that lets events in.
@@ -134,7 +135,7 @@ fn own_url(addr: SocketAddr) -> String {
 }
 
 fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions) -> Ports<Road> {
-    let WayIn { changes, sealing, clock, log, metrics, health } = way_in;
+    let WayIn { changes, sealing, clock, log, metrics, health, watch } = way_in;
     let counted = metrics.clone();
     let control = Control::new(
         options,
@@ -153,6 +154,7 @@ fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions) -> Ports<R
             modules: Box::new(Intake::new(changes.modules.clone(), clock.clone())),
             doors: doors(changes.ways.clone()),
             reach: reach(guard),
+            watch,
             sealing,
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),

@@ -8,20 +8,17 @@
 
 #[path = "support/receiver.rs"]
 mod receiver;
+#[path = "support/request.rs"]
+mod request;
 
 use forebay::{Engine, Plan};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper::{Request, header};
-use hyper_util::rt::TokioIo;
 use receiver::Receiver;
+use request::{ADMIN, ask};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
-
-const ADMIN: &str = "an-admin-key-for-tests";
 
 fn plan(data: &Path) -> Plan {
     let mut plan = Plan::new(data);
@@ -30,21 +27,6 @@ fn plan(data: &Path) -> Plan {
     plan.ballast_bytes = 0;
     plan.admin_key = Some(registry::Secret::new(ADMIN));
     plan
-}
-
-async fn ask(at: SocketAddr, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
-    let stream = tokio::net::TcpStream::connect(at).await.unwrap();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-    runtime::tasks::spawn(async move { drop(connection.await) });
-    let request = Request::builder().method(method).uri(path);
-    let request = request.header(header::HOST, "localhost");
-    let request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
-    let request = request.header(header::CONTENT_TYPE, "application/json");
-    let request = request.body(Full::new(bytes::Bytes::from(body.to_string()))).unwrap();
-    let response = sender.send_request(request).await.unwrap();
-    let status = response.status().as_u16();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, serde_json::from_slice(&body).unwrap_or_default())
 }
 
 async fn publish(at: SocketAddr, key: &str, event_type: &str) -> u16 {

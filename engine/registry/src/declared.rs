@@ -1,4 +1,4 @@
-use crate::{FilterLimits, ModuleDigest, OnError, Secrets, Terms};
+use crate::{Candidate, Circuit, FilterLimits, ModuleDigest, OnError, Secrets, Terms};
 use event::TenantId;
 
 /// The whole set of resources that a configuration file makes true.
@@ -43,6 +43,8 @@ pub struct DeclaredFilter {
     pub limits: FilterLimits,
     pub on_error: OnError,
     pub isolate: bool,
+    pub circuit: Option<Circuit>,
+    pub candidate: Option<Candidate>,
     /// A JSON text for the management API to keep.
     pub about: String,
 }

@@ -148,6 +148,10 @@ impl<'a> Diff<'a> {
         if let Err(fault) = check::json("config", &declared.config) {
             return self.refuse(Kind::Filter, &name, fault);
         }
+        let candidate = declared.candidate.as_ref();
+        if let Some(Err(fault)) = candidate.map(|other| check::json("candidate", &other.config)) {
+            return self.refuse(Kind::Filter, &name, fault);
+        }
         let new = FilterVersion {
             tenant: declared.tenant.clone(),
             name: name.1.clone(),
@@ -157,6 +161,8 @@ impl<'a> Diff<'a> {
             limits: declared.limits,
             on_error: declared.on_error,
             isolate: declared.isolate,
+            circuit: declared.circuit,
+            candidate: declared.candidate.clone(),
             about: declared.about.as_str().into(),
         };
         if old.is_some_and(|old| FilterRow::of(old) == FilterRow::of(&new)) {

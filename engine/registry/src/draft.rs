@@ -110,6 +110,8 @@ pub(crate) fn filter(name: &Name, row: FilterRow) -> FilterVersion {
         limits: row.limits,
         on_error: row.on_error,
         isolate: row.isolate,
+        circuit: row.circuit,
+        candidate: row.candidate,
         about: row.about.into(),
     }
 }
@@ -229,6 +231,8 @@ impl FilterRow {
             limits: filter.limits,
             on_error: filter.on_error,
             isolate: filter.isolate,
+            circuit: filter.circuit,
+            candidate: filter.candidate.clone(),
             about: filter.about.to_string(),
         }
     }

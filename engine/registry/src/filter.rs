@@ -18,8 +18,41 @@ pub struct FilterVersion {
     pub on_error: OnError,
     /// A fresh instance for each event.
     pub isolate: bool,
+    /// None: however often it fails, it is asked again.
+    pub circuit: Option<Circuit>,
+    /// What is tried on live events beside it.
+    pub candidate: Option<Candidate>,
     /// What the management API keeps of it: a JSON text that the engine does not read.
     pub about: Arc<str>,
+}
+
+/// A filter that fails so often is not asked for a while: its endpoints are paused before the
+/// events that it would be asked about, and these wait in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Circuit {
+    /// At least one.
+    pub faults: u32,
+    /// The failures that count are no older than this, and for as long it is not asked.
+    pub within_ms: u64,
+}
+
+/// Another module or configuration for a filter, with the filter's own limits and policy.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Candidate {
+    pub module: ModuleDigest,
+    /// A JSON text, handed to the module as it is.
+    pub config: String,
+    pub share: Share,
+}
+
+/// What a candidate gets to judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Share {
+    /// Every event, after the filter itself. What it says is compared, and nothing comes of it.
+    Shadow,
+    /// In the filter's place, the events of so many of a hundred keys.
+    Canary(u8),
 }
 
 /// SHA-256 of a module's bytes. Written as 64 hexadecimal digits.
@@ -70,9 +103,36 @@ impl FilterVersion {
         hash.update(self.limits.fuel.to_be_bytes());
         hash.update(self.limits.memory_bytes.to_be_bytes());
         hash.update([self.on_error as u8, u8::from(self.isolate)]);
+        if let Some(circuit) = &self.circuit {
+            hash.update(b"circuit");
+            hash.update(circuit.faults.to_be_bytes());
+            hash.update(circuit.within_ms.to_be_bytes());
+        }
+        if let Some(candidate) = &self.candidate {
+            hash.update(b"candidate");
+            hash.update(candidate.module.0);
+            hash.update((candidate.config.len() as u64).to_be_bytes());
+            hash.update(candidate.config.as_bytes());
+            hash.update(match candidate.share {
+                Share::Shadow => [0, 0],
+                Share::Canary(percent) => [1, percent],
+            });
+        }
         cut(&hash.finalize())
     }
+
+    /// Its candidate, as a filter by itself.
+    pub fn candidate(&self) -> Option<(FilterVersion, Share)> {
+        let Candidate { module, config, share } = self.candidate.as_ref()?;
+        let name = format!("{}{CANDIDATE}", self.name).into();
+        let config = config.as_str().into();
+        let alone = FilterVersion { candidate: None, ..self.clone() };
+        Some((FilterVersion { name, module: *module, config, ..alone }, *share))
+    }
 }
+
+/// Ends the name by which a filter's candidate is told of. No name of a filter ends so.
+pub const CANDIDATE: &str = " (candidate)";
 
 /// The first 16 bytes of a SHA-256: a tenant cannot forge one, which a faster hash would allow.
 pub(crate) fn cut(full: &[u8]) -> [u8; 16] {

@@ -37,7 +37,9 @@ pub use declared::{Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource, D
 pub use edit::Edit;
 pub use endpoint::{Concurrency, Endpoint, Ordering, Origin, Terms};
 pub use failure::{BadPattern, DeclaredError, Rejected, RowError, Stale, Wrong};
-pub use filter::{FilterLimits, FilterVersion, ModuleDigest, OnError};
+pub use filter::{
+    CANDIDATE, Candidate, Circuit, FilterLimits, FilterVersion, ModuleDigest, OnError, Share,
+};
 pub use history::History;
 pub use index::Matches;
 pub use pattern::TypePattern;

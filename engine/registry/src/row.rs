@@ -1,7 +1,8 @@
 use crate::record::RecordName;
 use crate::shelves::Name;
 use crate::{
-    Concurrency, FilterLimits, ModuleDigest, OnError, Ordering, Origin, RecordKind, RowError,
+    Candidate, Circuit, Concurrency, FilterLimits, ModuleDigest, OnError, Ordering, Origin,
+    RecordKind, RowError,
 };
 use event::{EndpointId, Offset, TenantId};
 use serde::de::DeserializeOwned;
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "u32", into = "u32")]
 pub(crate) struct Form;
 
-/// Form 1 knew neither uids nor what the management API keeps; what it did not know reads as empty.
-const FORM: u32 = 2;
+/// Form 1 knew neither uids nor what the management API keeps, form 2 neither circuits nor
+/// candidates of filters; what it did not know reads as empty.
+const FORM: u32 = 3;
 const OLDEST_FORM: u32 = 1;
 
 impl TryFrom<u32> for Form {
@@ -122,6 +124,10 @@ pub(crate) struct FilterRow {
     pub limits: FilterLimits,
     pub on_error: OnError,
     pub isolate: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit: Option<Circuit>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Candidate>,
     #[serde(default = "nothing")]
     pub about: String,
 }

@@ -21,6 +21,8 @@ fn filter(tenant_name: &str, name: &str, module: u8) -> DeclaredFilter {
         limits: FilterLimits::default(),
         on_error: OnError::Reject,
         isolate: false,
+        circuit: None,
+        candidate: None,
         about: "{}".into(),
     }
 }

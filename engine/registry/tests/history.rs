@@ -71,6 +71,8 @@ fn declared(config: &Config) -> Declared {
         limits: FilterLimits::default(),
         on_error: OnError::Reject,
         isolate: false,
+        circuit: None,
+        candidate: None,
         about: "{}".into(),
     });
     let endpoints = config.wishes.iter().map(|wish| {

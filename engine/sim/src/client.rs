@@ -126,6 +126,8 @@ impl Client {
             limits: FilterLimits::default(),
             on_error: OnError::Stop,
             isolate: false,
+            circuit: None,
+            candidate: None,
             about: "{}".into(),
         };
         self.filters.insert(name.to_owned(), filter);

@@ -2,6 +2,7 @@ use super::fields::{Members, json_of};
 use super::kinds::OfFilters;
 use super::table::Column;
 use super::trial::Trial;
+use super::watched::{Candidate, Logs};
 use super::{
     One, Within, as_json, ask, below, exchange, granted, joined, list, listed, made, show,
     with_parameters,
@@ -10,7 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
 use clap::{Args, Subcommand};
 use hyper::Method;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 /// Filters: WebAssembly modules that drop, change or fan out an application's events
@@ -27,6 +28,8 @@ Examples:
   forebay filter push big-orders big_orders.wasm --config '{\"min\": 100}' --on-error drop
   forebay endpoint update ep_1 --filter big-orders
   forebay filter dry-run big-orders --module big_orders.wasm --events 1000
+  forebay filter candidate try big-orders --module big_orders.wasm --canary 5
+  forebay filter logs big-orders -f --level warn
   forebay filter versions big-orders
   forebay filter rollback big-orders";
 
@@ -82,6 +85,16 @@ enum FilterVerb {
         #[command(flatten)]
         trial: Box<Trial>,
     },
+    /// Show what one logged lately, and where it failed
+    Logs {
+        #[command(flatten)]
+        one: One<OfFilters>,
+        #[command(flatten)]
+        logs: Logs,
+    },
+    /// Try another module or configuration on live events, beside one
+    #[command(subcommand)]
+    Candidate(Candidate),
     /// Remove one that no endpoint needs
     Rm(One<OfFilters>),
 }
@@ -102,6 +115,9 @@ pub(super) struct Settings {
     /// Whether each event has a fresh instance
     #[arg(long, value_name = "BOOL")]
     isolate: Option<bool>,
+    /// At so many failures within so long its endpoints are paused, as in 20/60s; none for never
+    #[arg(long, value_name = "N/SPAN")]
+    circuit: Option<String>,
 }
 
 const COLUMNS: &[Column] = &[
@@ -141,6 +157,8 @@ impl Filter {
             }
             FilterVerb::Rollback { one, to } => one.roll_back(to.as_deref()),
             FilterVerb::DryRun { one, trial } => one.dry_run(trial),
+            FilterVerb::Logs { one, logs } => one.logs(logs),
+            FilterVerb::Candidate(candidate) => candidate.run(),
             FilterVerb::Rm(one) => {
                 ask(&one.server, Method::DELETE, &one.path()?, None)?;
                 eprintln!("removed {}", one.which);
@@ -165,8 +183,14 @@ impl One<OfFilters> {
         made(&self.server, &changed, "version")
     }
 
+    /// A module as the API takes it: a file is uploaded, anything else is a name.
+    pub(super) fn module(&self, named: &str) -> Result<Value, Failure> {
+        let file = Path::new(named);
+        if file.is_file() { self.stage(file) } else { Ok(named.into()) }
+    }
+
     /// Uploads a module and puts it nowhere. Gives its digest.
-    pub(super) fn stage(&self, file: &Path) -> Result<Value, Failure> {
+    fn stage(&self, file: &Path) -> Result<Value, Failure> {
         let wasm = std::fs::read(file)
             .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
         let path = with_parameters(&self.path_below("version")?, "stage=true");
@@ -199,7 +223,21 @@ impl Settings {
             .with("onError", &self.on_error)
             .with("fuel", &self.fuel)
             .with("memoryBytes", &self.memory_bytes)
-            .with("isolate", &self.isolate);
+            .with("isolate", &self.isolate)
+            .with("circuit", &self.circuit.as_deref().map(circuit).transpose()?);
         Ok(members.0)
     }
+}
+
+fn circuit(text: &str) -> Result<Value, Failure> {
+    if text == "none" {
+        return Ok(Value::Null);
+    }
+    let read = || {
+        let (faults, span) = text.split_once('/')?;
+        let (faults, secs) = (faults.parse::<u32>().ok()?, span.strip_suffix('s')?);
+        let within_ms = secs.parse::<u64>().ok()?.checked_mul(1000)?;
+        Some(json!({ "faults": faults, "withinMs": within_ms }))
+    };
+    read().ok_or_else(|| Failure::usage(format!("--circuit {text:?}: write it as 20/60s, or none")))
 }

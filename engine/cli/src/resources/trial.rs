@@ -7,7 +7,6 @@ use clap::Args;
 use hyper::Method;
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::path::Path;
 
 /// Which events a filter is tried with, and what stands in the place of what is in force.
 #[derive(Args)]
@@ -39,12 +38,7 @@ impl One<OfFilters> {
     pub(super) fn dry_run(&self, trial: &Trial) -> Result<Exit, Failure> {
         let mut filter = trial.settings.members()?;
         if let Some(module) = &trial.module {
-            let file = Path::new(module);
-            let named = match file.is_file() {
-                true => self.stage(file)?,
-                false => module.as_str().into(),
-            };
-            filter.insert("module".to_owned(), named);
+            filter.insert("module".to_owned(), self.module(module)?);
         }
         let filter = Some(filter).filter(|filter| !filter.is_empty()).map(Value::from);
         let types = (!trial.types.is_empty()).then(|| json!(trial.types));
@@ -77,7 +71,7 @@ fn report(told: &Value) -> String {
         text.push_str("there may be further ones: it took too long, or they are too large\n");
     }
     for example in told["examples"].as_array().into_iter().flatten() {
-        add_example(&mut text, example);
+        compared(&mut text, example, ("before", "after"));
     }
     let faults = told["faults"].as_array().map_or(&[][..], Vec::as_slice);
     for fault in faults {
@@ -117,8 +111,9 @@ fn counts(counts: &Value) -> String {
     told.join(", ")
 }
 
-fn add_example(text: &mut String, example: &Value) {
-    let (after, before) = (&example["after"], &example["before"]);
+/// An event and what two filters say of it, or one of them alone.
+pub(super) fn compared(text: &mut String, example: &Value, (before, after): (&str, &str)) {
+    let (after, before) = (&example[after], &example[before]);
     let was = before["verdict"].as_str().map(|was| format!("{was} → ")).unwrap_or_default();
     let (id, event_type) = (plain(&example["eventId"]), plain(&example["eventType"]));
     let _ = writeln!(text, "\n{id}  {event_type}  {was}{}", plain(&after["verdict"]));
@@ -163,6 +158,6 @@ fn shown(body: &Value) -> String {
     }
 }
 
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     super::table::text(value)
 }

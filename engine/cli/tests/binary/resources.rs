@@ -118,6 +118,46 @@ fn a_filter_is_pushed_configured_and_rolled_back() {
 }
 
 #[test]
+fn a_filter_is_tried_on_live_events_beside_another() {
+    let place = Place::new();
+    place.out(&format!(
+        "filter push main {PUSHES} --config {{\"branch\":\"main\"}} --circuit 5/60s"
+    ));
+    assert_eq!(place.json("filter get main")["circuit"]["withinMs"], 60_000);
+    place.out("endpoint create --to http://127.0.0.1:59009/ --filter main");
+    place.run("filter candidate show main").expect(1, "").says("nothing is on trial");
+    place.run("filter candidate try main").expect(1, "").says("say what differs");
+    place.out("filter candidate try main --config {\"branch\":\"next\"}");
+    place.out("send --type push --data {\"ref\":\"refs/heads/next\"}");
+    let show = || place.out("filter candidate show main");
+    let seen = until(|| Some(show()).filter(|seen| seen.contains("judged 1")));
+    assert!(seen.contains("it said something else of 1") && seen.contains("drop → pass"), "{seen}");
+    place.run("filter candidate end main").expect(0, "").says("nothing is on trial");
+    place.out("filter candidate try main --config {\"branch\":\"next\"} --canary 10");
+    place.out("filter candidate promote main");
+    assert_eq!(place.json("filter get main")["config"]["branch"], "next");
+    place.run("filter update main --circuit often").expect(2, "").says("20/60s");
+    place.out("filter update main --circuit none");
+    assert!(place.json("filter get main")["circuit"].is_null());
+}
+
+#[test]
+fn what_a_filter_says_is_shown() {
+    let place = Place::new();
+    let trap = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/filters/trap-on-marker/trap-on-marker.wasm"
+    );
+    place.out(&format!("filter push f {trap} --on-error drop"));
+    place.out("endpoint create --to http://127.0.0.1:59009/ --filter f");
+    assert_eq!(place.out("filter logs f"), "");
+    place.out("send --type note --data {\"text\":\"forebay-trap-marker\"}");
+    let logs = || place.out("filter logs f --level error");
+    let told = until(|| Some(logs()).filter(|told| !told.is_empty()));
+    assert!(told.contains("error (trap)  evt_") && told.contains("src/lib.rs"), "{told}");
+}
+
+#[test]
 fn a_filter_that_is_pushed_judges_what_comes() {
     let place = Place::new();
     place.out(&format!("filter push main {PUSHES} --config {{\"branch\":\"main\"}}"));

@@ -1,8 +1,13 @@
 //! Filters of an application and their versions. A module is uploaded as it is; what it is
 //! configured with, and what it may use, is JSON beside it.
 
+mod live;
 mod model;
 mod trial;
+mod verdict;
+
+pub(crate) use live::OPERATIONS as LIVE;
+pub(crate) use verdict::{Excerpt, VerdictOut};
 
 use crate::Control;
 use crate::api::wire::{APP, ITERATOR, LIMIT, ORDER, Page, Wanted, Word, flag};
@@ -318,7 +323,9 @@ async fn replace(
         if settings != tried {
             return Err(Problem::Conflict);
         }
-        let is_same = old.is_some_and(|old| Settings::of(old) == settings);
+        // Whatever is put in force ends a trial beside it.
+        let is_same = |old: &FilterVersion| Settings::of(old) == settings;
+        let is_same = old.is_some_and(|old| is_same(old) && old.candidate.is_none());
         let mut edit = snapshot.edit();
         if !is_same {
             let about = About::after(old.map(|old| &**old), &settings, now);

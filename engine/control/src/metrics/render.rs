@@ -134,7 +134,12 @@ impl Counted {
         let kept = self.metrics.traps.kept();
         let traps = with_others(&kept, self.metrics.traps.others());
         let traps = traps.map(|(reason, count)| (vec![("reason", reason)], read(count)));
-        page.counters("filter_traps", "Events at which a filter failed.", traps)
+        page.counters("filter_traps", "Events at which a filter failed.", traps)?;
+        let kept = self.metrics.circuits.kept();
+        let opened = with_others(&kept, self.metrics.circuits.others());
+        let opened = opened.map(|(filter, count)| (vec![("filter", filter)], read(count)));
+        let help = "How often a filter failed so often that it was not asked for a while.";
+        page.counters("filter_circuits_opened", help, opened)
     }
 
     fn states(&self, page: &mut Page<'_>) -> fmt::Result {

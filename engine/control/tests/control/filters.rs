@@ -274,3 +274,50 @@ fn a_dry_run_is_of_events_of_ones_own() {
     let run = node.one(crate::node::with_body("POST", "/v1/filter/f/dry-run", body, &[&bearer]));
     assert_eq!((run.status, &run.json()["events"]), (200, &json!(0)));
 }
+
+#[test]
+fn a_candidate_differs_from_what_is_in_force_and_is_ended_by_what_replaces_it() {
+    let node = Node::new();
+    assert_eq!(push(&node, "/v1/filter/f/version", "\0asm", &[]).status, 201);
+    let path = "/v1/filter/f/candidate";
+    let put = |body: &str, more: &[&str]| node.send("PUT", path, body, more);
+    assert_eq!(put("{}", &[]).status, 422);
+    assert_eq!(put(r#"{"config":{"n":1},"canary":100}"#, &[]).status, 422);
+    assert_eq!(put(r#"{"module":"forebay/none"}"#, &[]).status, 422);
+    assert_eq!(node.send("PUT", "/v1/filter/g/candidate", "{}", &[]).status, 422);
+    let nowhere = node.send("PUT", "/v1/filter/g/candidate", r#"{"config":{}}"#, &[]);
+    assert_eq!(nowhere.status, 404);
+    let version = node.get("/v1/filter/f").json()["version"].clone();
+    let stale = put(r#"{"config":{"n":1}}"#, &["if-match: \"0\""]);
+    assert_eq!(stale.status, 412);
+    let begun = put(r#"{"config":{"n":1},"canary":7}"#, &[]);
+    assert_eq!(begun.status, 201, "{}", begun.body);
+    assert_eq!(begun.json()["canary"], 7);
+    assert_eq!(put(r#"{"config":{"n":2}}"#, &[]).status, 200);
+    assert_eq!(node.get(path).json()["config"], json!({ "n": 2 }));
+    let now = node.get("/v1/filter/f").json();
+    assert_eq!((&now["version"], &now["hasCandidate"]), (&version, &json!(true)));
+    assert_eq!(versions(&node, "f").len(), 1, "a trial is no version");
+    assert_eq!(node.send("PATCH", "/v1/filter/f", "{}", &[]).status, 200);
+    assert_eq!(node.get(path).status, 404, "whatever is put in force ends it");
+    assert_eq!(versions(&node, "f").len(), 1);
+    assert_eq!(node.send("DELETE", path, "", &[]).status, 404);
+    assert_eq!(put(r#"{"config":{"n":3}}"#, &[]).status, 201);
+    let promoted = node.post(&format!("{path}/promote"));
+    assert_eq!((promoted.status, &promoted.json()["config"]), (200, &json!({ "n": 3 })));
+    assert_eq!(versions(&node, "f")[1]["version"], version);
+    assert_eq!(node.post(&format!("{path}/promote")).status, 404);
+}
+
+#[test]
+fn a_circuit_opens_at_one_failure_at_least() {
+    let node = Node::new();
+    assert_eq!(push(&node, "/v1/filter/f/version", "\0asm", &[]).status, 201);
+    let patch = |body: &str| node.send("PATCH", "/v1/filter/f", body, &[]);
+    assert_eq!(patch(r#"{"circuit":{"faults":0,"withinMs":1000}}"#).status, 422);
+    assert_eq!(patch(r#"{"circuit":{"faults":1,"withinMs":999}}"#).status, 422);
+    let set = patch(r#"{"circuit":{"faults":1,"withinMs":1000}}"#);
+    assert_eq!(set.json()["circuit"], json!({ "faults": 1, "withinMs": 1000 }), "{}", set.body);
+    assert_eq!(patch(r#"{"onError":"drop"}"#).json()["circuit"]["faults"], 1);
+    assert_eq!(patch(r#"{"circuit":null}"#).json()["circuit"], json!(null));
+}

@@ -134,6 +134,7 @@ impl Node {
         let reads =
             Here { log: self.log.clone(), history: self.history.clone(), is_running: self.reads };
         let ports = Ports {
+            watch: control::FilterWatch::new(),
             metrics: self.metrics.clone(),
             health: self.health.clone(),
             commands: Rc::new(Desk {

@@ -9,6 +9,7 @@ fn quick() -> FilterLimits {
     FilterLimits {
         fuel_batch: 20_000_000,
         fuel_event: 100_000,
+        fuel_byte: 0,
         fuel_start: 20_000_000,
         ..FilterLimits::default()
     }
@@ -174,12 +175,62 @@ fn w12_who_lies_about_progress_hurts_nobody() {
 #[test]
 fn w12_a_filter_that_fails_at_everything_costs_a_bounded_amount() {
     let bodies: Vec<&[u8]> = vec![b"l"; 256];
-    let limits =
-        FilterLimits { fuel_batch: 1_000_000, fuel_event: 1000, ..FilterLimits::default() };
+    let limits = FilterLimits {
+        fuel_batch: 1_000_000,
+        fuel_event: 1000,
+        fuel_byte: 0,
+        ..FilterLimits::default()
+    };
     let on_error = ErrorPolicy::Drop;
     let filter = Setting { limits, on_error, ..Setting::default() }.of(&admit(BY_BODY));
     let answer = ask(&chain(&[filter]), &events(&bodies));
     assert_eq!(answer.verdicts, vec![Verdict::Drop; 256]);
     assert_eq!(answer.faults.len(), 256);
     assert!(answer.fuel < 18 * 1_256_000, "{}", answer.fuel);
+}
+
+/// What one working event of `BY_BODY` takes, nearly.
+fn fuel_of_work() -> u64 {
+    ask(&only(BY_BODY), &events(&[b"w"])).fuel
+}
+
+#[test]
+fn w12_nobody_is_blamed_for_the_fuel_that_all_took_together() {
+    let work = fuel_of_work();
+    for events_in_budget in [4, 10] {
+        let limits = FilterLimits {
+            fuel_batch: work * events_in_budget + work / 2,
+            fuel_event: 0,
+            fuel_byte: 0,
+            ..FilterLimits::default()
+        };
+        let filter = Setting { limits, ..Setting::default() }.of(&admit(BY_BODY));
+        let bodies = vec![&b"w"[..]; 11];
+        let answer = ask(&chain(&[filter]), &events(&bodies));
+        assert_eq!(answer.verdicts, vec![Verdict::Pass; 11], "{events_in_budget}");
+        assert!(answer.faults.is_empty(), "{:?}", answer.faults);
+    }
+}
+
+#[test]
+fn w12_who_does_burn_the_fuel_alone_is_found() {
+    let limits = FilterLimits { fuel_batch: fuel_of_work() * 30, ..quick() };
+    let filter = Setting { limits, ..Setting::default() }.of(&admit(BY_BODY));
+    let bodies: Vec<&[u8]> =
+        (0..20).map(|n| if n == 7 || n == 12 { &b"l"[..] } else { &b"w"[..] }).collect();
+    let answer = ask(&chain(&[filter]), &events(&bodies));
+    let mut blamed: Vec<usize> = answer.faults.iter().map(|note| note.event).collect();
+    blamed.sort_unstable();
+    assert_eq!(blamed, [7, 12]);
+}
+
+#[test]
+fn fuel_grows_with_the_bytes_of_the_events() {
+    let limits =
+        FilterLimits { fuel_batch: 0, fuel_event: 1_000, fuel_byte: 1, ..FilterLimits::default() };
+    let filter = Setting { limits, ..Setting::default() }.of(&admit(BY_BODY));
+    let large = [&b"w"[..], &vec![b' '; 1 << 20]].concat();
+    let verdicts = ask(&chain(&[filter]), &events(&[&large, b"w"])).verdicts;
+    assert_eq!(verdicts[0], Verdict::Pass);
+    assert!(rejected(&verdicts[1]).contains("out of fuel"));
 }

@@ -2,7 +2,7 @@
 ;;   d drop · p pass · r reject (reason = body) · t retry in 7 ms · a emit the rest of the body, in
 ;;   place · k the rest becomes the key · y the rest becomes the type · 3 three outputs · e emit
 ;;   unchanged · n emit time and randomness · g log the body, pass · 0 no row · x trap · l loop
-;;   for ever · f fail, with a message
+;;   for ever · w work for 100,000 rounds of four instructions, pass · f fail, with a message
 (module
   (import "forebay_v1" "fail" (func $fail (param i32 i32) (result i32)))
   (import "forebay_v1" "log" (func $log (param i32 i32 i32) (result i32)))
@@ -85,6 +85,11 @@
         (call $row (local.get $i) (i32.const 1) (i32.const 0))))
       (if (i32.eq (local.get $c) (i32.const 120)) (then unreachable)) ;; x
       (if (i32.eq (local.get $c) (i32.const 108)) (then (loop $ever (br $ever)))) ;; l
+      (if (i32.eq (local.get $c) (i32.const 119)) (then ;; w
+        (local.set $note (i32.const 100000))
+        (loop $work (br_if $work
+          (local.tee $note (i32.sub (local.get $note) (i32.const 1)))))
+        (call $row (local.get $i) (i32.const 1) (i32.const 0))))
       (if (i32.eq (local.get $c) (i32.const 102)) (then ;; f
         (drop (call $fail (i32.const 16) (i32.const 7)))
         (return (i64.const -1))))

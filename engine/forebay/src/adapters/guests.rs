@@ -1,26 +1,38 @@
 use crate::modules::Modules;
-use control::Metrics;
-use event::{Event, Verdict};
-use filter::{ChainAnswer, ChainSpec, ErrorPolicy, FilterLimits, FilterModule, FilterSpec};
-use filter::{Purpose, Runner, SpecFailure};
+use control::{CircuitState, Compared, FilterWatch, Metrics, SaidLine as Said};
+use event::{Event, TenantId, Verdict};
+use filter::{Candidate, ChainAnswer, ChainSpec, Comparison, Difference, ErrorPolicy, FaultKind};
+use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner, SpecFailure};
 use pipeline::screen::Guests;
 use pipeline::{Answer, Question};
-use registry::{Chain, ChainId, FilterVersion, OnError};
+use registry::{Chain, ChainId, FilterVersion, OnError, Share};
+use runtime::Clock;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The level of what went wrong, among the lines of a filter.
+const ERROR: u8 = 3;
 
 /// The guests of one thread.
 pub struct Chains {
     pub runner: Runner,
     pub modules: Arc<Modules>,
     pub metrics: Arc<Metrics>,
-    pub specs: BTreeMap<ChainId, Arc<ChainSpec>>,
+    pub watch: Arc<FilterWatch>,
+    pub clock: Arc<dyn Clock>,
+    pub prepared: BTreeMap<ChainId, Arc<Prepared>>,
+}
+
+/// A chain as it is run.
+pub struct Prepared {
+    spec: ChainSpec,
+    circuits: Vec<(Arc<str>, Arc<CircuitState>)>,
 }
 
 /// More chains than this are forgotten together and put together again when asked for.
-const SPECS_MAX: usize = 10_000;
+const CHAINS_MAX: usize = 10_000;
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 impl Guests for Chains {
@@ -28,54 +40,128 @@ impl Guests for Chains {
     /// nothing is lost, and a person has to look.
     fn judge(&mut self, question: &Question) -> Answer {
         let (id, shard) = (question.id, question.shard);
-        match self.spec(&question.chain) {
-            Ok(spec) => {
-                let Some(answer) = self.run(&spec, &question.events) else {
-                    let reason = "the host failed while it ran the filters";
-                    return postpone(question, reason);
-                };
-                self.count(&question.chain, &answer);
-                for fault in &answer.faults {
-                    let event = question.events.get(fault.event).map(|event| event.id);
-                    tracing::warn!(
-                        filter = %fault.filter, kind = fault.kind.label(), ?event,
-                        "a filter failed: {}", fault.text
-                    );
-                }
-                for line in &answer.logs {
-                    tracing::debug!(filter = %line.filter, level = line.level, "{}", line.text);
-                }
-                Answer { id, shard, verdicts: answer.verdicts, fuel: answer.fuel }
-            }
+        let prepared = match self.prepared(&question.chain) {
+            Ok(prepared) => prepared,
             Err(reason) => {
                 tracing::error!(chain = %question.chain.id, "a chain cannot be run: {reason}");
-                let stop = || Verdict::Stop { reason: reason.as_str().into() };
-                let verdicts = question.events.iter().map(|_| stop()).collect();
-                Answer { id, shard, verdicts, fuel: 0 }
+                return stop(question, &reason);
             }
+        };
+        if let Some(reason) = self.open_circuit(&prepared) {
+            return stop(question, &reason);
         }
+        let Some(answer) = self.run(&prepared.spec, &question.events) else {
+            return postpone(question, "the host failed while it ran the filters");
+        };
+        self.count(&question.chain, &answer);
+        self.tell(question, &answer);
+        self.count_faults(&question.chain.tenant, &prepared, &answer);
+        Answer { id, shard, verdicts: answer.verdicts, fuel: answer.fuel }
     }
 }
 
+fn stop(question: &Question, reason: &str) -> Answer {
+    same(question, || Verdict::Stop { reason: reason.into() })
+}
+
 fn postpone(question: &Question, reason: &str) -> Answer {
-    let retry = || Verdict::Retry { delay: RETRY_DELAY, reason: reason.into() };
-    let verdicts = question.events.iter().map(|_| retry()).collect();
+    same(question, || Verdict::Retry { delay: RETRY_DELAY, reason: reason.into() })
+}
+
+fn same(question: &Question, verdict: impl Fn() -> Verdict) -> Answer {
+    let verdicts = question.events.iter().map(|_| verdict()).collect();
     Answer { id: question.id, shard: question.shard, verdicts, fuel: 0 }
 }
 
 impl Chains {
-    fn spec(&mut self, chain: &Chain) -> Result<Arc<ChainSpec>, String> {
-        if let Some(spec) = self.specs.get(&chain.id) {
-            return Ok(spec.clone());
+    fn prepared(&mut self, chain: &Chain) -> Result<Arc<Prepared>, String> {
+        if let Some(prepared) = self.prepared.get(&chain.id) {
+            return Ok(prepared.clone());
         }
-        if self.specs.len() >= SPECS_MAX {
-            self.specs.clear();
+        if self.prepared.len() >= CHAINS_MAX {
+            self.prepared.clear();
         }
         let filters = chain.filters.iter().map(|filter| self.filter(filter).map(Arc::new));
         let filters = filters.collect::<Result<_, _>>()?;
-        let spec = Arc::new(ChainSpec { condition: chain.condition.clone(), filters });
-        self.specs.insert(chain.id, spec.clone());
-        Ok(spec)
+        let circuit =
+            |filter: &Arc<FilterVersion>| Some((filter.name.clone(), self.watch.circuit(filter)?));
+        let prepared = Arc::new(Prepared {
+            spec: ChainSpec { condition: chain.condition.clone(), filters },
+            circuits: chain.filters.iter().filter_map(circuit).collect(),
+        });
+        self.prepared.insert(chain.id, prepared.clone());
+        Ok(prepared)
+    }
+
+    /// Why a chain is not asked, when one of its filters failed too often.
+    fn open_circuit(&self, prepared: &Prepared) -> Option<String> {
+        if prepared.circuits.is_empty() {
+            return None;
+        }
+        let now = self.clock.now();
+        let (name, _) = prepared.circuits.iter().find(|(_, circuit)| !circuit.is_closed(now))?;
+        Some(format!("filter {name}: its circuit is open: it failed too often"))
+    }
+
+    /// What the filters said, for people.
+    fn tell(&self, question: &Question, answer: &ChainAnswer) {
+        let ids = |event: usize| question.events.get(event).map(|event| event.id);
+        for fault in &answer.faults {
+            tracing::warn!(
+                filter = %fault.filter, kind = fault.kind.label(), event = ?ids(fault.event),
+                "a filter failed: {}", fault.text
+            );
+        }
+        for line in &answer.logs {
+            tracing::debug!(filter = %line.filter, level = line.level, "{}", line.text);
+        }
+        if !answer.logs.is_empty() || !answer.faults.is_empty() {
+            let lines = answer.logs.iter().map(|line| Said {
+                filter: &line.filter,
+                event: line.event.and_then(ids),
+                level: line.level,
+                fault: None,
+                text: &line.text,
+            });
+            let faults = answer.faults.iter().map(|fault| Said {
+                filter: &fault.filter,
+                event: ids(fault.event),
+                level: ERROR,
+                fault: Some(fault.kind.label()),
+                text: &fault.text,
+            });
+            let now = self.clock.wall();
+            self.watch.said(&question.chain.tenant, now, lines.chain(faults));
+        }
+        for seen in &answer.comparisons {
+            let mut filters = question.chain.filters.iter();
+            if let Some(filter) = filters.find(|filter| filter.name == seen.filter) {
+                self.watch.compared(filter, self.clock.wall(), compared(question, seen));
+            }
+        }
+    }
+
+    /// The host's failures and events that are too large are not a filter's. A candidate's
+    /// failures go by its own name, and open no circuit.
+    fn count_faults(&self, tenant: &TenantId, prepared: &Prepared, answer: &ChainAnswer) {
+        if prepared.circuits.is_empty() {
+            return;
+        }
+        let is_own = |kind| !matches!(kind, FaultKind::Host | FaultKind::TooLarge);
+        for fault in answer.faults.iter().filter(|fault| is_own(fault.kind)) {
+            let mut circuits = prepared.circuits.iter();
+            let found = circuits.find(|(name, _)| *name == fault.filter);
+            let now = self.clock.now();
+            let Some((name, _)) = found.filter(|(_, circuit)| circuit.failed(now)) else {
+                continue;
+            };
+            self.metrics.filter_circuit_opened(name);
+            let text = "it failed too often: its circuit is open, and its endpoints are paused \
+                        before their next event";
+            tracing::error!(filter = %name, app = tenant.as_str(), "{text}");
+            let said = Said { filter: name, event: None, level: ERROR, fault: None, text };
+            self.watch.said(tenant, self.clock.wall(), [said].into_iter());
+        }
     }
 
     /// A chain is counted under its last filter, whose word is the chain's.
@@ -98,9 +184,35 @@ impl Chains {
     }
 
     fn filter(&self, version: &FilterVersion) -> Result<FilterSpec, String> {
+        let spec = self.alone(version)?;
+        let Some((candidate, share)) = version.candidate() else { return Ok(spec) };
+        let share = match share {
+            Share::Shadow => filter::Share::Shadow,
+            Share::Canary(percent) => filter::Share::Canary { percent },
+        };
+        let other = Arc::new(self.alone(&candidate)?);
+        Ok(spec.with_candidate(Candidate { spec: other, share }))
+    }
+
+    fn alone(&self, version: &FilterVersion) -> Result<FilterSpec, String> {
         let module = self.modules.find(&version.module).map_err(|failure| failure.to_string())?;
         let spec = filter_spec(module, version);
         spec.map_err(|failure| format!("filter `{}`: {failure}", version.name))
+    }
+}
+
+fn compared(question: &Question, seen: &Comparison) -> Compared {
+    let example = |difference: &Difference| {
+        let event = question.events.get(difference.event)?.clone();
+        Some((event, difference.in_force.clone(), difference.candidate.clone()))
+    };
+    Compared {
+        judged: seen.judged,
+        faults: seen.faults,
+        fuel: seen.fuel,
+        fuel_in_force: seen.fuel_in_force,
+        differing: seen.differing,
+        examples: seen.examples.iter().filter_map(example).collect(),
     }
 }
 

@@ -4,12 +4,14 @@ use crate::config::problem::{Place, Shows};
 use crate::config::section::Section;
 use crate::config::sections::guest_limits;
 use crate::config::tree::Value;
-use crate::config::value;
+
+use crate::config::value::{self, Count};
 use event::TenantId;
 use filter::{FilterEngine, ModuleLimits};
-use registry::{DeclaredFilter, FilterLimits, ModuleDigest, OnError};
+use registry::{Circuit, DeclaredFilter, FilterLimits, ModuleDigest, OnError};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A WebAssembly module, how it is configured, what it may use.
 #[derive(Clone)]
@@ -24,6 +26,7 @@ pub struct Filter {
     pub on_error: OnError,
     /// A fresh instance for each event.
     pub isolate: bool,
+    pub circuit: Option<Circuit>,
 }
 
 /// Filters that come with the engine are named so.
@@ -61,6 +64,7 @@ impl Filter {
             limits,
             on_error: OnError::default(),
             isolate: false,
+            circuit: None,
         })
     }
 
@@ -77,6 +81,8 @@ impl Filter {
             limits: self.limits,
             on_error: self.on_error,
             isolate: self.isolate,
+            circuit: self.circuit,
+            candidate: None,
             about: "{}".into(),
         }
     }
@@ -130,9 +136,29 @@ fn one(mut section: Section<'_, '_>, reader: &Reader<'_>) -> Option<Filter> {
         limits,
         on_error,
         isolate: section.value("isolate", false),
+        circuit: circuit(&mut section),
     };
     section.finish();
     (!filter.name.is_empty()).then_some(filter)
+}
+
+fn circuit(section: &mut Section<'_, '_>) -> Option<Circuit> {
+    let mut circuit = section.section("circuit");
+    if !circuit.is_there() {
+        return None;
+    }
+    let faults = circuit.value("faults", Count(20)).0;
+    let within = circuit.value("within", Duration::from_secs(60));
+    let found = match (u32::try_from(faults), u64::try_from(within.as_millis())) {
+        (Ok(faults @ 1..), Ok(within_ms @ 1_000..)) => Some(Circuit { faults, within_ms }),
+        _ => {
+            let message = format!("`circuit` opens at {faults} faults within {within:?}");
+            circuit.refuse("faults", message, "one fault at least, within one second at least");
+            None
+        }
+    };
+    circuit.finish();
+    found
 }
 
 /// A table or a text, as JSON.

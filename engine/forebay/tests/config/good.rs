@@ -167,7 +167,7 @@ fn what_is_shown_is_toml_without_secrets() {
 fn a_module_is_read_verified_and_named_by_its_digest() {
     let folder = written(
         "[[filter]]\nname = \"mine\"\nmodule = \"mine.wasm\"\n\
-         config = { branch = \"main\", n = 1 }",
+         config = { branch = \"main\", n = 1 }\ncircuit = { within = \"30s\" }",
     );
     let file = folder.path().join("forebay.toml");
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../filters/redact/redact.wasm");
@@ -177,6 +177,8 @@ fn a_module_is_read_verified_and_named_by_its_digest() {
     let declared = &config.declared().filters[0];
     assert_eq!(declared.module, forebay::digest_of(&wasm));
     assert_eq!(declared.config, r#"{"branch":"main","n":1}"#);
+    let circuit = registry::Circuit { faults: 20, within_ms: 30_000 };
+    assert_eq!(declared.circuit, Some(circuit));
     assert_eq!(*config.module_bytes()[&declared.module], wasm[..]);
 
     fs::write(folder.path().join("mine.wasm"), b"\0asm\x01\0\0\0").unwrap();

@@ -60,6 +60,8 @@ pub fn plan(data: &Path, receiver: SocketAddr) -> Plan {
         limits: FilterLimits::default(),
         on_error: OnError::Reject,
         isolate: false,
+        circuit: None,
+        candidate: None,
         about: "{}".into(),
     }];
     plan.declared.endpoints = Place::ALL.map(|place| endpoint(place, receiver)).into();

@@ -1,4 +1,5 @@
 //! An endpoint on loopback that keeps what it was sent.
+#![allow(dead_code, reason = "each test uses its part")]
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
@@ -91,6 +92,10 @@ impl Receiver {
         let in_time = tokio::time::timeout(limit, waited).await;
         let have = self.seen.lock().unwrap().len();
         in_time.unwrap_or_else(|_| panic!("{have} of {requests} requests came in 30 s")).unwrap();
+    }
+
+    pub fn count(&self) -> usize {
+        self.seen.lock().unwrap().len()
     }
 
     pub fn stop(self) -> Vec<Seen> {

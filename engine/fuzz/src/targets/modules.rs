@@ -50,6 +50,7 @@ pub fn run(module: Arc<FilterModule>) {
     let limits = FilterLimits {
         fuel_batch: 200_000,
         fuel_event: 1_000,
+        fuel_byte: 1,
         fuel_start: 200_000,
         memory_bytes: 4 << 20,
     };

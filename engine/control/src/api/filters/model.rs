@@ -1,7 +1,9 @@
 use crate::api::wire::{Given, told, written};
 use crate::problem::Problem;
 use event::{TenantId, Time};
-use registry::{DeclaredFilter, FilterLimits, FilterVersion, ModuleDigest, OnError, Origin};
+use registry::{
+    Circuit, DeclaredFilter, FilterLimits, FilterVersion, ModuleDigest, OnError, Origin,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,6 +29,20 @@ pub(super) struct FilterIn {
     /// A fresh instance for each event.
     #[serde(default)]
     isolate: bool,
+    /// When it is not said the filter is asked however often it fails.
+    circuit: Option<CircuitText>,
+}
+
+/// A filter that fails so often is not asked for as long: its endpoints are paused before the
+/// events that it would be asked about, and these wait in the log.
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Circuit")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct CircuitText {
+    #[schemars(range(min = 1, max = 10_000))]
+    faults: u32,
+    #[schemars(range(min = 1_000, max = 86_400_000))]
+    within_ms: u64,
 }
 
 /// What is to change; `null` for the usual value.
@@ -46,6 +62,8 @@ pub(super) struct FilterPatch {
     #[serde(default)]
     memory_bytes: Given<u64>,
     isolate: Option<bool>,
+    #[serde(default)]
+    circuit: Given<CircuitText>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -54,6 +72,8 @@ pub(super) struct FilterOut {
     name: String,
     #[serde(flatten)]
     version: VersionOut,
+    /// Whether another module or configuration is on trial beside it.
+    has_candidate: bool,
     /// Whether a configuration file declares it: then the API changes nothing of it.
     declared: bool,
     /// Not of what a configuration file declares.
@@ -83,6 +103,7 @@ pub(super) struct VersionOut {
     fuel: u64,
     memory_bytes: u64,
     isolate: bool,
+    circuit: Option<CircuitText>,
     /// From when it was in force, the last time.
     since: Option<String>,
 }
@@ -108,6 +129,8 @@ pub(super) struct Settings {
     on_error: OnError,
     limits: FilterLimits,
     isolate: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    circuit: Option<Circuit>,
 }
 
 /// What the registry keeps of a filter for this API. Times are milliseconds; what a configuration
@@ -141,7 +164,25 @@ impl FilterIn {
             on_error: self.on_error.unwrap_or_default(),
             limits: limits(self.fuel, self.memory_bytes, node)?,
             isolate: self.isolate,
+            circuit: self.circuit.map(CircuitText::checked).transpose()?,
         })
+    }
+}
+
+impl CircuitText {
+    fn of(circuit: Circuit) -> CircuitText {
+        CircuitText { faults: circuit.faults, within_ms: circuit.within_ms }
+    }
+
+    fn checked(self) -> Result<Circuit, Problem> {
+        let CircuitText { faults, within_ms } = self;
+        if !(1..=10_000).contains(&faults) {
+            return Err(Problem::value(&["circuit", "faults"], "1 to 10000"));
+        }
+        if !(1_000..=86_400_000).contains(&within_ms) {
+            return Err(Problem::value(&["circuit", "withinMs"], "1000 to 86400000, a day"));
+        }
+        Ok(Circuit { faults, within_ms })
     }
 }
 
@@ -158,12 +199,15 @@ impl FilterPatch {
         self.on_error.clone().over(&mut on_error);
         self.fuel.clone().over(&mut fuel);
         self.memory_bytes.clone().over(&mut memory_bytes);
+        let mut circuit = old.circuit.map(CircuitText::of);
+        self.circuit.clone().over(&mut circuit);
         Ok(Settings {
             module: module.unwrap_or(old.module),
             config: config.unwrap_or(old.config),
             on_error: on_error.unwrap_or_default(),
             limits: limits(fuel, memory_bytes, node)?,
             isolate: self.isolate.unwrap_or(old.isolate),
+            circuit: circuit.map(CircuitText::checked).transpose()?,
         })
     }
 }
@@ -202,13 +246,27 @@ impl Settings {
             on_error: filter.on_error,
             limits: filter.limits,
             isolate: filter.isolate,
+            circuit: filter.circuit,
         }
+    }
+
+    /// The same with another module, configuration or both.
+    pub fn with(
+        mut self,
+        module: Option<ModuleDigest>,
+        config: Option<&RawValue>,
+    ) -> Result<Settings, Problem> {
+        self.module = module.unwrap_or(self.module);
+        if let Some(config) = config {
+            self.config = checked(config.get())?;
+        }
+        Ok(self)
     }
 
     /// Of a filter of which a module is all that is known.
     pub fn usual(module: ModuleDigest, limits: FilterLimits) -> Settings {
         let on_error = OnError::default();
-        Settings { module, config: "{}".into(), on_error, limits, isolate: false }
+        Settings { module, config: "{}".into(), on_error, limits, isolate: false, circuit: None }
     }
 
     /// As a filter that nothing is kept of.
@@ -222,6 +280,8 @@ impl Settings {
             limits: self.limits,
             on_error: self.on_error,
             isolate: self.isolate,
+            circuit: self.circuit,
+            candidate: None,
             about: "{}".into(),
         }
     }
@@ -235,6 +295,8 @@ impl Settings {
             limits: self.limits,
             on_error: self.on_error,
             isolate: self.isolate,
+            circuit: self.circuit,
+            candidate: None,
             about: written(about),
         }
     }
@@ -255,6 +317,9 @@ impl About {
         let now = now.millis();
         let Some(old) = old else { return About { created: now, updated: now, replaced: vec![] } };
         let about = About::of(old);
+        if Settings::of(old) == *new {
+            return About { updated: now, ..about };
+        }
         // One that comes back is no longer replaced.
         let others = about.replaced.into_iter().filter(|old| old.settings != *new);
         let newest = Replaced { since: about.updated, settings: Settings::of(old) };
@@ -266,8 +331,9 @@ impl About {
     pub fn version(&self, filter: &FilterVersion, digest: &str) -> Option<Settings> {
         let mut all = self.replaced.iter().map(|replaced| &replaced.settings);
         let is_it = |version: &FilterVersion| hex::encode(version.digest()) == digest;
-        match is_it(filter) {
-            true => Some(Settings::of(filter)),
+        let in_force = Settings::of(filter);
+        match is_it(&in_force.version(filter)) {
+            true => Some(in_force),
             false => all.find(|settings| is_it(&settings.version(filter))).cloned(),
         }
     }
@@ -275,15 +341,17 @@ impl About {
 
 impl VersionOut {
     fn of(version: &FilterVersion, since: u64) -> VersionOut {
+        let alone = FilterVersion { candidate: None, ..version.clone() };
         let config = RawValue::from_string(version.config.to_string());
         VersionOut {
-            version: hex::encode(version.digest()),
+            version: hex::encode(alone.digest()),
             module: version.module.to_string(),
             config: config.expect("what is put in force has been read as JSON"),
             on_error: version.on_error,
             fuel: version.limits.fuel,
             memory_bytes: version.limits.memory_bytes,
             isolate: version.isolate,
+            circuit: version.circuit.map(CircuitText::of),
             since: told(since),
         }
     }
@@ -305,6 +373,7 @@ impl FilterOut {
         FilterOut {
             name: filter.name.to_string(),
             version: VersionOut::of(filter, about.updated),
+            has_candidate: filter.candidate.is_some(),
             declared: filter.origin == Origin::Declared,
             created_at: told(about.created),
             updated_at: told(about.updated),

@@ -1,6 +1,7 @@
 //! Dry runs: what a filter would make of events that the log has. Nothing is delivered.
 
 use super::model::{FilterPatch, Settings};
+use super::verdict::{Excerpt, VerdictOut};
 use super::{NONE, check_own_module, check_version, is_name, module};
 use crate::api::messages::{Room, Span};
 use crate::api::wire::member_time;
@@ -9,14 +10,12 @@ use crate::problem::Problem;
 use crate::reply::answer;
 use crate::walk::{self, End, Path};
 use crate::{Control, Fault, Trial};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use event::{Envelope, Event, TenantId, Verdict};
 use log::{Failure, Log};
 use registry::{FilterVersion, TypePattern};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -96,35 +95,6 @@ struct DryRunExample {
     before: Option<VerdictOut>,
 }
 
-/// Bytes as text; base64 where they are none. A long one is cut.
-#[derive(Clone, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct Excerpt {
-    text: Option<String>,
-    base64: Option<String>,
-    /// Of the whole.
-    bytes: usize,
-}
-
-#[derive(Clone, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct VerdictOut {
-    /// `pass`, `drop`, `emit`, `reject`, `retry` or `stop`.
-    verdict: &'static str,
-    reason: Option<String>,
-    outputs: Vec<OutputOut>,
-}
-
-/// An output: what it has not replaced is left out.
-#[derive(Clone, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct OutputOut {
-    event_type: Option<String>,
-    key: Option<String>,
-    headers: Option<BTreeMap<String, String>>,
-    body: Option<Excerpt>,
-}
-
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct FaultOut {
@@ -145,7 +115,6 @@ const EVENTS_DEFAULT: usize = 100;
 const EVENTS_MAX: usize = 1_000;
 const EXAMPLES_DEFAULT: usize = 10;
 const EXAMPLES_MAX: usize = 100;
-const TEXT_BYTES_MAX: usize = 4 << 10;
 
 pub(super) async fn dry_run(control: &Control, call: Call) -> Answered {
     let given: DryRunIn = call.json_or_default()?;
@@ -257,9 +226,9 @@ fn told(events: &[Arc<Event>], trials: &[Trial], most: usize) -> DryRunOut {
     let examples = examples.map(|(n, (event, verdict))| DryRunExample {
         event_id: event.id.to_string(),
         event_type: event.envelope.event_type.to_string(),
-        body: text(&event.body),
-        after: verdict_out(event, verdict),
-        before: was(n).map(|was| verdict_out(event, was)),
+        body: Excerpt::of(&event.body),
+        after: VerdictOut::of(event, verdict),
+        before: was(n).map(|was| VerdictOut::of(event, was)),
     });
     let id = |n: usize| events.get(n).map(|event| event.id.to_string());
     let faults = after.faults.iter().map(|fault: &Fault| FaultOut {
@@ -305,57 +274,4 @@ fn counts(trial: &Trial) -> VerdictCounts {
         }
     }
     counts
-}
-
-fn verdict_out(event: &Event, verdict: &Verdict) -> VerdictOut {
-    let plain = |verdict, reason: Option<&str>| VerdictOut {
-        verdict,
-        reason: reason.map(str::to_owned),
-        outputs: Vec::new(),
-    };
-    match verdict {
-        Verdict::Pass => plain("pass", None),
-        Verdict::Drop => plain("drop", None),
-        Verdict::Reject { reason } => plain("reject", Some(reason)),
-        Verdict::Retry { delay, reason } => {
-            let after = format!("after {} ms: {reason}", delay.as_millis());
-            plain("retry", Some(&after))
-        }
-        Verdict::Stop { reason } => plain("stop", Some(reason)),
-        Verdict::Emit(outputs) => VerdictOut {
-            outputs: outputs.iter().map(|output| output_out(event, output)).collect(),
-            ..plain("emit", None)
-        },
-    }
-}
-
-fn output_out(event: &Event, output: &Event) -> OutputOut {
-    let (old, new) = (&event.envelope, &output.envelope);
-    let headers = || {
-        let pairs = new.headers.iter();
-        let shown = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        pairs.map(|(name, value)| (name.to_owned(), shown(value))).collect()
-    };
-    OutputOut {
-        event_type: (old.event_type != new.event_type).then(|| new.event_type.to_string()),
-        key: new.key.as_deref().filter(|_| old.key != new.key).map(str::to_owned),
-        headers: (old.headers != new.headers).then(headers),
-        body: (event.body != output.body).then(|| text(&output.body)),
-    }
-}
-
-fn text(bytes: &[u8]) -> Excerpt {
-    let mut end = bytes.len().min(TEXT_BYTES_MAX);
-    match std::str::from_utf8(bytes) {
-        Ok(text) => {
-            while !text.is_char_boundary(end) {
-                end -= 1;
-            }
-            Excerpt { text: Some(text[..end].to_owned()), base64: None, bytes: bytes.len() }
-        }
-        Err(_) => {
-            let base64 = Some(STANDARD.encode(&bytes[..end]));
-            Excerpt { text: None, base64, bytes: bytes.len() }
-        }
-    }
 }

@@ -1,0 +1,253 @@
+//! What filters said and how they failed lately. In memory alone: a restart forgets it.
+
+mod circuit;
+mod trial;
+
+pub use circuit::CircuitState;
+pub(crate) use trial::{DifferenceOut, Seen};
+
+use event::{Event, EventId, TenantId, Time, Verdict};
+use registry::{CANDIDATE, FilterVersion};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Shared by the guest threads, which tell it, and the management API, which shows it. Its lock is
+/// held to add or copy a few lines, and only for filters that speak, fail or are on trial.
+#[derive(Default)]
+pub struct FilterWatch(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    filters: BTreeMap<(TenantId, Arc<str>), Watched>,
+    /// Numbers lines, over all filters.
+    lines: u64,
+}
+
+#[derive(Default)]
+struct Watched {
+    lines: VecDeque<Line>,
+    bytes: usize,
+    circuit: Option<([u8; 16], Arc<CircuitState>)>,
+    seen: Option<Seen>,
+}
+
+/// A line that a filter logged, or a failure of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Grows from line to line, over all filters.
+    pub number: u64,
+    pub at: Time,
+    pub event: Option<EventId>,
+    /// 0 debug, 1 info, 2 warn, 3 error. A failure is an error.
+    pub level: u8,
+    /// Of a failure: its kind, a stable word.
+    pub fault: Option<&'static str>,
+    /// Whether its candidate said it.
+    pub of_candidate: bool,
+    pub text: Box<str>,
+}
+
+/// A line that is told to the watch.
+#[derive(Clone, Copy, Debug)]
+pub struct SaidLine<'a> {
+    /// As the engine calls it: the filter's name, or its candidate's.
+    pub filter: &'a str,
+    pub event: Option<EventId>,
+    pub level: u8,
+    pub fault: Option<&'static str>,
+    pub text: &'a str,
+}
+
+/// What a candidate made of some events, beside its filter.
+#[derive(Clone, Debug, Default)]
+pub struct Compared {
+    pub judged: usize,
+    pub faults: usize,
+    pub fuel: u64,
+    pub fuel_in_force: u64,
+    pub differing: usize,
+    /// The event, what the filter said, what its candidate said.
+    pub examples: Vec<(Arc<Event>, Verdict, Verdict)>,
+}
+
+/// Filters of which something is remembered; beyond it those that said nothing for longest go.
+const FILTERS_MAX: usize = 256;
+const LINES_MAX: usize = 500;
+const BYTES_MAX: usize = 128 << 10;
+pub(crate) const ERROR: u8 = 3;
+
+impl FilterWatch {
+    pub fn new() -> Arc<FilterWatch> {
+        Arc::default()
+    }
+
+    /// Lines of one tenant's filters, in their order.
+    pub fn said<'a>(&self, tenant: &TenantId, now: Time, said: impl Iterator<Item = SaidLine<'a>>) {
+        let mut state = self.state();
+        for said in said {
+            let name = said.filter.strip_suffix(CANDIDATE);
+            state.lines += 1;
+            let line = Line {
+                number: state.lines,
+                at: now,
+                event: said.event,
+                level: said.level,
+                fault: said.fault,
+                of_candidate: name.is_some(),
+                text: said.text.into(),
+            };
+            state.of(tenant, name.unwrap_or(said.filter)).add(line);
+        }
+    }
+
+    /// The circuit of a filter that has one. It is new for a new version.
+    pub fn circuit(&self, filter: &FilterVersion) -> Option<Arc<CircuitState>> {
+        let settings = filter.circuit?;
+        let version = filter.digest();
+        let mut state = self.state();
+        let kept = &mut state.of(&filter.tenant, &filter.name).circuit;
+        match kept {
+            Some((known, circuit)) if *known == version => Some(circuit.clone()),
+            _ => {
+                let circuit = Arc::new(CircuitState::new(settings));
+                *kept = Some((version, circuit.clone()));
+                Some(circuit)
+            }
+        }
+    }
+
+    /// What a filter's candidate made of events. It counts anew for a new candidate.
+    pub fn compared(&self, filter: &FilterVersion, now: Time, compared: Compared) {
+        let Some((candidate, _)) = filter.candidate() else { return };
+        let mut state = self.state();
+        let seen = &mut state.of(&filter.tenant, &filter.name).seen;
+        let version = candidate.digest();
+        if seen.as_ref().is_none_or(|seen| seen.version != version) {
+            *seen = Some(Seen::of(version, now));
+        }
+        seen.as_mut().expect("it is there now").add(compared);
+    }
+
+    /// Lines of this level and above, the oldest first: the first `limit` behind the one of the
+    /// number `after`, or the last `limit` of all when that is 0.
+    pub(crate) fn lines(
+        &self,
+        (tenant, name): (&TenantId, &str),
+        after: u64,
+        level: u8,
+        limit: usize,
+    ) -> Vec<Line> {
+        let state = self.state();
+        let Some(watched) = state.find(tenant, name) else { return Vec::new() };
+        let wanted = |line: &&Line| line.number > after && line.level >= level;
+        let lines = watched.lines.iter().filter(wanted);
+        let spare = if after == 0 { lines.clone().count().saturating_sub(limit) } else { 0 };
+        lines.skip(spare).take(limit).cloned().collect()
+    }
+
+    pub(crate) fn open_until(&self, tenant: &TenantId, name: &str) -> Option<Time> {
+        self.state().find(tenant, name)?.circuit.as_ref()?.1.open_until()
+    }
+
+    /// What was seen of the candidate of this digest.
+    pub(crate) fn seen(&self, tenant: &TenantId, name: &str, version: [u8; 16]) -> Option<Seen> {
+        let state = self.state();
+        state.find(tenant, name)?.seen.clone().filter(|seen| seen.version == version)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // What a panic left behind is whole enough to be shown.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn find(&self, tenant: &TenantId, name: &str) -> Option<&Watched> {
+        self.filters.get(&(tenant.clone(), Arc::from(name)))
+    }
+
+    fn of(&mut self, tenant: &TenantId, name: &str) -> &mut Watched {
+        let key = (tenant.clone(), Arc::from(name));
+        if self.filters.len() >= FILTERS_MAX && !self.filters.contains_key(&key) {
+            let quietest = self.filters.iter().min_by_key(|(_, watched)| watched.last());
+            let quietest = quietest.map(|(key, _)| key.clone());
+            quietest.and_then(|key| self.filters.remove(&key));
+        }
+        self.filters.entry(key).or_default()
+    }
+}
+
+impl Watched {
+    fn add(&mut self, line: Line) {
+        self.bytes += line.text.len();
+        self.lines.push_back(line);
+        while self.lines.len() > LINES_MAX || self.bytes > BYTES_MAX {
+            let Some(gone) = self.lines.pop_front() else { break };
+            self.bytes -= gone.text.len();
+        }
+    }
+
+    fn last(&self) -> u64 {
+        self.lines.back().map_or(0, |line| line.number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant() -> TenantId {
+        TenantId::new("t")
+    }
+
+    fn say(watch: &FilterWatch, filter: &str, level: u8, text: &str) {
+        let said = SaidLine { filter, event: None, level, fault: None, text };
+        watch.said(&tenant(), Time::from_secs(1), [said].into_iter());
+    }
+
+    fn texts(watch: &FilterWatch, after: u64, level: u8, limit: usize) -> Vec<String> {
+        let lines = watch.lines((&tenant(), "f"), after, level, limit);
+        lines.iter().map(|line| line.text.to_string()).collect()
+    }
+
+    #[test]
+    fn lines_are_the_last_ones_in_their_order_and_of_one_filter() {
+        let watch = FilterWatch::default();
+        for n in 0..5 {
+            say(&watch, "f", n % 2, &n.to_string());
+            say(&watch, "other", 3, "no");
+        }
+        assert_eq!(texts(&watch, 0, 0, 3), ["2", "3", "4"]);
+        assert_eq!(texts(&watch, 0, 1, 9), ["1", "3"]);
+        let number = watch.lines((&tenant(), "f"), 0, 0, 9)[2].number;
+        assert_eq!(texts(&watch, number, 0, 9), ["3", "4"]);
+        assert_eq!(texts(&watch, number, 0, 1), ["3"], "who follows misses none");
+        assert!(watch.lines((&TenantId::new("u"), "f"), 0, 0, 9).is_empty());
+    }
+
+    #[test]
+    fn a_candidate_speaks_under_its_filters_name() {
+        let watch = FilterWatch::default();
+        say(&watch, &format!("f{CANDIDATE}"), 1, "new");
+        let lines = watch.lines((&tenant(), "f"), 0, 0, 9);
+        assert!(lines[0].of_candidate && &*lines[0].text == "new");
+    }
+
+    #[test]
+    fn it_has_an_end_in_lines_bytes_and_filters() {
+        let watch = FilterWatch::default();
+        for _ in 0..LINES_MAX + 7 {
+            say(&watch, "f", 1, "x");
+        }
+        assert_eq!(texts(&watch, 0, 0, usize::MAX).len(), LINES_MAX);
+        for _ in 0..BYTES_MAX / 1000 + 7 {
+            say(&watch, "f", 1, &"x".repeat(1000));
+        }
+        assert_eq!(texts(&watch, 0, 0, usize::MAX).len(), BYTES_MAX / 1000);
+        for n in 0..FILTERS_MAX {
+            say(&watch, &format!("f{n}"), 1, "x");
+        }
+        assert!(texts(&watch, 0, 0, 1).is_empty(), "it was silent for longest");
+        assert_eq!(watch.state().filters.len(), FILTERS_MAX);
+    }
+}

@@ -1,0 +1,256 @@
+//! Filters at work, through a real socket, a real log and real guests: what they say, trials of
+//! others beside them, and circuits.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "tests meet the machine"
+)]
+
+#[path = "support/receiver.rs"]
+mod receiver;
+#[path = "support/request.rs"]
+mod request;
+
+use event::{StreamId, Time};
+use forebay::{Arrival, Engine, Envelope, Headers, Plan, TenantId};
+use receiver::Receiver;
+use request::{ADMIN, ask, send};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+/// `d` drops, `x` traps, what begins otherwise is kept.
+const SINGLE: &str = include_str!("../../filter/tests/guests/single.wat");
+
+/// Drops everything, or nothing.
+fn constant(keeps: bool) -> Vec<u8> {
+    let text = format!(
+        "(module (memory (export \"memory\") 1)
+           (func (export \"forebay_buffer\") (param i32) (result i32) (i32.const 1024))
+           (func (export \"forebay_filter_v1\") (param i32 i32) (result i32) (i32.const {})))",
+        i32::from(keeps)
+    );
+    wat::parse_str(text).unwrap()
+}
+
+fn open(data: &Path) -> Engine {
+    let mut plan = Plan::new(data);
+    plan.listen = Some(([127, 0, 0, 1], 0).into());
+    plan.disk_floor_bytes = 1 << 20;
+    plan.ballast_bytes = 0;
+    plan.guard.allow_loopback = true;
+    plan.admin_key = Some(registry::Secret::new(ADMIN));
+    Engine::open(plan).unwrap()
+}
+
+fn arrival(key: Option<&str>, body: &str) -> Arrival {
+    let envelope = Envelope {
+        tenant: TenantId::new("default"),
+        stream: StreamId(0),
+        source: "test".into(),
+        event_type: "note".into(),
+        key: key.map(Into::into),
+        time: Time::from_secs(1),
+        headers: Headers::new(),
+    };
+    Arrival { envelope, body: body.to_owned().into(), duplicate: None }
+}
+
+async fn publish(engine: &Engine, bodies: &[&str]) {
+    for body in bodies {
+        engine.publish(arrival(None, body)).await.unwrap();
+    }
+}
+
+/// Puts a module in force as the filter `f`, and an endpoint behind it.
+async fn put_up(at: SocketAddr, wasm: &[u8], settings: Value, url: &str) {
+    push(at, "/v1/filter/f/version", wasm).await;
+    assert_eq!(ask(at, ADMIN, "PATCH", "/v1/filter/f", settings).await.0, 200);
+    let endpoint = json!({ "url": url, "filters": ["f"] });
+    let (status, made) = ask(at, ADMIN, "POST", "/api/v1/app/default/endpoint", endpoint).await;
+    assert_eq!(status, 201, "{made}");
+}
+
+async fn push(at: SocketAddr, path: &str, wasm: &[u8]) -> Value {
+    let (status, made) = send(at, ADMIN, "POST", path, "application/wasm", wasm.to_vec()).await;
+    assert!((200..300).contains(&status), "{status} {made}");
+    made
+}
+
+async fn get(at: SocketAddr, path: &str) -> Value {
+    let (status, found) = ask(at, ADMIN, "GET", path, json!(null)).await;
+    assert_eq!(status, 200, "{path}: {found}");
+    found
+}
+
+/// Asks until the answer is as wanted; the test's own limit of time ends it.
+async fn until(at: SocketAddr, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let found = get(at, path).await;
+        if is_so(&found) {
+            return found;
+        }
+        runtime::tasks::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn run(work: impl Future<Output = ()>) {
+    runtime::tasks::run(async {
+        let in_time = tokio::time::timeout(Duration::from_secs(120), work).await;
+        in_time.expect("it comes to an end");
+    })
+    .unwrap();
+}
+
+async fn shutdown(engine: Engine) {
+    assert!(engine.shutdown(Duration::from_secs(10)).await);
+}
+
+#[test]
+fn a_shadow_sees_everything_and_changes_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_| 200);
+    run(async {
+        let engine = open(data.path());
+        let at = engine.addr().unwrap();
+        put_up(at, &wat::parse_str(SINGLE).unwrap(), json!({}), &receiver.url()).await;
+        let staged = push(at, "/v1/filter/f/version?stage=true", &constant(false)).await;
+        let path = "/v1/filter/f/candidate";
+        assert_eq!(ask(at, ADMIN, "GET", path, json!(null)).await.0, 404);
+        let trial = json!({ "module": staged["module"] });
+        let (status, begun) = ask(at, ADMIN, "PUT", path, trial).await;
+        assert_eq!((status, &begun["judged"]), (201, &json!(0)), "{begun}");
+        assert_eq!(get(at, "/v1/filter/f").await["hasCandidate"], true);
+        publish(&engine, &["keep 1", "d", "keep 2", "x"]).await;
+        receiver.wait_for(2).await;
+        let seen = until(at, path, |seen| seen["judged"] == 4).await;
+        assert_eq!((&seen["differing"], &seen["faults"]), (&json!(3), &json!(0)), "{seen}");
+        let examples = seen["examples"].as_array().unwrap();
+        let said: Vec<_> = examples.iter().map(|one| &one["inForce"]["verdict"]).collect();
+        assert_eq!(said, ["reject", "pass", "pass"], "the newest first");
+        assert!(examples.iter().all(|one| one["candidate"]["verdict"] == "drop"));
+        assert_eq!(ask(at, ADMIN, "DELETE", path, json!(null)).await.0, 204);
+        publish(&engine, &["keep 3"]).await;
+        receiver.wait_for(3).await;
+        assert_eq!(get(at, "/v1/filter/f").await["hasCandidate"], false);
+        shutdown(engine).await;
+    });
+    let bodies: Vec<_> = receiver.stop().iter().map(|seen| seen.body_text()).collect();
+    assert_eq!(bodies, ["keep 1", "keep 2", "keep 3"]);
+}
+
+#[test]
+fn a_canary_has_its_keys_to_itself_also_after_a_restart_until_it_is_promoted() {
+    let data = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_| 200);
+    let keys: Vec<String> = (0..100).map(|n| format!("key-{n}")).collect();
+    let round = async |engine: &Engine, name: &str| {
+        for key in &keys {
+            engine.publish(arrival(Some(key), &format!("{name} {key}"))).await.unwrap();
+        }
+    };
+    run(async {
+        let engine = open(data.path());
+        let at = engine.addr().unwrap();
+        put_up(at, &constant(true), json!({}), &receiver.url()).await;
+        let staged = push(at, "/v1/filter/f/version?stage=true", &constant(false)).await;
+        let path = "/v1/filter/f/candidate";
+        let trial = json!({ "module": staged["module"], "canary": 30 });
+        assert_eq!(ask(at, ADMIN, "PUT", path, trial).await.0, 201);
+        round(&engine, "first").await;
+        let judged = until(at, path, |seen| seen["judged"].as_u64() > Some(9)).await;
+        assert_eq!(judged["differing"], 0, "nothing is judged twice: {judged}");
+        shutdown(engine).await;
+
+        let engine = open(data.path());
+        round(&engine, "second").await;
+        shutdown(engine).await;
+
+        let engine = open(data.path());
+        let at = engine.addr().unwrap();
+        let promoted = ask(at, ADMIN, "POST", &format!("{path}/promote"), json!(null)).await;
+        assert_eq!((promoted.0, &promoted.1["module"]), (200, &staged["module"]));
+        assert_eq!(ask(at, ADMIN, "GET", path, json!(null)).await.0, 404);
+        round(&engine, "third").await;
+        shutdown(engine).await;
+
+        // Its earlier version comes back whole, without a trial.
+        let engine = open(data.path());
+        let at = engine.addr().unwrap();
+        let versions = get(at, "/v1/filter/f/version").await;
+        let before = versions["data"][1]["version"].as_str().unwrap();
+        let back = format!("/v1/filter/f/version/{before}/restore");
+        assert_eq!(ask(at, ADMIN, "POST", &back, json!(null)).await.0, 200);
+        round(&engine, "fourth").await;
+        shutdown(engine).await;
+    });
+    let mut kept: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for seen in receiver.stop() {
+        let body = seen.body_text();
+        let (round, key) = body.split_once(' ').unwrap();
+        kept.entry(round.to_owned()).or_default().insert(key.to_owned());
+    }
+    assert_eq!(kept["first"], kept["second"], "a key stays on its side");
+    assert!((50..90).contains(&kept["first"].len()), "{}", kept["first"].len());
+    assert!(!kept.contains_key("third"), "what was promoted judges all");
+    assert_eq!(kept["fourth"].len(), 100);
+}
+
+#[test]
+fn a_filter_that_fails_too_often_stops_its_endpoints_until_a_better_one_comes() {
+    let data = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_| 200);
+    run(async {
+        let engine = open(data.path());
+        let at = engine.addr().unwrap();
+        let circuit = json!({ "circuit": { "faults": 3, "withinMs": 600_000 } });
+        put_up(at, &wat::parse_str(SINGLE).unwrap(), circuit, &receiver.url()).await;
+        publish(&engine, &["keep 1", "x", "x"]).await;
+        receiver.wait_for(1).await;
+        let log = "/v1/filter/f/log?level=error";
+        until(at, log, |log| log["data"].as_array().unwrap().len() == 2).await;
+        assert_eq!(get(at, log).await["circuitOpenUntil"], json!(null));
+        publish(&engine, &["x"]).await;
+        let open = until(at, log, |log| log["circuitOpenUntil"].is_string()).await;
+        let last = open["data"].as_array().unwrap().last().unwrap().clone();
+        assert!(last["text"].as_str().unwrap().contains("circuit is open"), "{open}");
+        assert_eq!(open["data"][0]["fault"], "trap");
+        publish(&engine, &["keep 2", "keep 3"]).await;
+        runtime::tasks::sleep(Duration::from_millis(300)).await;
+        assert_eq!(receiver.count(), 1, "they wait in the log");
+        let metrics = request::text(at, ADMIN, "/metrics").await;
+        let wanted = "forebay_filter_circuits_opened_total{filter=\"f\"} 1";
+        assert!(metrics.contains(wanted), "{metrics}");
+        push(at, "/v1/filter/f/version", &constant(true)).await;
+        receiver.wait_for(3).await;
+        shutdown(engine).await;
+    });
+    let bodies: Vec<_> = receiver.stop().iter().map(|seen| seen.body_text()).collect();
+    assert_eq!(bodies, ["keep 1", "keep 2", "keep 3"]);
+}
+
+#[test]
+fn what_a_filter_does_wrong_is_told_with_its_event() {
+    let data = tempfile::tempdir().unwrap();
+    run(async {
+        let engine = open(data.path());
+        let at = engine.addr().unwrap();
+        let wasm = wat::parse_str(SINGLE).unwrap();
+        put_up(at, &wasm, json!({ "onError": "drop" }), "http://127.0.0.1:59009/").await;
+        publish(&engine, &["x", "f"]).await;
+        let log = "/v1/filter/f/log";
+        let told = until(at, log, |log| log["data"].as_array().unwrap().len() == 2).await;
+        let kinds: Vec<_> =
+            told["data"].as_array().unwrap().iter().map(|line| &line["fault"]).collect();
+        assert_eq!(kinds, ["trap", "failed"]);
+        let id = told["data"][0]["eventId"].as_str().unwrap();
+        assert!(id.starts_with("evt_"), "{told}");
+        let after = format!("{log}?after={}", told["data"][0]["number"]);
+        assert_eq!(get(at, &after).await["data"].as_array().unwrap().len(), 1);
+        assert_eq!(ask(at, ADMIN, "GET", "/v1/filter/g/log", json!(null)).await.0, 404);
+        shutdown(engine).await;
+    });
+}
