@@ -5,6 +5,7 @@ use crate::given::{
 };
 use crate::live::{Listen, Tail};
 use crate::resources::{App, Dlq, Endpoint, EventType, Explain, Filter, Key, Source};
+use crate::wanted::{Apply, Diff, Export};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -30,6 +31,9 @@ pub enum Command {
     Filter(Filter),
     EventType(EventType),
     Key(Key),
+    Apply(Apply),
+    Diff(Diff),
+    Export(Export),
     Dlq(Dlq),
     Explain(Explain),
     Tail(Tail),

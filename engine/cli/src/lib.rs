@@ -15,6 +15,7 @@ mod live;
 mod resources;
 mod samples;
 mod subscriber;
+mod wanted;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -60,6 +61,9 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Source(command) => command.run(),
         Command::Filter(command) => command.run(),
         Command::Key(command) => command.run(),
+        Command::Apply(command) => command.run(),
+        Command::Diff(command) => command.run(),
+        Command::Export(command) => command.run(),
         Command::Dlq(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Tail(command) => command.run(),
