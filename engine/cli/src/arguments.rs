@@ -1,3 +1,4 @@
+use crate::context::Contexts;
 use crate::demo::Sabotage;
 use crate::exit::TABLE;
 use crate::given::{
@@ -34,6 +35,7 @@ pub enum Command {
     Apply(Apply),
     Diff(Diff),
     Export(Export),
+    Context(Contexts),
     Dlq(Dlq),
     Explain(Explain),
     Tail(Tail),

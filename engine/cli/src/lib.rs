@@ -8,6 +8,7 @@ mod arguments;
 pub mod bench;
 mod client;
 mod commands;
+mod context;
 mod demo;
 mod exit;
 mod given;
@@ -64,6 +65,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Apply(command) => command.run(),
         Command::Diff(command) => command.run(),
         Command::Export(command) => command.run(),
+        Command::Context(command) => command.run(),
         Command::Dlq(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Tail(command) => command.run(),
