@@ -50,6 +50,13 @@ pub enum Command {
     /// Compile the module on stdin, for a server that has started this
     #[command(hide = true)]
     Compile,
+    /// Write a page for man of each command
+    #[command(after_help = MAN_HELP)]
+    Man {
+        /// Where to; without it the first page goes to stdout
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  forebay completions bash > \
                             ~/.local/share/bash-completion/completions/forebay")]
@@ -57,6 +64,11 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
 }
+
+const MAN_HELP: &str = "\
+Examples:
+  forebay man --dir ~/.local/share/man/man1
+  forebay man | man -l -";
 
 /// Show the main job on this machine: verify, store, filter and deliver webhooks, and check it all
 ///

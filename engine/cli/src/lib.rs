@@ -75,6 +75,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Bench(options) => bench::run(&options),
         Command::Doctor(options) => commands::doctor::run(&options),
         Command::Openapi => commands::openapi(),
+        Command::Man { dir } => commands::man(dir.as_deref()),
         Command::Completions { shell } => commands::completions(shell),
     }
 }
