@@ -1,3 +1,4 @@
+use crate::context::Contexts;
 use crate::demo::Sabotage;
 use crate::exit::TABLE;
 use crate::given::{
@@ -5,6 +6,7 @@ use crate::given::{
 };
 use crate::live::{Listen, Tail};
 use crate::resources::{App, Dlq, Endpoint, EventType, Explain, Filter, Key, Source};
+use crate::wanted::{Apply, Diff, Export};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -30,6 +32,10 @@ pub enum Command {
     Filter(Filter),
     EventType(EventType),
     Key(Key),
+    Apply(Apply),
+    Diff(Diff),
+    Export(Export),
+    Context(Contexts),
     Dlq(Dlq),
     Explain(Explain),
     Tail(Tail),
@@ -44,6 +50,13 @@ pub enum Command {
     /// Compile the module on stdin, for a server that has started this
     #[command(hide = true)]
     Compile,
+    /// Write a page for man of each command
+    #[command(after_help = MAN_HELP)]
+    Man {
+        /// Where to; without it the first page goes to stdout
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  forebay completions bash > \
                             ~/.local/share/bash-completion/completions/forebay")]
@@ -51,6 +64,11 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
 }
+
+const MAN_HELP: &str = "\
+Examples:
+  forebay man --dir ~/.local/share/man/man1
+  forebay man | man -l -";
 
 /// Show the main job on this machine: verify, store, filter and deliver webhooks, and check it all
 ///

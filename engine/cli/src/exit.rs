@@ -46,6 +46,16 @@ impl Failure {
         Failure::new(Exit::Usage, message)
     }
 
+    /// The same, told of what it happened to.
+    pub fn about(self, what: &str) -> Failure {
+        Failure::new(self.exit, format!("{what}: {}", self.message()))
+    }
+
+    /// The same, where `exit` would be taken for something else.
+    pub fn but(self, exit: Exit, instead: Exit) -> Failure {
+        if self.exit == exit { Failure { exit: instead, ..self } } else { self }
+    }
+
     /// What went wrong, to be told among other things.
     pub fn message(&self) -> &str {
         self.message.trim_start_matches("error: ").trim_end()

@@ -1,6 +1,7 @@
 //! Arguments that several commands share, and what they come to.
 
 use crate::client::parse_url;
+use crate::context::{self, Context};
 use crate::exit::{Exit, Failure};
 use clap::Args;
 use event::Time;
@@ -30,6 +31,9 @@ pub struct ServerArguments {
     /// A file that holds the key
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// A server that `forebay context` knows by this name, with its key
+    #[arg(long, value_name = "NAME", env = "FOREBAY_CONTEXT")]
+    pub context: Option<String>,
     /// Print the server's answer as JSON
     #[arg(long)]
     pub json: bool,
@@ -161,15 +165,39 @@ const KEY_HERE: &str = "forebay-data/admin.key";
 impl ServerArguments {
     /// The server's URL, with a path below it.
     pub fn url(&self, path: &str) -> Result<Url, Failure> {
-        let mut url = parse_url("--url", self.target.url.as_deref().unwrap_or(SERVER))?;
+        let mut url = match (self.context()?, &self.target.url) {
+            (Some(context), _) => parse_url("the context's URL", &context.url)?,
+            (None, given) => parse_url("--url", given.as_deref().unwrap_or(SERVER))?,
+        };
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
         Ok(url)
+    }
+
+    /// The context that says which server is asked; None when the URL says so, or nothing does.
+    /// What was typed goes before what the environment has.
+    fn context(&self) -> Result<Option<Context>, Failure> {
+        let is_of = |name: &str, given: &Option<String>| {
+            given.is_some() && std::env::var(name).ok() == *given
+        };
+        let is_typed = self.context.is_some() && !is_of("FOREBAY_CONTEXT", &self.context);
+        let is_by_url =
+            self.target.url.is_some() && (!is_typed || !is_of("FOREBAY_URL", &self.target.url));
+        match is_by_url {
+            true => Ok(None),
+            false => context::find(self.context.as_deref().filter(|name| !name.is_empty())),
+        }
     }
 
     pub fn key(&self) -> Result<String, Failure> {
         // What was typed goes before what the environment has.
         if let Some(path) = &self.key_file {
             return line_of(path);
+        }
+        let is_typed = self.key.is_some() && std::env::var("FOREBAY_KEY").ok() != self.key;
+        if !is_typed && let Some(key) = self.context()?.map(|context| context.key()).transpose()? {
+            // A key of the environment is another server's, for all that is known.
+            let none = || Failure::usage("the context has no key: --key-file gives one");
+            return key.ok_or_else(none);
         }
         if let Some(key) = self.key.as_ref().filter(|key| !key.is_empty()) {
             return Ok(key.clone());

@@ -8,6 +8,7 @@ mod arguments;
 pub mod bench;
 mod client;
 mod commands;
+mod context;
 mod demo;
 mod exit;
 mod given;
@@ -15,6 +16,7 @@ mod live;
 mod resources;
 mod samples;
 mod subscriber;
+mod wanted;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -60,6 +62,10 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Source(command) => command.run(),
         Command::Filter(command) => command.run(),
         Command::Key(command) => command.run(),
+        Command::Apply(command) => command.run(),
+        Command::Diff(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Context(command) => command.run(),
         Command::Dlq(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Tail(command) => command.run(),
@@ -69,6 +75,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Bench(options) => bench::run(&options),
         Command::Doctor(options) => commands::doctor::run(&options),
         Command::Openapi => commands::openapi(),
+        Command::Man { dir } => commands::man(dir.as_deref()),
         Command::Completions { shell } => commands::completions(shell),
     }
 }

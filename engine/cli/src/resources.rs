@@ -164,12 +164,12 @@ fn joined(path: &str, rest: &str) -> String {
 }
 
 /// A path that asks for more, behind what its query has.
-fn with_parameters(path: &str, parameters: &str) -> String {
+pub fn with_parameters(path: &str, parameters: &str) -> String {
     format!("{path}{}{parameters}", if path.contains('?') { '&' } else { '?' })
 }
 
 /// A text as it stands in a path or a query.
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {
@@ -193,9 +193,9 @@ pub fn ask(
 }
 
 /// A body with its media type.
-type Body = (&'static str, Vec<u8>);
+pub type Body = (&'static str, Vec<u8>);
 
-fn as_json(body: &Value) -> Body {
+pub fn as_json(body: &Value) -> Body {
     ("application/json", body.to_string().into_bytes())
 }
 
@@ -206,10 +206,21 @@ fn exchange(
     path_and_query: &str,
     body: Option<Body>,
 ) -> Result<Answer, Failure> {
+    exchange_with(server, method, path_and_query, body, Vec::new())
+}
+
+/// The same, with further headers.
+pub fn exchange_with(
+    server: &ServerArguments,
+    method: Method,
+    path_and_query: &str,
+    body: Option<Body>,
+    mut headers: Vec<(String, String)>,
+) -> Result<Answer, Failure> {
     let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
     let mut url = server.url(path)?;
     url.set_query(Some(query).filter(|query| !query.is_empty()));
-    let mut headers = vec![("authorization".to_owned(), format!("Bearer {}", server.key()?))];
+    headers.push(("authorization".to_owned(), format!("Bearer {}", server.key()?)));
     let (media_type, body) = body.unzip();
     headers.extend(media_type.map(|given| ("content-type".to_owned(), given.to_owned())));
     Call { method, url, headers, body: body.unwrap_or_default() }.ask()
@@ -233,7 +244,7 @@ fn granted(server: &ServerArguments, answer: Answer) -> Result<Answer, Failure> 
 const PAGE: usize = 250;
 
 /// All pages, or as many as it takes for `limit`.
-fn pages(
+pub fn pages(
     server: &ServerArguments,
     path: &str,
     limit: Option<usize>,

@@ -20,6 +20,7 @@ mod sources;
 mod tree;
 mod units;
 mod value;
+mod wanted;
 
 pub(crate) use check::vetted;
 pub use load::{Flags, Inputs};
@@ -29,6 +30,7 @@ pub use problem::{ConfigError, Problem, Spot};
 pub use settings::{HmacSettings, RespondSettings, SourceSettings};
 pub use shown::{Origin, Setting};
 pub use sources::{BadSource, Source};
+pub use wanted::{Module, ResourceKind, Sheet, Wanted, Words, wanted};
 
 use ipnet::IpNet;
 use pipeline::writer::{Durability, Retention, Unread};

@@ -1,13 +1,17 @@
 use super::table::Column;
-use super::{ask, below, encoded, list, show};
+use super::{ask, below, encoded, list, listed, pages, show};
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
+use event::{EndpointId, TenantId};
 use hyper::Method;
+use serde_json::Value;
 
 /// Dead letters: deliveries that were given up on
 #[derive(Args)]
-#[command(after_help = "Examples:\n  forebay dlq ls --endpoint ep_7\n  forebay dlq show \
+#[command(after_help = "Examples:\n  forebay dlq ls --app shop --endpoint ci\n  forebay dlq show \
                         dl_7-0-1042-0 --json\n  forebay dlq redrive dl_7-0-1042-0\n  \
                         forebay dlq purge dl_7-0-1042-0")]
 pub struct Dlq {
@@ -21,8 +25,11 @@ enum DlqVerb {
     Ls {
         #[command(flatten)]
         server: ServerArguments,
-        /// Of this endpoint alone, such as ep_7
-        #[arg(long, value_name = "ID")]
+        /// Of this application alone
+        #[arg(long, value_name = "APP", env = "FOREBAY_APP")]
+        app: Option<String>,
+        /// Of this endpoint alone: an id such as ep_7, or its name in the application
+        #[arg(long, value_name = "ENDPOINT")]
         endpoint: Option<String>,
         /// So many at most
         #[arg(long, value_name = "N")]
@@ -66,17 +73,60 @@ const COLUMNS: &[Column] = &[
 impl Dlq {
     pub fn run(&self) -> Result<Exit, Failure> {
         match &self.verb {
-            DlqVerb::Ls { server, endpoint, limit } => {
-                let of = endpoint.as_ref().map(|id| format!("?endpoint={}", encoded(id)));
-                list(server, &format!("{LETTERS}{}", of.unwrap_or_default()), *limit, COLUMNS)
+            DlqVerb::Ls { server, app, endpoint, limit } => {
+                letters(server, app.as_deref(), endpoint.as_deref(), *limit)
             }
             DlqVerb::Show(Letter { server, id }) => {
-                show(server, &ask(server, Method::GET, &below(LETTERS, id)?, None)?)
+                let mut answer = ask(server, Method::GET, &below(LETTERS, id)?, None)?;
+                if !server.json {
+                    answer.body = readable(answer.json()).to_string();
+                }
+                show(server, &answer)
             }
             DlqVerb::Redrive(letters) => letters.each("redrive", "redriven"),
             DlqVerb::Purge(letters) => letters.each("purge", "purged"),
         }
     }
+}
+
+/// The API knows letters by the ids of their endpoints; names are people's.
+fn letters(
+    server: &ServerArguments,
+    app: Option<&str>,
+    endpoint: Option<&str>,
+    limit: Option<usize>,
+) -> Result<Exit, Failure> {
+    let of_app = below("/api/v1/app", app.unwrap_or(TenantId::DEFAULT))?;
+    let id = |path: &str| -> Result<Value, Failure> {
+        Ok(ask(server, Method::GET, path, None)?.json()["id"].take())
+    };
+    let of_endpoint = match endpoint {
+        Some(id) if app.is_none() && EndpointId::read(id).is_some() => Value::from(id),
+        Some(name) => id(&below(&format!("{of_app}/endpoint"), name)?)?,
+        None => Value::Null,
+    };
+    if let Some(id) = of_endpoint.as_str() {
+        return list(server, &format!("{LETTERS}?endpoint={}", encoded(id)), limit, COLUMNS);
+    }
+    if app.is_none() {
+        return list(server, LETTERS, limit, COLUMNS);
+    }
+    let app = id(&of_app)?;
+    let mut all = pages(server, LETTERS, None)?;
+    all.retain(|letter| letter["app"] == app);
+    all.truncate(limit.unwrap_or(usize::MAX));
+    listed(server, COLUMNS, &all)
+}
+
+/// With its body as text, if it is text.
+fn readable(mut letter: Value) -> Value {
+    let bytes = letter["bodyBase64"].as_str().and_then(|text| STANDARD.decode(text).ok());
+    if let (Some(Ok(text)), Some(members)) = (bytes.map(String::from_utf8), letter.as_object_mut())
+    {
+        members.remove("bodyBase64");
+        members.insert("body".to_owned(), text.into());
+    }
+    letter
 }
 
 impl Letters {

@@ -4,6 +4,7 @@ use crate::run::Folder;
 fn every_command_has_help_with_an_example() {
     let folder = Folder::new();
     let commands = "serve,check,config show,send,trigger,app,endpoint,event-type,key,dlq,explain,\
+                    apply,diff,export,context,man,\
                     openapi,sign,verify,bench";
     for command in commands.split(',') {
         let mut arguments: Vec<&str> = command.split(' ').collect();
@@ -27,6 +28,24 @@ fn what_is_no_command_is_usage() {
         assert_eq!(ended.code, 2, "{arguments:?}: {}", ended.err);
         assert_eq!(ended.out, "", "{arguments:?}");
     }
+}
+
+#[test]
+fn every_command_has_a_page_for_man() {
+    let folder = Folder::new();
+    folder.run(&["man", "--dir", "man"]).expect(0, "").says("the pages are in man");
+    for (name, part) in [
+        ("forebay", "forebay-apply(1)"),
+        ("forebay-apply", "forebay apply -f resources.toml --dry-run"),
+        ("forebay-filter-dry-run", "deliver"),
+        ("forebay-context-add", "key-env"),
+    ] {
+        let page = std::fs::read_to_string(folder.path().join(format!("man/{name}.1"))).unwrap();
+        let plain = page.replace("\\-", "-");
+        assert!(plain.starts_with(".ie") && plain.contains(part), "{name}: {plain}");
+    }
+    assert!(!folder.path().join("man/forebay-compile.1").exists(), "what is hidden stays so");
+    assert!(folder.run(&["man"]).out.contains(".SH NAME"));
 }
 
 #[test]

@@ -5,8 +5,10 @@
 mod bench;
 mod check;
 mod config;
+mod context;
 mod help;
 mod resources;
 mod run;
 mod serve;
 mod sign;
+mod wanted;

@@ -6,38 +6,38 @@ use std::process::Stdio;
 use std::time::Duration;
 
 /// A server, and a folder to ask it from.
-struct Place {
-    folder: Folder,
-    serving: Serving,
+pub struct Place {
+    pub folder: Folder,
+    pub serving: Serving,
 }
 
 impl Place {
-    fn new() -> Place {
+    pub fn new() -> Place {
         let folder = Folder::new();
         let serving = Serving::start(&folder);
         Place { folder, serving }
     }
 
-    fn with_key(&self, key: &str, line: &str) -> Ended {
+    pub fn with_key(&self, key: &str, line: &str) -> Ended {
         let arguments: Vec<&str> = line.split(' ').collect();
         let mut command = self.folder.command(&arguments);
         command.env("FOREBAY_URL", &self.serving.url).env("FOREBAY_KEY", key);
         Ended::of(command.output().unwrap())
     }
 
-    fn run(&self, line: &str) -> Ended {
+    pub fn run(&self, line: &str) -> Ended {
         self.with_key(ADMIN_KEY, line)
     }
 
     #[track_caller]
-    fn out(&self, line: &str) -> String {
+    pub fn out(&self, line: &str) -> String {
         let ended = self.run(line);
         assert_eq!(ended.code, 0, "{line}: {}", ended.err);
         ended.out
     }
 
     #[track_caller]
-    fn json(&self, line: &str) -> Value {
+    pub fn json(&self, line: &str) -> Value {
         serde_json::from_str(&self.out(&format!("{line} --json"))).unwrap()
     }
 }
@@ -168,7 +168,7 @@ fn a_filter_that_is_pushed_judges_what_comes() {
         let explain = format!("explain {}", event.trim());
         until(|| place.out(&explain).contains(&format!("ep_1: {state}")).then_some(()));
     };
-    becomes("next", "dropped");
+    becomes("next", "dropped, its filter `main` did not want it\n");
     becomes("main", "retrying");
     place.out("filter update main --config {\"branch\":\"next\"}");
     becomes("next", "retrying");
@@ -314,6 +314,14 @@ fn a_dead_letter_is_shown_and_purged_and_its_event_explained() {
     let letter = until(|| place.json("dlq ls")["data"][0]["id"].as_str().map(str::to_owned));
     let shown = place.json(&format!("dlq show {letter}"));
     assert_eq!((&shown["app"], &shown["eventId"]), (&json!(app), &json!(event)));
+    let shown = place.out(&format!("dlq show {letter}"));
+    assert!(shown.contains("body ") && shown.contains(" {}\n"), "{shown}");
+    assert!(place.json(&format!("dlq show {letter}"))["bodyBase64"] == "e30=");
+    for of in ["--app shop", "--app shop --endpoint dead", "--endpoint ep_1"] {
+        assert_eq!(place.json(&format!("dlq ls {of}"))["data"][0]["id"], letter.as_str(), "{of}");
+    }
+    place.run("dlq ls --app default").expect(0, "").says("there are none");
+    place.run("dlq ls --app shop --endpoint other").expect(1, "").says("no such endpoint");
     let story = place.out(&format!("explain {event}"));
     assert!(story.contains(": dead, ") && story.contains("#1 failed connection failed"), "{story}");
     let table = place.out("dlq ls");
@@ -378,7 +386,7 @@ fn patch(place: &Place, path: &str, body: &str) -> String {
 }
 
 /// The whole answer; empty when there is none.
-fn ask(url: &str, method: &str, path: &str, body: &str) -> String {
+pub fn ask(url: &str, method: &str, path: &str, body: &str) -> String {
     use std::io::{Read, Write};
     let address = url.trim_start_matches("http://");
     let Ok(mut stream) = std::net::TcpStream::connect(address) else { return String::new() };

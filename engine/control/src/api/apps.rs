@@ -130,6 +130,8 @@ pub(crate) struct ApplicationOut {
     rate_limit: Option<u16>,
     created_at: String,
     updated_at: String,
+    /// Whether a configuration file names it: then the API changes nothing of it.
+    declared: bool,
 }
 
 /// What the registry keeps of an application beside its id and uid. Times are milliseconds; what
@@ -204,7 +206,7 @@ impl About {
     }
 }
 
-fn out(id: &TenantId, uid: Option<&str>, about: &str) -> ApplicationOut {
+fn out(id: &TenantId, uid: Option<&str>, about: &str, origin: Origin) -> ApplicationOut {
     let about = About::of(id, about);
     ApplicationOut {
         id: id.as_str().to_owned(),
@@ -215,11 +217,12 @@ fn out(id: &TenantId, uid: Option<&str>, about: &str) -> ApplicationOut {
         rate_limit: about.throttle_rate,
         created_at: time(Time::from_millis(about.created)),
         updated_at: time(Time::from_millis(about.updated)),
+        declared: origin == Origin::Declared,
     }
 }
 
 fn shown(tenant: &Tenant) -> ApplicationOut {
-    out(&tenant.id, tenant.uid.as_deref(), &tenant.about)
+    out(&tenant.id, tenant.uid.as_deref(), &tenant.about, tenant.origin)
 }
 
 fn list(control: &Control, call: &Call) -> Answered {
@@ -257,7 +260,8 @@ async fn create_or_get(
             }
             let mut edit = snapshot.edit();
             edit.put_tenant(&new);
-            Ok((edit.finish()?, (out(&id, new.uid.as_deref(), &new.about), true)))
+            let made = out(&id, new.uid.as_deref(), &new.about, Origin::Managed);
+            Ok((edit.finish()?, (made, true)))
         })
         .await
 }
@@ -334,7 +338,7 @@ async fn replace(
         let new = given.declared(id, created, now);
         let mut edit = snapshot.edit();
         edit.put_tenant(&new);
-        Ok((edit.finish()?, out(id, new.uid.as_deref(), &new.about)))
+        Ok((edit.finish()?, out(id, new.uid.as_deref(), &new.about, Origin::Managed)))
     });
     Ok(resource(200, &replaced.await?))
 }

@@ -3,7 +3,7 @@ use crate::problem::{Flaw, Problem};
 use crate::reply;
 use bytes::Bytes;
 use event::TenantId;
-use hyper::header::{CONTENT_TYPE, IF_MATCH};
+use hyper::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
@@ -95,8 +95,13 @@ impl Call {
         }
     }
 
-    /// The same of what may not be there yet.
+    /// The same of what may not be there yet; and 412 for what is there, when the sender asks that
+    /// it is not (`If-None-Match: *`).
     pub fn if_match_any(&self, now: Option<&impl Serialize>) -> Result<(), Problem> {
+        let nothing = self.head.headers.get(IF_NONE_MATCH).is_some_and(|given| given == "*");
+        if nothing && now.is_some() {
+            return Err(Problem::Precondition);
+        }
         now.map_or_else(|| self.if_there(), |now| self.if_match(now))
     }
 

@@ -1,7 +1,7 @@
 mod model;
 mod secrets;
 
-pub(crate) use model::{CHANNELS, EndpointOut};
+pub(crate) use model::{CHANNELS, EndpointOut, pause_text};
 
 use crate::Control;
 use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted, uid_of_path};

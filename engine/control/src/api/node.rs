@@ -1,3 +1,4 @@
+use crate::api::endpoints::pause_text;
 use crate::api::wire::Members;
 use crate::api::{Answered, Call, Content, Operation, Principal, Scope, Verb};
 use crate::reply::{answer, empty, json as written, problem, typed};
@@ -101,6 +102,17 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         answers: &[(200, Content::json::<Came>())],
         run: |control, call| Box::pin(reload(control, call)),
     },
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/defaults",
+        id: "node.defaults",
+        summary: "What endpoints and filters have that do not say otherwise",
+        scope: Scope::Keyed,
+        query: &[],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<Defaults>())],
+        run: |control, _| Box::pin(async { Ok(answer(200, &defaults(control))) }),
+    },
 ];
 
 #[derive(Serialize, JsonSchema)]
@@ -124,6 +136,41 @@ struct Came {
     changes: usize,
     /// Settings that differ and wait for a restart.
     needs_restart: Vec<String>,
+}
+
+/// As the resources themselves tell it.
+#[derive(Serialize, JsonSchema)]
+struct Defaults {
+    endpoint: EndpointDefaults,
+    filter: FilterDefaults,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct EndpointDefaults {
+    schedule: Vec<String>,
+    timeout_ms: u64,
+    throttle_rate: Option<u32>,
+}
+
+/// The most that a filter is given, too.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct FilterDefaults {
+    fuel: u64,
+    memory_bytes: u64,
+}
+
+fn defaults(control: &Control) -> Defaults {
+    let (terms, limits) = (&control.options.terms, control.options.filter_limits);
+    Defaults {
+        endpoint: EndpointDefaults {
+            schedule: terms.schedule.iter().map(|pause| pause_text(*pause)).collect(),
+            timeout_ms: u64::try_from(terms.timeout.as_millis()).unwrap_or(u64::MAX),
+            throttle_rate: terms.rate,
+        },
+        filter: FilterDefaults { fuel: limits.fuel, memory_bytes: limits.memory_bytes },
+    }
 }
 
 fn notice(control: &Control) -> Answered {

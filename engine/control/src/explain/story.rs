@@ -1,5 +1,6 @@
 use super::{evidence::Evidence, time};
 use crate::letter;
+use condition::{Condition, ParsedBody};
 use event::{
     AttemptRow, AttemptState, Attempted, Cause, DeliveryId, Due, EndpointId, EventId, LaneId,
     LaneRow, Outcome, RetryKey, Time, Why,
@@ -170,10 +171,25 @@ fn without_rows(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, Stri
         None if !evidence.lanes.contains_key(&main) && offset >= evidence.least => {
             ("in_flight", "it is on the road".to_owned())
         }
-        None if endpoint.chain.is_some() => {
-            ("dropped", "its condition or a filter did not want it".to_owned())
-        }
-        None => ("ended", "its rows are no longer kept".to_owned()),
+        None => without_keeper(evidence, endpoint),
+    }
+}
+
+/// Nobody keeps it any more. A condition says the same of the same event again; of what a filter
+/// said there is no row.
+fn without_keeper(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, String) {
+    let chain = endpoint.chain.as_deref();
+    let condition = chain.and_then(|chain| chain.condition.as_ref());
+    let meets = |where_: &Arc<Condition>| where_.matches(&evidence.event, &mut ParsedBody::new());
+    if !condition.is_none_or(meets) {
+        return ("dropped", "its condition (`where`) did not want it".to_owned());
+    }
+    let filters = chain.into_iter().flat_map(|chain| &chain.filters);
+    let filters: Vec<String> = filters.map(|filter| format!("`{}`", filter.name)).collect();
+    match &*filters {
+        [] => ("ended", "its rows are no longer kept".to_owned()),
+        [filter] => ("dropped", format!("its filter {filter} did not want it")),
+        all => ("dropped", format!("one of its filters did not want it: {}", all.join(", "))),
     }
 }
 

@@ -145,6 +145,7 @@ fn what_the_file_declares_is_read_here_and_changed_there() {
     let mut declared = DeclaredEndpoint::new(tenant(), "ci", "https://example.com/ci");
     declared.condition = Some("data.a = 1".into());
     node.declare(vec![declared]);
+    assert_eq!(node.get(&format!("{ENDPOINTS}/ci")).json()["declared"], true);
     let path = format!("{ENDPOINTS}/ci");
     let shown = node.get(&path).json();
     assert_eq!((&shown["uid"], &shown["where"]), (&json!("ci"), &json!("data.a = 1")));
@@ -204,7 +205,7 @@ fn readers_see_no_secret() {
 
 #[test]
 fn headers_are_set_and_sensitive_ones_are_named_alone() {
-    let node = node();
+    let mut node = node();
     let headers = json!({ "X-Team": "a", "Authorization": "Bearer marker" });
     create(&node, json!({ "url": "https://example.com", "headers": headers }));
     let path = format!("{ENDPOINTS}/ep_1/headers");
@@ -214,6 +215,14 @@ fn headers_are_set_and_sensitive_ones_are_named_alone() {
         shown.json(),
         json!({ "headers": { "X-Team": "a" }, "sensitive": ["Authorization"] })
     );
+    let whole = node.get(&format!("{path}?sensitive=true")).json();
+    assert_eq!(whole["headers"]["Authorization"], "Bearer marker");
+    assert_eq!(whole["sensitive"], json!(["Authorization"]));
+    for role in [Role::Manager(tenant()), Role::Reader(None), Role::portal(tenant())] {
+        let bearer = format!("authorization: Bearer {}", key(&mut node, role.clone(), u64::MAX));
+        let asked = request("GET", &format!("{path}?sensitive=true"), &[&bearer]);
+        assert_eq!(node.one(asked).status, 403, "{role:?}");
+    }
     let patch = r#"{"headers":{"x-team":"b","X-New":"c","authorization":null}}"#;
     assert_eq!(node.send("PATCH", &path, patch, &[]).status, 204);
     let expected = json!({ "headers": { "x-team": "b", "X-New": "c" }, "sensitive": [] });
@@ -282,4 +291,17 @@ fn what_no_delivery_could_reach_is_refused_at_once() {
     let bearer = format!("authorization: Bearer {portal}");
     let theirs = node.one(crate::node::with_body("POST", ENDPOINTS, body, &[&bearer]));
     assert!(theirs.status == 422 && !theirs.body.contains("private"), "{}", theirs.body);
+}
+
+#[test]
+fn what_is_usual_is_told_as_endpoints_tell_it() {
+    let node = node();
+    let usual = node.get("/v1/defaults").json();
+    let plain = create(&node, json!({ "url": "https://example.com" }));
+    assert_eq!(plain["declared"], false);
+    for member in ["schedule", "timeoutMs", "throttleRate"] {
+        assert_eq!(usual["endpoint"][member], plain[member], "{member}");
+    }
+    assert!(usual["filter"]["fuel"].as_u64() > Some(0), "{usual}");
+    assert_eq!(node.one(request("GET", "/v1/defaults", &[])).status, 401);
 }

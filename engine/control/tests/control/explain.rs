@@ -157,10 +157,13 @@ fn a_parked_delivery_waits_for_its_key() {
 fn what_left_no_row_is_known_by_who_keeps_it() {
     let node = node();
     let ids: Vec<EventId> = (0..6).map(|_| node.publish("order.paid", "{}")).collect();
-    passed(&node, Offset(6));
+    let wanted = node.publish("order.paid", r#"{"total":101}"#);
+    passed(&node, Offset(7));
     assert_eq!(state(&node, ids[0], "choosy"), "dropped", "it has a condition");
     let (_, choosy) = explain(&node, ids[0], "choosy");
     assert_eq!(choosy["where"], "data.total > 100");
+    assert_eq!(choosy["why"], "its condition (`where`) did not want it");
+    assert_eq!(state(&node, wanted, "choosy"), "ended", "its condition wants it");
     assert_eq!(state(&node, ids[0], "plain"), "ended", "nothing could have dropped it");
 
     let lane = LaneId::main(node.endpoint("plain"));

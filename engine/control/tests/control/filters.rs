@@ -136,6 +136,10 @@ fn a_version_that_the_sender_did_not_see_is_not_replaced() {
     assert_eq!(push(&node, "/v1/filter/f/version", "\0asm-3", &[&known]).status, 412);
     assert_eq!(node.modules.borrow().len(), 2, "what cannot come into force is not compiled");
     assert_eq!(node.one(request("DELETE", "/v1/filter/f", &[&node.bearer(), &known])).status, 412);
+    let put = |path: &str| {
+        node.send("PUT", path, r#"{"module":"forebay/redact"}"#, &["if-none-match: *"]).status
+    };
+    assert_eq!((put("/v1/filter/f"), put("/v1/filter/g"), put("/v1/filter/g")), (412, 201, 412));
 }
 
 #[test]

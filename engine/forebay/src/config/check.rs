@@ -74,13 +74,13 @@ pub(crate) fn vetted(guard: &Guard, url: &str) -> Result<(), Refusal> {
 }
 
 /// The file as it was parsed, to find where a resource's field is.
-struct Tables<'a> {
-    table: &'a Table,
-    text: &'a str,
+pub(crate) struct Tables<'a> {
+    pub table: &'a Table,
+    pub text: &'a str,
 }
 
 impl Tables<'_> {
-    fn note(&self, error: &DeclaredError, notes: &mut Notes) {
+    pub fn note(&self, error: &DeclaredError, notes: &mut Notes) {
         let mut place = self.field(error.kind, &error.tenant, &error.name, error.field);
         if notes.has_problem_at(&place) {
             return;

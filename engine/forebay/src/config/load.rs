@@ -43,6 +43,11 @@ pub(crate) struct Reach<'i> {
 }
 
 impl Reach<'_> {
+    /// From a file's place.
+    pub fn of_file<'i>(path: &Path, environment: &'i BTreeMap<String, String>) -> Reach<'i> {
+        Reach { environment, folder: path.parent().unwrap_or(Path::new("")).to_owned() }
+    }
+
     /// A relative path counts from where it was written: from the file's folder, or, given by the
     /// environment or a flag, from the working directory.
     pub fn resolve(&self, path: &str, place: &Place) -> PathBuf {
@@ -92,8 +97,7 @@ fn read_all(text: &str, path: &Path, inputs: &Inputs) -> Result<Config, ConfigEr
         return Err(notes.error(path, text));
     }
     overlay(&mut table, inputs);
-    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let reach = Reach { environment: &inputs.environment, folder };
+    let reach = Reach::of_file(path, &inputs.environment);
     let mut config = config_of(&table, &reach, &mut notes);
     config.dev = inputs.flags.dev;
     check::all(&config, &table, text, &mut notes);

@@ -103,10 +103,19 @@ pub(crate) fn all(top: &mut Section<'_, '_>, reach: &Reach, guests: &Guests) -> 
     filters
 }
 
-struct Reader<'a> {
-    reach: &'a Reach<'a>,
-    guests: &'a Guests,
-    verifier: Option<&'a FilterEngine>,
+/// What becomes of an event whose filter fails; the first is usual.
+pub(crate) const ON_ERROR: &[(&str, OnError)] = &[
+    ("reject", OnError::Reject),
+    ("drop", OnError::Drop),
+    ("pass", OnError::Pass),
+    ("retry", OnError::Retry),
+    ("stop", OnError::Stop),
+];
+
+pub(crate) struct Reader<'a> {
+    pub reach: &'a Reach<'a>,
+    pub guests: &'a Guests,
+    pub verifier: Option<&'a FilterEngine>,
 }
 
 fn one(mut section: Section<'_, '_>, reader: &Reader<'_>) -> Option<Filter> {
@@ -117,16 +126,7 @@ fn one(mut section: Section<'_, '_>, reader: &Reader<'_>) -> Option<Filter> {
     let place = section.place("module");
     let limits = guest_limits(&mut section, reader.guests.limits);
     let wasm = path.and_then(|path| wasm(&mut section, reader, &path, &place, limits));
-    let on_error = section.choice_or_first(
-        "on_error",
-        &[
-            ("reject", OnError::Reject),
-            ("drop", OnError::Drop),
-            ("pass", OnError::Pass),
-            ("retry", OnError::Retry),
-            ("stop", OnError::Stop),
-        ],
-    );
+    let on_error = section.choice_or_first("on_error", ON_ERROR);
     let filter = Filter {
         tenant: TenantId::new(&tenant),
         name: name.unwrap_or_default(),
@@ -162,7 +162,7 @@ fn circuit(section: &mut Section<'_, '_>) -> Option<Circuit> {
 }
 
 /// A table or a text, as JSON.
-fn config(section: &mut Section<'_, '_>) -> String {
+pub(crate) fn config(section: &mut Section<'_, '_>) -> String {
     let Some(node) = section.node("config") else { return "{}".into() };
     let json = value::json(node).to_string();
     let is_possible = matches!(node.value, Value::Table(_) | Value::Text(_) | Value::List(_));
@@ -174,7 +174,7 @@ fn config(section: &mut Section<'_, '_>) -> String {
 }
 
 /// The module's bytes, read and verified.
-fn wasm(
+pub(crate) fn wasm(
     section: &mut Section<'_, '_>,
     reader: &Reader<'_>,
     path: &str,

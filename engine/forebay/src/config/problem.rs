@@ -72,10 +72,13 @@ impl Spot {
         let start = text[..from].rfind('\n').map_or(0, |at| at + 1);
         let end = text[from..].find('\n').map_or(text.len(), |at| from + at);
         let to = floor(text, range.end).clamp(from, end);
-        let shown = match shows {
-            Shows::Line => without_secret(text[start..end].trim_end()),
-            Shows::UpToPlace => format!("{} …", &text[start..to]),
-            Shows::BeforePlace => format!("{}…", &text[start..from]),
+        let values = headers(&text[start..end]).map(|at| start + at);
+        let values = values.filter(|at| *at < to || shows == Shows::Line);
+        let shown = match (values, shows) {
+            (Some(values), _) => format!("{}…", &text[start..values]),
+            (None, Shows::Line) => without_secret(text[start..end].trim_end()),
+            (None, Shows::UpToPlace) => format!("{} …", &text[start..to]),
+            (None, Shows::BeforePlace) => format!("{}…", &text[start..from]),
         };
         let column = text[start..from].chars().count() + 1;
         let room = shown.chars().count().saturating_sub(column - 1).max(1);
@@ -100,6 +103,13 @@ impl Spot {
 fn floor(text: &str, at: usize) -> usize {
     let at = at.min(text.len());
     (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// Where the values of a table of headers begin, which are for their receiver alone.
+fn headers(line: &str) -> Option<usize> {
+    let (before, after) = line.split_once("headers")?;
+    let rest = after.trim_start().strip_prefix('=')?.trim_start();
+    rest.starts_with('{').then(|| before.len() + "headers".len() + after.len() - rest.len())
 }
 
 /// A line that assigns something that sounds like a secret ends at its `=`.
@@ -171,6 +181,11 @@ mod tests {
         assert!(!shown(line, 9..18, Shows::BeforePlace).contains("hunter2"));
         for line in ["secret = 'hunter2", "x = { token = 'hunter2' }", "a = ['whsec_hunter2']"] {
             assert!(!shown(line, 0..1, Shows::Line).contains("hunter2"), "{line}");
+        }
+        let line = "headers = { a = 'hunter2', b = 5, c = 'hunter3' }";
+        for shows in [Shows::Line, Shows::UpToPlace, Shows::BeforePlace] {
+            let shown = shown(line, 31..32, shows);
+            assert!(shown.contains("headers = …") && !shown.contains("hunter"), "{shown}");
         }
         assert!(shown("secret_env = 'NAME'", 0..1, Shows::Line).contains("NAME"));
     }

@@ -6,7 +6,7 @@ use registry::{Secret, Secrets};
 use signature::SecretForm;
 
 /// The ways to give one secret; at most one of them at a time.
-const KEYS: [&str; 4] = ["secret", "secret_env", "secret_file", "secrets"];
+pub(crate) const KEYS: [&str; 4] = ["secret", "secret_env", "secret_file", "secrets"];
 
 /// The secrets of a source or an endpoint, each checked to be of this form. Empty where none is
 /// given; what is wrong is noted.
@@ -25,7 +25,8 @@ pub(crate) fn secrets(section: &mut Section<'_, '_>, reach: &Reach, form: Secret
     let mut texts = Vec::new();
     match (key, &node.value) {
         ("secrets", Value::List(nodes)) => {
-            nodes.iter().for_each(|node| texts.extend(one_of_list(section, reach, node)));
+            let each = |node| one_of_list(section, reach, node, "each of `secrets`");
+            texts.extend(nodes.iter().filter_map(each));
         }
         ("secret", Value::Text(text)) => texts.push((Secret::new(text), node.place.clone())),
         ("secret_env", Value::Text(name)) => {
@@ -49,11 +50,12 @@ pub(crate) fn secrets(section: &mut Section<'_, '_>, reach: &Reach, form: Secret
     Secrets::new(texts.into_iter().map(|(secret, _)| secret).collect())
 }
 
-/// `"whsec_…"`, `{ env = "NAME" }` or `{ file = "path" }`.
-fn one_of_list(
+/// `"whsec_…"`, `{ env = "NAME" }` or `{ file = "path" }`; `what` names it to people.
+pub(crate) fn one_of_list(
     section: &mut Section<'_, '_>,
     reach: &Reach,
     node: &Node,
+    what: &str,
 ) -> Option<(Secret, Place)> {
     let place = &node.place;
     if let Value::Text(text) = &node.value {
@@ -68,8 +70,8 @@ fn one_of_list(
         Some(("env", name)) => from_environment(section, reach, name, place),
         Some(("file", path)) => from_file(section, reach, path, place),
         _ => {
-            let message = "each of `secrets` must be a text, { env = \"…\" } or { file = \"…\" }";
-            refuse(section, place, message.into(), None);
+            let message = format!("{what} must be a text, {{ env = \"…\" }} or {{ file = \"…\" }}");
+            refuse(section, place, message, None);
             None
         }
     }

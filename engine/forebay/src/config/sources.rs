@@ -1,6 +1,6 @@
 use crate::config::Server;
 use crate::config::load::Reach;
-use crate::config::secrets::secrets;
+use crate::config::secrets::{KEYS, secrets};
 use crate::config::section::Section;
 use crate::config::sections::body_bytes;
 use crate::config::settings::{HmacSettings, RespondSettings, SourceSettings};
@@ -161,9 +161,7 @@ fn one(
     let form = checked.as_ref().map_or(SecretForm::Text, |scheme| scheme.secret);
     let was_clean = section.notes.is_clean();
     let secrets = secrets(&mut section, reach, form);
-    let is_given = ["secret", "secret_env", "secret_file", "secrets"]
-        .iter()
-        .any(|key| table.node(key).is_some());
+    let is_given = KEYS.iter().any(|key| table.node(key).is_some());
     let fault = checked.as_ref().map(|scheme| fits(scheme, is_given, &server.public_url));
     match (&checked, fault) {
         (_, Some(Err(bad @ BadSource::NoSecret(_)))) => {
@@ -197,7 +195,7 @@ fn one(
     Some(Source { tenant, name: name?, path, scheme: scheme?, settings, secrets })
 }
 
-fn checked_scheme(
+pub(crate) fn checked_scheme(
     section: &mut Section<'_, '_>,
     name: &str,
     settings: &SourceSettings,
@@ -218,7 +216,7 @@ fn checked_scheme(
     None
 }
 
-fn settings(section: &mut Section<'_, '_>) -> SourceSettings {
+pub(crate) fn settings(section: &mut Section<'_, '_>) -> SourceSettings {
     let settings = SourceSettings {
         event_type: section.text("type"),
         dedupe: section.text("dedupe"),

@@ -7,7 +7,7 @@ use condition::Condition;
 use event::{TenantId, Time};
 use hyper::Uri;
 use jiff::SignedDuration;
-use registry::{DeclaredEndpoint, Endpoint, Ordering, Secrets, Terms};
+use registry::{DeclaredEndpoint, Endpoint, Ordering, Origin, Secrets, Terms};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,6 +121,8 @@ pub(crate) struct EndpointOut {
     pub ordering: OrderingText,
     pub schedule: Vec<String>,
     pub timeout_ms: u64,
+    /// Whether a configuration file declares it: then the API changes nothing of it.
+    pub declared: bool,
 }
 
 /// What order an endpoint's deliveries keep.
@@ -328,6 +330,7 @@ impl EndpointOut {
             ordering: endpoint.terms.ordering.into(),
             schedule: endpoint.terms.schedule.iter().map(|pause| pause_text(*pause)).collect(),
             timeout_ms: u64::try_from(endpoint.terms.timeout.as_millis()).unwrap_or(u64::MAX),
+            declared: endpoint.origin == Origin::Declared,
         }
     }
 }
@@ -338,7 +341,7 @@ fn rate(endpoint: &Endpoint) -> Option<u16> {
 }
 
 /// As `pause` reads it.
-fn pause_text(pause: Duration) -> String {
+pub(crate) fn pause_text(pause: Duration) -> String {
     SignedDuration::try_from(pause).map_or_else(|_| "0s".to_owned(), |pause| format!("{pause:#}"))
 }
 

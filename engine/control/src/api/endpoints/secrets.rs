@@ -1,8 +1,8 @@
 use super::model::{EndpointIn, HeaderTexts};
 use super::{find, rest, rewrite};
 use crate::Control;
-use crate::api::wire::{Given, SECRET_PREFIX, fresh_secret, grace, rotated};
-use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb};
+use crate::api::wire::{Given, SECRET_PREFIX, flag, fresh_secret, grace, rotated};
+use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Role, Scope, Verb};
 use crate::problem::Problem;
 use crate::reply::{Secret as Told, answer, empty, with_secret};
 use base64::Engine;
@@ -43,7 +43,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         id: "v1.endpoint.get-headers",
         summary: "The headers that are sent with every delivery; sensitive ones by name alone",
         scope: Scope::Portal(Deed::Read),
-        query: &[],
+        query: &[SENSITIVE_TOO],
         body: Content::Empty,
         answers: &[(200, Content::json::<EndpointHeadersOut>())],
         run: |control, call| Box::pin(async move { headers(control, &call) }),
@@ -91,7 +91,7 @@ struct EndpointSecretRotateIn {
 #[derive(Serialize, JsonSchema)]
 struct EndpointHeadersOut {
     headers: HeaderTexts,
-    /// Names of headers whose values are not shown.
+    /// Names of headers whose values are shown to an admin who asks for them alone.
     sensitive: BTreeSet<String>,
 }
 
@@ -111,7 +111,12 @@ struct EndpointHeadersPatchIn {
     delete_headers: BTreeSet<String>,
 }
 
-/// Values of these are credentials, so that nobody needs to read them back.
+const SENSITIVE_TOO: Parameter = Parameter::of::<bool>(
+    "sensitive",
+    "Whether values of sensitive headers are shown too; to an admin's key alone.",
+);
+
+/// Values of these are credentials: who reads an endpoint does not read them too.
 const SENSITIVE: &[&str] = &[
     "authorization",
     "cookie",
@@ -172,14 +177,18 @@ async fn rotate(control: &Control, call: Call) -> Answered {
 fn headers(control: &Control, call: &Call) -> Answered {
     let snapshot = control.snapshot();
     let endpoint = find(&snapshot, call.app()?, call.named("endpoint_id"))?;
+    let is_whole = flag(&call.query, SENSITIVE_TOO.name, false)?;
+    if is_whole && call.principal.role != Role::Admin {
+        return Err(Problem::Forbidden);
+    }
     let all = endpoint.headers.iter();
-    let (sensitive, open): (Vec<_>, Vec<_>) = all.partition(|(name, _)| is_sensitive(name));
-    let open = open.into_iter().map(|(name, value)| (name.to_string(), value.to_string()));
+    let shown = all.clone().filter(|(name, _)| is_whole || !is_sensitive(name));
+    let sensitive = all.filter(|(name, _)| is_sensitive(name));
     Ok(answer(
         200,
         &EndpointHeadersOut {
-            headers: open.collect(),
-            sensitive: sensitive.into_iter().map(|(name, _)| name.to_string()).collect(),
+            headers: shown.map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            sensitive: sensitive.map(|(name, _)| name.to_string()).collect(),
         },
     ))
 }

@@ -1,0 +1,382 @@
+use super::words::{Word, count_word, put, size_word, source_words, span_word};
+use super::{Module, ResourceKind, Wanted, Words};
+use crate::config::load::Reach;
+use crate::config::modules::{self, ON_ERROR, Reader, SHIPPED};
+use crate::config::notes::Notes;
+use crate::config::problem::{Place, Shows};
+use crate::config::secrets::{KEYS, secrets};
+use crate::config::section::Section;
+use crate::config::sections::guest_limits;
+use crate::config::tree::{Node, Table, Value};
+use crate::config::value::{self, Count};
+use crate::config::{Guests, Origin, Source, endpoints, sources};
+use delivery::Address;
+use event::TenantId;
+use filter::FilterEngine;
+use registry::{
+    DeclaredEndpoint, DeclaredFilter, FilterLimits, ModuleDigest, OnError, Ordering, Secret, Terms,
+};
+use serde_json::json;
+use signature::SecretForm;
+use std::collections::BTreeMap;
+
+/// One resource, and what the rules are asked about.
+pub(super) struct Found {
+    pub wanted: Wanted,
+    pub place: Place,
+    pub source: Option<Source>,
+    pub filter: Option<DeclaredFilter>,
+    pub endpoint: Option<DeclaredEndpoint>,
+}
+
+pub(super) type OriginOf<'o> = dyn Fn(&Place) -> Origin + 'o;
+
+/// All that one file wants; what is wrong is noted.
+pub(super) fn all(
+    table: &Table,
+    reach: &Reach<'_>,
+    origin: &OriginOf<'_>,
+    notes: &mut Notes,
+) -> Vec<Found> {
+    let mut top = Section::top(table, notes);
+    let mut found = Vec::new();
+    for kind in ResourceKind::ALL {
+        let tables = top.tables(kind.key());
+        let is_needed = kind == ResourceKind::Filter && !tables.is_empty();
+        let verifier = if is_needed { FilterEngine::new().ok() } else { None };
+        for table in tables {
+            let section = top.element(kind.key(), table);
+            let one = One { table, reach, origin, verifier: verifier.as_ref() };
+            found.extend(match kind {
+                ResourceKind::App => one.app(section),
+                ResourceKind::EventType => one.event_type(section),
+                ResourceKind::Filter => one.filter(section),
+                ResourceKind::Source => one.source(section),
+                ResourceKind::Endpoint => one.endpoint(section),
+            });
+        }
+    }
+    for key in ["data", "server", "log", "ingest", "delivery", "filters", "observe"] {
+        if top.node(key).is_some() {
+            let message = format!("`{key}` is a server's own: no API changes it");
+            top.refuse(key, message, "it stands in the configuration that `serve` reads");
+        }
+    }
+    top.not_yet("pipe", &[], "take [[pipe]] out: endpoints and filters work without pipes");
+    top.finish();
+    found
+}
+
+struct One<'a> {
+    table: &'a Table,
+    reach: &'a Reach<'a>,
+    origin: &'a OriginOf<'a>,
+    verifier: Option<&'a FilterEngine>,
+}
+
+impl One<'_> {
+    fn found(&self, kind: ResourceKind, app: &str, name: &str, words: Words) -> Found {
+        let node = self.table.node(kind.name_key());
+        let place = node.map_or(Place::Nowhere, |node| node.place.clone());
+        let wanted = Wanted {
+            kind,
+            app: app.to_owned(),
+            name: name.to_owned(),
+            words,
+            module: None,
+            secret: None,
+            headers: BTreeMap::new(),
+            origin: (self.origin)(&place),
+        };
+        Found { wanted, place, source: None, filter: None, endpoint: None }
+    }
+
+    fn app(&self, mut section: Section<'_, '_>) -> Option<Found> {
+        let advice = "what `app = \"…\"` says elsewhere, such as \"shop\"";
+        let uid = named(&mut section, "uid", advice);
+        let mut words = Words::new();
+        let name = section.text("name").filter(|name| Some(&**name) != uid.as_deref());
+        put(&mut words, "name", json!(name));
+        put(&mut words, "metadata", texts(&mut section, "metadata"));
+        put(&mut words, "rate", rate(&mut section));
+        section.finish();
+        Some(self.found(ResourceKind::App, "", &uid?, words))
+    }
+
+    fn event_type(&self, mut section: Section<'_, '_>) -> Option<Found> {
+        let name = named(&mut section, "name", "such as \"order.paid\"");
+        let mut words = Words::new();
+        put(&mut words, "description", json!(section.text("description")));
+        put(&mut words, "archived", json!(section.value("archived", false)));
+        put(&mut words, "deprecated", json!(section.value("deprecated", false)));
+        put(&mut words, "schemas", any(&mut section, "schemas", "schemas_json"));
+        put(&mut words, "group", json!(section.text("group")));
+        put(&mut words, "feature_flag", json!(section.text("feature_flag")));
+        put(&mut words, "feature_flags", sorted(section.list("feature_flags", Vec::new())));
+        section.finish();
+        Some(self.found(ResourceKind::EventType, "", &name?, words))
+    }
+
+    fn source(&self, mut section: Section<'_, '_>) -> Option<Found> {
+        let name = named(&mut section, "name", "name it after the sender, such as \"github\"");
+        let app = section.value("app", TenantId::DEFAULT.to_owned());
+        let path = section.text("path");
+        let settings = sources::settings(&mut section);
+        let advice = "name a provider (`forebay sign --list` shows all), \"standard-webhooks\", \
+                      \"hmac\", or \"none\" to let anybody in";
+        let scheme = section.required::<String>("scheme", advice);
+        let known = scheme.as_deref();
+        let known = known.and_then(|name| sources::checked_scheme(&mut section, name, &settings));
+        let form = known.as_ref().map_or(SecretForm::Text, |scheme| scheme.secret);
+        let secret = self.secret(&mut section, form);
+        if known.is_some_and(|scheme| scheme.is_open()) && secret.is_some() {
+            let message = "scheme `none` verifies nothing, so its secret protects nothing";
+            section.refuse("scheme", message.into(), "choose a scheme, or take the secret out");
+        }
+        if settings.hmac.is_some() && scheme.as_deref() != Some("hmac") {
+            let message = "`hmac` is for the scheme \"hmac\" alone".into();
+            section.refuse("hmac", message, "take it out");
+        }
+        section.not_yet("rate", &[], "take it out: the only limit is back-pressure");
+        section.finish();
+        let (name, scheme) = (name?, scheme?);
+        let mut words = source_words(&serde_json::to_value(&settings).unwrap_or_default());
+        put(&mut words, "scheme", json!(scheme));
+        put(&mut words, "path", json!(path));
+        let mut found = self.found(ResourceKind::Source, &app, &name, words);
+        found.wanted.secret = secret.clone();
+        let usual = || match &*app {
+            TenantId::DEFAULT => format!("/in/{name}"),
+            app => format!("/in/{app}/{name}"),
+        };
+        found.source = Some(Source {
+            tenant: TenantId::new(&app),
+            path: path.unwrap_or_else(usual),
+            name,
+            scheme,
+            settings,
+            secrets: registry::Secrets::new(secret.into_iter().collect()),
+        });
+        Some(found)
+    }
+
+    fn endpoint(&self, mut section: Section<'_, '_>) -> Option<Found> {
+        let mut words = Words::new();
+        put(&mut words, "description", json!(section.text("description")));
+        put(&mut words, "channels", sorted(section.list("channels", Vec::new())));
+        put(&mut words, "metadata", texts(&mut section, "metadata"));
+        let terms = Terms::default();
+        let declared = endpoints::read(&mut section, self.reach, &terms);
+        check_word(&mut section, "name");
+        if let Some(endpoint) = &declared
+            && let Err(refusal) = Address::parse(&endpoint.url)
+        {
+            section.refuse("url", format!("`url` is refused: {}", refusal.rule), "");
+        }
+        self.refuse_list(&mut section);
+        for key in ["jitter", "concurrency", "disable_after"] {
+            if section.node(key).is_some() {
+                let message = format!("the management API sets no `{key}` of one endpoint");
+                section.refuse(key, message, "set it for all, under [delivery] of the server");
+            }
+        }
+        section.finish();
+        let declared = declared?;
+        let is_given = |key: &str| self.table.node(key).is_some();
+        put(&mut words, "url", json!(declared.url));
+        put(&mut words, "types", sorted(declared.types.clone()));
+        put(&mut words, "where", json!(declared.condition));
+        put(&mut words, "filters", json!(declared.filters));
+        put(&mut words, "disabled", json!(declared.is_disabled));
+        put(&mut words, "ordering", ordering(declared.terms.ordering));
+        if is_given("timeout") {
+            words.insert("timeout".into(), span_word(declared.terms.timeout));
+        }
+        if is_given("schedule") {
+            let pauses = declared.terms.schedule.iter().map(|pause| span_word(*pause));
+            words.insert("schedule".into(), pauses.collect());
+        }
+        if is_given("rate") {
+            put(&mut words, "rate", json!(declared.terms.rate));
+        }
+        let app = declared.tenant.as_str();
+        let mut found = self.found(ResourceKind::Endpoint, app, &declared.name, words);
+        found.wanted.secret = declared.secrets.iter().next().cloned();
+        found.wanted.headers = declared.headers.iter().cloned().collect();
+        found.endpoint = Some(declared);
+        Some(found)
+    }
+
+    fn filter(&self, mut section: Section<'_, '_>) -> Option<Found> {
+        let name = section.required::<String>("name", "name it after what it does");
+        let app = section.value("app", TenantId::DEFAULT.to_owned());
+        let advice = "a WebAssembly file, the SHA-256 of one that was uploaded, or forebay/redact";
+        let named = section.required::<String>("module", advice);
+        let guests = Guests { limits: FilterLimits::default(), module_bytes_max: u64::MAX };
+        let limits = guest_limits(&mut section, guests.limits);
+        let module = named.and_then(|named| {
+            let reader = Reader { reach: self.reach, guests: &guests, verifier: self.verifier };
+            self.module(&mut section, &reader, &named, limits)
+        });
+        let on_error = section.choice_or_first("on_error", ON_ERROR);
+        let isolate = section.value("isolate", false);
+        let config = any(&mut section, "config", "config_json");
+        let is_given = |key: &str| self.table.node(key).is_some();
+        let mut words = Words::new();
+        put(&mut words, "config", config.clone());
+        if on_error != OnError::default() {
+            let name = ON_ERROR.iter().find(|(_, known)| *known == on_error);
+            put(&mut words, "on_error", json!(name.map(|(name, _)| name)));
+        }
+        put(&mut words, "isolate", json!(isolate));
+        if is_given("fuel") {
+            words.insert("fuel".into(), count_word(limits.fuel));
+        }
+        if is_given("memory") {
+            words.insert("memory".into(), size_word(limits.memory_bytes));
+        }
+        if !name.as_ref()?.starts_with(SHIPPED) {
+            check_word(&mut section, "name");
+        }
+        section.finish();
+        let (name, module) = (name?, module?);
+        put(&mut words, "module", json!(Word::of_module(&name, &module)));
+        let mut found = self.found(ResourceKind::Filter, &app, &name, words);
+        found.filter = Some(DeclaredFilter {
+            tenant: TenantId::new(&app),
+            name,
+            module: module.digest(),
+            config: config.to_string(),
+            limits,
+            on_error,
+            isolate,
+            about: "{}".into(),
+        });
+        found.wanted.module = Some(module);
+        Some(found)
+    }
+
+    fn module(
+        &self,
+        section: &mut Section<'_, '_>,
+        reader: &Reader<'_>,
+        named: &str,
+        limits: FilterLimits,
+    ) -> Option<Module> {
+        let bare = named.strip_prefix("sha256:").unwrap_or(named);
+        if let Some(digest) = ModuleDigest::read(bare) {
+            return Some(Module::Digest(digest));
+        }
+        let place = section.place("module");
+        let wasm = modules::wasm(section, reader, named, &place, limits)?;
+        Some(match named.starts_with(SHIPPED) {
+            true => Module::Shipped(named.to_owned(), crate::digest_of(&wasm)),
+            false => Module::Bytes(wasm),
+        })
+    }
+
+    /// The one that is named. A server keeps those that a rotation retires by itself.
+    fn secret(&self, section: &mut Section<'_, '_>, form: SecretForm) -> Option<Secret> {
+        let secrets = secrets(section, self.reach, form);
+        self.refuse_list(section);
+        secrets.iter().next().cloned()
+    }
+
+    fn refuse_list(&self, section: &mut Section<'_, '_>) {
+        if let Some(node) = self.table.node(KEYS[3]) {
+            let message = "`secrets` is for the file that a server reads itself";
+            let advice = "name one by `secret_env`: the one before it counts for a day more";
+            section.notes.refuse(
+                node.place.clone(),
+                Shows::BeforePlace,
+                message,
+                Some(advice.into()),
+            );
+        }
+    }
+}
+
+/// A name that a path of the API can have.
+fn named(section: &mut Section<'_, '_>, key: &'static str, advice: &str) -> Option<String> {
+    let name = section.required::<String>(key, advice)?;
+    check_word(section, key);
+    Some(name)
+}
+
+fn check_word(section: &mut Section<'_, '_>, key: &'static str) {
+    let Some(text) = section.node(key).and_then(|node| node.value.text()) else { return };
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_fit = (1..=256).contains(&text.len()) && text.bytes().all(is_letter);
+    if !is_fit || matches!(text, "." | "..") {
+        let message = format!("`{key}` must be of letters, digits, `-`, `_` and `.`, not {text:?}");
+        section.refuse(key, message, "the API has it in its paths");
+    }
+}
+
+fn sorted(mut list: Vec<String>) -> serde_json::Value {
+    list.sort_unstable();
+    list.dedup();
+    json!(list)
+}
+
+fn ordering(ordering: Ordering) -> serde_json::Value {
+    match ordering {
+        Ordering::None => serde_json::Value::Null,
+        Ordering::Key => "key".into(),
+        Ordering::Fifo => "fifo".into(),
+    }
+}
+
+fn rate(section: &mut Section<'_, '_>) -> serde_json::Value {
+    let rate = section.optional::<Count>("rate").map(|count| count.0);
+    if rate.is_some_and(|rate| !(1..=u64::from(u16::MAX)).contains(&rate)) {
+        section.refuse("rate", format!("`rate` must be from 1 to {} a second", u16::MAX), "");
+    }
+    json!(rate)
+}
+
+/// A table of texts.
+fn texts(section: &mut Section<'_, '_>, key: &'static str) -> serde_json::Value {
+    let mut table = section.section(key);
+    let mut texts = Words::new();
+    for (name, node) in table.entries() {
+        match node.value.text() {
+            Some(text) => drop(texts.insert(name.to_owned(), text.into())),
+            None => {
+                let message = format!("`{name}` must be a text, not {}", node.value.described());
+                table.notes.refuse(node.place.clone(), Shows::Line, message, None);
+            }
+        }
+    }
+    texts.into()
+}
+
+/// What TOML can say by itself, or any JSON as a text under the second key.
+fn any(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    json_key: &'static str,
+) -> serde_json::Value {
+    let (plain, text) = (section.node(key), section.node(json_key));
+    if plain.is_some() && text.is_some() {
+        let message = format!("`{key}` and `{json_key}` cannot stand together");
+        section.refuse(json_key, message, "keep one");
+    }
+    let read = match (plain, text) {
+        (Some(Node { value: Value::Table(_) | Value::List(_), .. }), _) => plain.map(value::json),
+        (Some(_), _) => {
+            let advice = format!("any other JSON is said by `{json_key}`, as a text");
+            section.refuse(key, format!("`{key}` must be a table"), &advice);
+            None
+        }
+        (None, Some(node)) => match node.value.text().map(serde_json::from_str) {
+            Some(Ok(read)) => Some(read),
+            _ => {
+                section.refuse(json_key, format!("`{json_key}` must be JSON, as a text"), "");
+                None
+            }
+        },
+        (None, None) => None,
+    };
+    read.unwrap_or_else(|| json!({}))
+}
