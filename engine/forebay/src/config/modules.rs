@@ -142,7 +142,7 @@ fn one(mut section: Section<'_, '_>, reader: &Reader<'_>) -> Option<Filter> {
     (!filter.name.is_empty()).then_some(filter)
 }
 
-fn circuit(section: &mut Section<'_, '_>) -> Option<Circuit> {
+pub(crate) fn circuit(section: &mut Section<'_, '_>) -> Option<Circuit> {
     let mut circuit = section.section("circuit");
     if !circuit.is_there() {
         return None;

@@ -1,7 +1,7 @@
 use super::words::{Word, count_word, put, size_word, source_words, span_word};
 use super::{Module, ResourceKind, Wanted, Words};
 use crate::config::load::Reach;
-use crate::config::modules::{self, ON_ERROR, Reader, SHIPPED};
+use crate::config::modules::{self, ON_ERROR, Reader, SHIPPED, circuit};
 use crate::config::notes::Notes;
 use crate::config::problem::{Place, Shows};
 use crate::config::secrets::{KEYS, secrets};
@@ -14,11 +14,13 @@ use delivery::Address;
 use event::TenantId;
 use filter::FilterEngine;
 use registry::{
-    DeclaredEndpoint, DeclaredFilter, FilterLimits, ModuleDigest, OnError, Ordering, Secret, Terms,
+    Circuit, DeclaredEndpoint, DeclaredFilter, FilterLimits, ModuleDigest, OnError, Ordering,
+    Secret, Terms,
 };
 use serde_json::json;
 use signature::SecretForm;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One resource, and what the rules are asked about.
 pub(super) struct Found {
@@ -220,6 +222,7 @@ impl One<'_> {
         });
         let on_error = section.choice_or_first("on_error", ON_ERROR);
         let isolate = section.value("isolate", false);
+        let circuit = circuit(&mut section);
         let config = any(&mut section, "config", "config_json");
         let is_given = |key: &str| self.table.node(key).is_some();
         let mut words = Words::new();
@@ -229,6 +232,10 @@ impl One<'_> {
             put(&mut words, "on_error", json!(name.map(|(name, _)| name)));
         }
         put(&mut words, "isolate", json!(isolate));
+        if let Some(Circuit { faults, within_ms }) = circuit {
+            let within = span_word(Duration::from_millis(within_ms));
+            put(&mut words, "circuit", json!({ "faults": faults, "within": within }));
+        }
         if is_given("fuel") {
             words.insert("fuel".into(), count_word(limits.fuel));
         }
@@ -250,6 +257,8 @@ impl One<'_> {
             limits,
             on_error,
             isolate,
+            circuit,
+            candidate: None,
             about: "{}".into(),
         });
         found.wanted.module = Some(module);

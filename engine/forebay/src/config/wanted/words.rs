@@ -27,6 +27,8 @@ enum Form {
     Size,
     /// `"100M"` for a number.
     Count,
+    /// `{ faults = 20, within = "1m" }` for the like in milliseconds.
+    Circuit,
 }
 
 #[derive(Clone, Copy)]
@@ -61,6 +63,7 @@ const FILTER: &[Word] = &[
     word("fuel", "fuel", Form::Count, Usual::Null),
     word("memory", "memoryBytes", Form::Size, Usual::Null),
     word("isolate", "isolate", Form::Same, Usual::False),
+    word("circuit", "circuit", Form::Circuit, Usual::Null),
 ];
 const SOURCE: &[Word] = &[
     word("scheme", "scheme", Form::Same, Usual::Null),
@@ -196,6 +199,10 @@ impl Form {
                 };
                 all.iter().map(pause).collect()
             }),
+            Form::Circuit => value["withinMs"].as_u64().map(|ms| {
+                let within = span_word(Duration::from_millis(ms));
+                json!({ "faults": value["faults"], "within": within })
+            }),
         };
         read.unwrap_or_else(|| value.clone())
     }
@@ -207,6 +214,10 @@ impl Form {
             Form::Span => text.and_then(units::span).map(|span| json!(millis(span))),
             Form::Size => text.and_then(units::bytes).map(Value::from),
             Form::Count => text.and_then(units::count).map(Value::from),
+            Form::Circuit => value["within"]
+                .as_str()
+                .and_then(units::span)
+                .map(|span| json!({ "faults": value["faults"], "withinMs": millis(span) })),
         };
         written.unwrap_or_else(|| value.clone())
     }
@@ -350,9 +361,11 @@ mod tests {
         goes_both_ways(
             ResourceKind::Filter,
             json!({ "module": "00", "config": { "n": 1 }, "onError": "drop", "fuel": 5_000_000,
-                    "memoryBytes": 33_554_432, "isolate": true }),
+                    "memoryBytes": 33_554_432, "isolate": true,
+                    "circuit": { "faults": 5, "withinMs": 60_000 } }),
             json!({ "module": "sha256:00", "config": { "n": 1 }, "on_error": "drop",
-                    "fuel": "5M", "memory": "32MiB", "isolate": true }),
+                    "fuel": "5M", "memory": "32MiB", "isolate": true,
+                    "circuit": { "faults": 5, "within": "1m" } }),
         );
     }
 
