@@ -15,6 +15,7 @@ mod live;
 mod resources;
 mod samples;
 mod subscriber;
+mod workshop;
 
 use arguments::{Arguments, Command};
 use clap::Parser;

@@ -10,3 +10,4 @@ mod resources;
 mod run;
 mod serve;
 mod sign;
+mod workshop;
