@@ -17,6 +17,7 @@ mod resources;
 mod samples;
 mod subscriber;
 mod wanted;
+mod workshop;
 
 use arguments::{Arguments, Command};
 use clap::Parser;

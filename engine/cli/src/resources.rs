@@ -21,6 +21,7 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Map, Value, json};
 use table::Column;
+pub use table::text;
 
 /// What can be done to a resource. `W` says within what it is, `F` what it is made of.
 #[derive(Subcommand)]

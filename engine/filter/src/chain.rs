@@ -94,6 +94,11 @@ impl Runner {
         self.pool.borrow().idle()
     }
 
+    /// The memory that these hold.
+    pub fn idle_bytes(&self) -> usize {
+        self.pool.borrow().idle_bytes()
+    }
+
     /// Asks one filter about all that is still going, and takes each source event on.
     async fn stage(
         &self,

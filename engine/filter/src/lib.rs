@@ -17,6 +17,7 @@ mod engine;
 mod fault;
 mod host;
 mod imports;
+mod inspect;
 mod instance;
 mod limits;
 mod outputs;
@@ -31,6 +32,7 @@ pub use compile::{Compile, CompileCache, CompileFailure, InProcess, NoCache, Sea
 pub use engine::{AdmitFailure, FilterEngine, FilterModule};
 pub use fault::{FaultKind, FaultNote};
 pub use host::{LogLine, Metric};
+pub use inspect::{Inspection, MemoryRange, Named, inspect};
 pub use limits::{FilterLimits, ModuleLimits};
 pub use result::{Broken, Row, read_rows};
 pub use spec::{ChainSpec, ErrorPolicy, FilterSpec, Purpose, SpecFailure};

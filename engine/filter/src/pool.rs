@@ -25,7 +25,7 @@ impl Pool {
             return;
         }
         self.idle.push_back((spec.identity, instance));
-        let mut bytes: usize = self.idle.iter().map(|(_, idle)| idle.memory_bytes()).sum();
+        let mut bytes = self.idle_bytes();
         while self.idle.len() > 1
             && (self.idle.len() > IDLE_INSTANCES_MAX || bytes > IDLE_BYTES_MAX)
         {
@@ -35,6 +35,10 @@ impl Pool {
 
     pub(crate) fn idle(&self) -> usize {
         self.idle.len()
+    }
+
+    pub(crate) fn idle_bytes(&self) -> usize {
+        self.idle.iter().map(|(_, idle)| idle.memory_bytes()).sum()
     }
 
     /// Remembers that a batch of this weight was too large for the filter.

@@ -16,6 +16,7 @@ mod modules;
 mod plan;
 mod server;
 mod ways;
+mod workbench;
 
 pub use compiler::{COMPILER_BYTES_MAX, COMPILER_SECS_MAX, ChildCompiler, compile_as_child};
 pub use config::Config;
@@ -25,12 +26,15 @@ pub use event::{
     Arrival, Duplicate, Envelope, Event, EventId, Headers, OnConflict, TenantId, Time,
 };
 pub use failure::{ChangeError, OpenError, PublishError};
-pub use filter::CompileFailure;
+pub use filter::{AdmitFailure, CompileFailure, SpecFailure};
+pub use filter::{ChainAnswer, FaultKind, FaultNote, LogLine};
+pub use filter::{Form, Inspection, MemoryRange, ModuleReport, Named, Refusal};
 pub use log::Failure as LogFailure;
 pub use log::Log;
 pub use plan::{Compiler, Plan, Recipe, Reloaded, Reread};
 pub use registry::{Declared, DeclaredEndpoint, ModuleDigest};
 pub use store::Salvaged;
+pub use workbench::{Guest, Setup, Workbench, inspect};
 
 use sha2::{Digest, Sha256};
 use std::io;

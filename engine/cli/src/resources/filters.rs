@@ -9,6 +9,7 @@ use super::{
 };
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
+use crate::workshop::{BenchFilter, BuildFilter, InspectFilter, NewFilter, TestFilter};
 use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Map, Value, json};
@@ -23,8 +24,12 @@ pub struct Filter {
 }
 
 const HELP: &str = "\
+Begin with new, build and test, on this machine; the others ask a server.
+
 Examples:
-  forebay filter push big-orders target/wasm32-unknown-unknown/release/big_orders.wasm
+  forebay filter new big-orders --lang rust
+  forebay filter build big-orders && forebay filter test big-orders
+  forebay filter push big-orders big-orders/filter.wasm
   forebay filter push big-orders big_orders.wasm --config '{\"min\": 100}' --on-error drop
   forebay endpoint update ep_1 --filter big-orders
   forebay filter dry-run big-orders --module big_orders.wasm --events 1000
@@ -35,6 +40,11 @@ Examples:
 
 #[derive(Subcommand)]
 enum FilterVerb {
+    New(NewFilter),
+    Build(BuildFilter),
+    Test(TestFilter),
+    Bench(BenchFilter),
+    Inspect(InspectFilter),
     /// List all
     Ls {
         #[command(flatten)]
@@ -133,6 +143,11 @@ const VERSION_COLUMNS: &[Column] =
 impl Filter {
     pub fn run(&self) -> Result<Exit, Failure> {
         match &self.verb {
+            FilterVerb::New(filter) => filter.run(),
+            FilterVerb::Build(filter) => filter.run(),
+            FilterVerb::Test(filter) => filter.run(),
+            FilterVerb::Bench(filter) => filter.run(),
+            FilterVerb::Inspect(filter) => filter.run(),
             FilterVerb::Ls { server, within, limit } => {
                 list(server, &within.path()?, *limit, COLUMNS)
             }

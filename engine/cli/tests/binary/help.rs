@@ -5,7 +5,8 @@ fn every_command_has_help_with_an_example() {
     let folder = Folder::new();
     let commands = "serve,check,config show,send,trigger,app,endpoint,event-type,key,dlq,explain,\
                     apply,diff,export,context,man,\
-                    openapi,sign,verify,bench";
+                    openapi,sign,verify,bench,filter,filter new,filter build,filter test,\
+                    filter bench,filter inspect";
     for command in commands.split(',') {
         let mut arguments: Vec<&str> = command.split(' ').collect();
         arguments.push("--help");

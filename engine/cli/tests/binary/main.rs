@@ -12,3 +12,4 @@ mod run;
 mod serve;
 mod sign;
 mod wanted;
+mod workshop;

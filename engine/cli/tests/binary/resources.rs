@@ -429,10 +429,10 @@ fn a_compiler_limits_itself_and_says_what_is_wrong() {
 }
 
 /// What a command that goes on has told so far.
-struct Going(std::process::Child, std::sync::mpsc::Receiver<String>);
+pub struct Going(std::process::Child, std::sync::mpsc::Receiver<String>);
 
 impl Going {
-    fn start(folder: &Folder, url: &str, line: &str) -> Going {
+    pub fn start(folder: &Folder, url: &str, line: &str) -> Going {
         let arguments: Vec<&str> = line.split(' ').collect();
         let mut command = folder.command(&arguments);
         command.env("FOREBAY_URL", url).env("FOREBAY_KEY", ADMIN_KEY);
@@ -452,7 +452,7 @@ impl Going {
     }
 
     #[track_caller]
-    fn next(&self) -> String {
+    pub fn next(&self) -> String {
         self.1.recv_timeout(Duration::from_secs(60)).unwrap()
     }
 }

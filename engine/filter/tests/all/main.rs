@@ -6,6 +6,7 @@ mod bombs;
 mod conformance;
 mod determinism;
 mod hostile;
+mod inspect;
 mod javascript;
 mod kit;
 mod languages;

@@ -1,0 +1,272 @@
+use super::cases::{Case, load};
+use super::compare::{Got, differences};
+use super::subject::{Loaded, Subject};
+use super::watch::{look, wait};
+use super::{columns, grouped, plain, size};
+use crate::commands::compile::compiler;
+use crate::exit::{Exit, Failure};
+use crate::given::print;
+use clap::Args;
+use forebay::{ChainAnswer, Guest, LogLine, Setup, Workbench, digest_of};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Run a filter's cases, on the engine's own host with its limits
+///
+/// Ends with 1 when a case fails, with 2 when a file of cases cannot be read.
+#[derive(Args)]
+#[command(after_help = HELP)]
+pub struct TestFilter {
+    /// The folder of the filter, or a module with its cases beside it
+    #[arg(value_name = "DIR|MODULE", default_value = ".")]
+    subject: PathBuf,
+    /// The module to run in the place of the one that lies there
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
+    /// Run them again whenever the module or a case changes, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    limits: LimitArguments,
+    /// Print what came of each case as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the filter may use, where that is not as for any.
+#[derive(Args)]
+pub struct LimitArguments {
+    /// Fuel for one batch [default: 100000000]
+    #[arg(long, value_name = "UNITS")]
+    fuel: Option<u64>,
+    /// [default: 33554432]
+    #[arg(long, value_name = "BYTES")]
+    memory_bytes: Option<usize>,
+}
+
+const HELP: &str = "\
+Cases are read from cases.json and cases/*.json in the folder. Each is asked alone, on a fresh
+instance, whose start is in the fuel that is told; then all of one configuration are asked in one
+batch, twice, and have to come to the same.
+
+Examples:
+  forebay filter test
+  forebay filter test filters/big-orders --watch
+  forebay filter test --module target/wasm32-unknown-unknown/debug/big_orders.wasm
+  forebay filter test --json | jq '.cases[] | select(.passed == false)'";
+
+impl LimitArguments {
+    pub fn setup<'a>(&self, config: &'a str) -> Setup<'a> {
+        Setup { config, fuel: self.fuel, memory_bytes: self.memory_bytes, isolate: false }
+    }
+}
+
+/// What came of all cases.
+struct Report {
+    subject: PathBuf,
+    bytes: usize,
+    digest: String,
+    results: Vec<CaseResult>,
+}
+
+struct CaseResult {
+    file: PathBuf,
+    name: String,
+    /// What the filter said of each event.
+    said: Vec<String>,
+    fuel: u64,
+    differences: Vec<String>,
+    logs: Vec<LogLine>,
+}
+
+impl TestFilter {
+    pub fn run(&self) -> Result<Exit, Failure> {
+        if !self.watch {
+            return self.examine().and_then(|report| self.tell(&report));
+        }
+        let now = || look(Subject::find(&self.subject, self.module.as_deref()).ok());
+        loop {
+            let before = now();
+            if let Err(failure) = self.examine().and_then(|report| self.tell(&report)) {
+                eprint!("{failure}");
+            }
+            eprintln!("waiting for a change; Ctrl-C ends this");
+            wait(&before, now);
+        }
+    }
+
+    fn examine(&self) -> Result<Report, Failure> {
+        let subject = Subject::find(&self.subject, self.module.as_deref())?;
+        let cases = load(&subject.folder)?;
+        let loaded = subject.load()?;
+        let bench = Workbench::open(&loaded.wasm, compiler().as_ref()).map_err(|failure| {
+            let shown = subject.path.display();
+            Failure::new(Exit::Failed, format!("the engine refuses {shown}: {failure}"))
+        })?;
+        let mut results = Vec::new();
+        let mut alike: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (n, case) in cases.iter().enumerate() {
+            let answer = self.guest(&bench, &loaded, case)?.ask(&case.events);
+            results.push(CaseResult::of(case, &answer));
+            if answer.faults.is_empty() {
+                alike.entry(&case.config).or_default().push(n);
+            }
+        }
+        for members in alike.values().filter(|members| members.len() > 1) {
+            let guest = self.guest(&bench, &loaded, &cases[members[0]])?;
+            // Twice, because an instance is used again for the next batch.
+            for _ in 0..2 {
+                together(&guest, &cases, members, &mut results);
+            }
+        }
+        let digest = digest_of(&loaded.wasm).to_string();
+        Ok(Report { subject: subject.path, bytes: loaded.wasm.len(), digest, results })
+    }
+
+    fn guest(&self, bench: &Workbench, loaded: &Loaded, case: &Case) -> Result<Guest, Failure> {
+        let config = loaded.config(&case.config)?;
+        bench.guest(&self.limits.setup(&config)).map_err(|failure| {
+            let file = case.file.display();
+            Failure::usage(format!("{file}: case {:?}: {failure}", case.name))
+        })
+    }
+
+    fn tell(&self, report: &Report) -> Result<Exit, Failure> {
+        match self.json {
+            true => print(&format!("{:#}\n", report.json()))?,
+            false => print(&report.text())?,
+        }
+        Ok(if report.failed() == 0 { Exit::Ok } else { Exit::Failed })
+    }
+}
+
+/// Asks about the events of several cases in one question. A case that was right alone and is
+/// wrong now depends on what else the filter sees.
+fn together(guest: &Guest, cases: &[Case], members: &[usize], results: &mut [CaseResult]) {
+    let events: Vec<_> = members.iter().flat_map(|n| cases[*n].events.iter().cloned()).collect();
+    let answer = guest.ask(&events);
+    let mut at = 0;
+    for n in members {
+        let found = all_differences(&cases[*n], &answer, at);
+        at += cases[*n].events.len();
+        if results[*n].differences.is_empty() {
+            let line = |line| format!("in one batch with the other cases: {line}");
+            results[*n].differences.extend(found.into_iter().map(line));
+        }
+    }
+}
+
+/// Those of a case whose first event is the answer's `from`-th.
+fn all_differences(case: &Case, answer: &ChainAnswer, from: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (n, (event, want)) in case.events.iter().zip(&case.wants).enumerate() {
+        let got = got(answer, from + n);
+        let place = if case.events.len() == 1 { String::new() } else { format!("event {n}: ") };
+        let found = differences(event, want, &got);
+        lines.extend(found.into_iter().map(|line| format!("{place}{line}")));
+    }
+    lines
+}
+
+fn got(answer: &ChainAnswer, n: usize) -> Got<'_> {
+    let fault = answer.faults.iter().find(|fault| fault.event == n);
+    Got::of(&answer.verdicts[n], fault)
+}
+
+impl CaseResult {
+    fn of(case: &Case, answer: &ChainAnswer) -> CaseResult {
+        let said = |n: usize| match got(answer, n) {
+            Got::Emit(outputs) => format!("emit {}", outputs.len()),
+            other => other.word().to_owned(),
+        };
+        CaseResult {
+            file: case.file.clone(),
+            name: case.name.clone(),
+            said: (0..case.events.len()).map(said).collect(),
+            fuel: answer.fuel,
+            differences: all_differences(case, answer, 0),
+            logs: answer.logs.clone(),
+        }
+    }
+
+    fn has_passed(&self) -> bool {
+        self.differences.is_empty()
+    }
+
+    /// What it said, short: a batch's answers are counted.
+    fn summary(&self) -> String {
+        match self.said.as_slice() {
+            [only] => only.clone(),
+            several => format!("{} answers", several.len()),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let log = |line: &LogLine| {
+            let (event, level) = (line.event, level(line.level));
+            json!({ "event": event, "level": level, "text": line.text })
+        };
+        json!({
+            "file": self.file,
+            "name": self.name,
+            "passed": self.has_passed(),
+            "verdicts": self.said,
+            "fuel": self.fuel,
+            "differences": self.differences,
+            "logs": self.logs.iter().map(log).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Report {
+    fn failed(&self) -> usize {
+        self.results.iter().filter(|result| !result.has_passed()).count()
+    }
+
+    fn text(&self) -> String {
+        let subject = self.subject.display();
+        let mut text = format!("{subject}  {}  sha256 {}\n\n", size(self.bytes), self.digest);
+        let row = |result: &CaseResult| {
+            let word = if result.has_passed() { "ok" } else { "FAILED" };
+            let fuel = format!("{} fuel", grouped(result.fuel));
+            vec![word.to_owned(), plain(&result.name), result.summary(), fuel]
+        };
+        let rows: Vec<_> = self.results.iter().map(row).collect();
+        text.push_str(&columns("  ", &rows));
+        for result in self.results.iter().filter(|result| !result.has_passed()) {
+            text.push_str(&format!("\n{}, in {}\n", plain(&result.name), result.file.display()));
+            for line in &result.differences {
+                text.push_str(&format!("  {line}\n"));
+            }
+            for line in &result.logs {
+                text.push_str(&format!("  it logged ({}): {}\n", level(line.level), line.text));
+            }
+        }
+        let failed = self.failed();
+        let passed = self.results.len() - failed;
+        text.push_str(&format!("\n{passed} passed, {failed} failed\n"));
+        text
+    }
+
+    fn json(&self) -> Value {
+        let failed = self.failed();
+        json!({
+            "module": self.subject,
+            "bytes": self.bytes,
+            "digest": self.digest,
+            "passed": self.results.len() - failed,
+            "failed": failed,
+            "cases": self.results.iter().map(CaseResult::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn level(level: u8) -> &'static str {
+    match level {
+        0 => "debug",
+        1 => "info",
+        2 => "warn",
+        _ => "error",
+    }
+}
