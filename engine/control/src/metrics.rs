@@ -32,6 +32,7 @@ pub struct Metrics {
     filters: Known<String, [AtomicU64; VERDICTS.len()]>,
     filter: Histogram,
     traps: Known<String, AtomicU64>,
+    gaps: [AtomicU64; GAPS.len()],
 }
 
 struct SourceCounts {
@@ -71,6 +72,7 @@ impl Default for Metrics {
             filters: Known::new(NAMES_MAX),
             filter: Histogram::short(),
             traps: Known::new(REASONS_MAX),
+            gaps: Default::default(),
         }
     }
 }
@@ -144,6 +146,11 @@ impl Metrics {
         self.traps.tell(reason, add_one);
     }
 
+    /// So many events came to be in a gap: an endpoint, or every one, does not get them.
+    pub fn gap(&self, is_damage: bool, events: u64) {
+        self.gaps[usize::from(is_damage)].fetch_add(events, Ordering::Relaxed);
+    }
+
     fn of_source(&self, source: &str, tell: impl FnOnce(&SourceCounts)) {
         self.sources.tell(if source.is_empty() { NONE } else { source }, tell);
     }
@@ -151,6 +158,9 @@ impl Metrics {
 
 /// The labels of `filter_judged`, in the order of its places.
 const VERDICTS: [&str; 6] = ["drop", "pass", "emit", "reject", "retry", "stop"];
+
+/// Why there are gaps, in the order of `gap`'s places.
+const GAPS: [&str; 2] = ["retention", "damage"];
 
 /// How an attempt ended, coarse enough for a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
