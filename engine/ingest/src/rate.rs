@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_do_not_share() {
+    fn sources_have_a_rate_each() {
         let rates = Rates::default();
         assert!(rates.admit("/in/a", rate(1), START).is_ok());
         assert_eq!(rates.admit("/in/a", rate(1), START), Err(Duration::from_secs(1)));
