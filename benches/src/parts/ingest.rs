@@ -133,6 +133,7 @@ async fn serve_ours(listener: TcpListener) {
         headers: Vec::new(),
         content: Content::Any,
         body_bytes_max: 1 << 20,
+        rate: None,
     };
     let table = SourceTable::new(vec![source]).expect("it is one source");
     let seen = Cell::new(Duration::ZERO);

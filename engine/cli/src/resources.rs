@@ -259,6 +259,9 @@ pub fn pages(
         if let Value::Array(data) = page["data"].take() {
             all.extend(data);
         }
+        if page["incomplete"] == true {
+            eprintln!("warning: there are others beside these that cannot be read any more");
+        }
         match page["iterator"].as_str() {
             Some(next) if page["done"] != true => {
                 iterator = format!("&iterator={}", encoded(next));

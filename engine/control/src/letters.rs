@@ -45,7 +45,11 @@ impl Wish {
 
 /// A page, in the order of endpoint and offset. `iterator` is the place of the next page.
 pub(crate) fn list(log: &dyn Log, history: &History, wish: Wish) -> Result<Value, Failure> {
-    let mut rows = log.dead(wish.start(), wish.limit + 1)?;
+    let page = log.letters(wish.start(), wish.limit + 1)?;
+    if page.is_incomplete {
+        tracing::warn!("some dead letters are in a block of the disk that cannot be read");
+    }
+    let mut rows = page.rows;
     if let Some(endpoint) = wish.endpoint {
         rows.retain(|(delivery, _)| delivery.lane.endpoint == endpoint);
     }
@@ -53,9 +57,15 @@ pub(crate) fn list(log: &dyn Log, history: &History, wish: Wish) -> Result<Value
     rows.truncate(wish.limit);
     let mut letters = Vec::with_capacity(rows.len());
     for (delivery, row) in &rows {
-        letters.push(describe(history, *delivery, row, &bytes(log, *delivery)?));
+        letters.push(describe(history, *delivery, row.as_ref(), &bytes(log, *delivery)?));
     }
-    Ok(json!({ "data": letters, "done": next.is_none(), "iterator": next }))
+    Ok(json!({
+        "data": letters,
+        "done": next.is_none(),
+        "iterator": next,
+        // There are others whose names cannot be read.
+        "incomplete": page.is_incomplete,
+    }))
 }
 
 /// One letter with the bytes that would be sent, or that the chain would see.
@@ -64,12 +74,14 @@ pub(crate) fn show(
     history: &History,
     delivery: DeliveryId,
 ) -> Result<Option<Value>, Failure> {
-    let Some((_, row)) = log.dead(Some(delivery), 1)?.into_iter().find(|(id, _)| *id == delivery)
-    else {
-        return Ok(None);
+    let row = match log.letter(delivery) {
+        Ok(None) => return Ok(None),
+        Ok(row) => row,
+        Err(Failure::DamagedRow { .. }) => None,
+        Err(failure) => return Err(failure),
     };
     let kept = bytes(log, delivery)?;
-    let mut letter = describe(history, delivery, &row, &kept);
+    let mut letter = describe(history, delivery, row.as_ref(), &kept);
     if let Kept::Whole(parcel) = kept {
         letter["headers"] = header_pairs(&parcel.event.envelope.headers);
         letter["bodyBase64"] = STANDARD.encode(&parcel.event.body).into();
@@ -94,7 +106,8 @@ fn bytes(log: &dyn Log, delivery: DeliveryId) -> Result<Kept, Failure> {
     }
 }
 
-fn describe(history: &History, delivery: DeliveryId, row: &DeadRow, kept: &Kept) -> Value {
+/// Without a row of what is damaged.
+fn describe(history: &History, delivery: DeliveryId, row: Option<&DeadRow>, kept: &Kept) -> Value {
     let endpoint = history.latest().endpoint(delivery.lane.endpoint);
     let event = match kept {
         Kept::Whole(parcel) => Some(&parcel.event),
@@ -111,14 +124,17 @@ fn describe(history: &History, delivery: DeliveryId, row: &DeadRow, kept: &Kept)
         "offset": delivery.offset.0,
         "output": delivery.k,
         "replay": delivery.lane.n,
-        "attempts": row.attempts,
-        "reason": &*row.reason,
-        "diedAt": time(row.at),
+        "attempts": row.map(|row| row.attempts),
+        "reason": row.map_or("not known: its row is damaged", |row| &*row.reason),
+        "diedAt": row.map(|row| time(row.at)),
         // Whether a redrive sends it as it is or runs the chain first.
-        "stage": match row.stage { Stage::Input => "input", Stage::Output => "output" },
+        "stage": row.map(|row| match row.stage {
+            Stage::Input => "input",
+            Stage::Output => "output",
+        }),
         "bytes": event.map(|event| event.body.len()),
         // Then it can be purged, and a redrive sends nothing.
-        "damaged": matches!(kept, Kept::Damaged),
+        "damaged": row.is_none() || matches!(kept, Kept::Damaged),
     })
 }
 

@@ -33,6 +33,7 @@ pub struct Metrics {
     filter: Histogram,
     traps: Known<String, AtomicU64>,
     circuits: Known<String, AtomicU64>,
+    gaps: [AtomicU64; GAPS.len()],
 }
 
 struct SourceCounts {
@@ -73,6 +74,7 @@ impl Default for Metrics {
             filter: Histogram::short(),
             traps: Known::new(REASONS_MAX),
             circuits: Known::new(NAMES_MAX),
+            gaps: Default::default(),
         }
     }
 }
@@ -151,6 +153,11 @@ impl Metrics {
         self.circuits.tell(filter, add_one);
     }
 
+    /// So many events came to be in a gap: an endpoint, or every one, does not get them.
+    pub fn gap(&self, is_damage: bool, events: u64) {
+        self.gaps[usize::from(is_damage)].fetch_add(events, Ordering::Relaxed);
+    }
+
     fn of_source(&self, source: &str, tell: impl FnOnce(&SourceCounts)) {
         self.sources.tell(if source.is_empty() { NONE } else { source }, tell);
     }
@@ -158,6 +165,9 @@ impl Metrics {
 
 /// The labels of `filter_judged`, in the order of its places.
 const VERDICTS: [&str; 6] = ["drop", "pass", "emit", "reject", "retry", "stop"];
+
+/// Why there are gaps, in the order of `gap`'s places.
+const GAPS: [&str; 2] = ["retention", "damage"];
 
 /// How an attempt ended, coarse enough for a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -94,6 +94,7 @@ impl Breaker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn opened(now: Time) -> Breaker {
         let mut breaker = Breaker::default();
@@ -143,6 +144,92 @@ mod tests {
             now = probe;
             breaker.attempt_started();
             assert!(breaker.attempt_failed(now, 0.99));
+        }
+    }
+
+    /// What may happen to a breaker.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Pass(u64),
+        Start,
+        Succeed,
+        Fail(f64),
+        Withdraw,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => (0..400_000u64).prop_map(Step::Pass),
+            4 => Just(Step::Start),
+            1 => Just(Step::Succeed),
+            6 => (0.0..1.0f64).prop_map(Step::Fail),
+            1 => Just(Step::Withdraw),
+        ]
+    }
+
+    /// All that has happened, from which the naive model works everything out anew.
+    #[derive(Default)]
+    struct Told {
+        /// Failures since it was last closed by a success.
+        failures: u32,
+        /// The waits so far, and when the last of them ends.
+        waits: u32,
+        until: Option<Time>,
+        is_probing: bool,
+    }
+
+    impl Told {
+        fn fail(&mut self, now: Time, draw: f64) -> bool {
+            let counts = self.until.is_none() || self.is_probing;
+            self.failures += u32::from(counts);
+            let opens = counts && self.failures >= FAILURES_TO_OPEN;
+            if opens {
+                let secs = [5, 10, 20, 40, 80, 160, 300];
+                let wait = secs[(self.waits as usize).min(secs.len() - 1)];
+                let wait = Duration::from_secs(wait).mul_f64(0.8 + 0.4 * draw);
+                (self.until, self.is_probing) = (Some(now + wait), false);
+                self.waits += 1;
+            }
+            opens
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_it_is_as_the_naive_model_has_it(
+            steps in prop::collection::vec(step(), 0..200),
+        ) {
+            let (mut breaker, mut told) = (Breaker::default(), Told::default());
+            let mut now = Time::from_secs(1_000);
+            for step in steps {
+                match step {
+                    Step::Pass(ms) => now = now + Duration::from_millis(ms),
+                    Step::Start if breaker.allows(now) => {
+                        breaker.attempt_started();
+                        told.is_probing = told.until.is_some();
+                    }
+                    Step::Start => {}
+                    Step::Succeed => {
+                        breaker.attempt_succeeded();
+                        told = Told::default();
+                    }
+                    Step::Fail(draw) => {
+                        let opened = breaker.attempt_failed(now, draw);
+                        prop_assert_eq!(opened, told.fail(now, draw));
+                    }
+                    Step::Withdraw => {
+                        breaker.attempt_withdrawn(now);
+                        if told.is_probing {
+                            (told.until, told.is_probing) = (Some(now), false);
+                        }
+                    }
+                }
+                let is_due = told.until.is_none_or(|until| now >= until) && !told.is_probing;
+                prop_assert_eq!(breaker.allows(now), is_due);
+                prop_assert_eq!(breaker.is_closed(), told.until.is_none());
+                let waits_until = told.until.filter(|_| !told.is_probing);
+                prop_assert_eq!(breaker.probe_at(), waits_until);
+            }
         }
     }
 }

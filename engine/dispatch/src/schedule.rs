@@ -83,5 +83,32 @@ mod tests {
             prop_assert!(wait <= 100.0 * (1.0 + jitter) + 1e-6);
             prop_assert!(schedule.least_wait_after(1).unwrap().as_secs_f64() <= wait + 1e-6);
         }
+
+        /// As a person would work it out, in seconds.
+        #[test]
+        fn every_wait_is_as_the_naive_model_has_it(
+            steps in prop::collection::vec(0..200_000u64, 0..12),
+            attempts in 0..14u32,
+            asked in prop::option::of(prop_oneof![0..10u64, 0..200_000u64, Just(u64::MAX)]),
+            draw in 0.0..1.0f64,
+            jitter in 0.0..=1.0f64,
+        ) {
+            let spans: Vec<_> = steps.iter().map(|secs| Duration::from_secs(*secs)).collect();
+            let schedule = RetrySchedule::new(&spans, jitter);
+            let wait = schedule.wait_after(attempts, asked.map(Duration::from_secs), draw);
+            prop_assert_eq!(schedule.attempts_max() as usize, steps.len() + 1);
+            if attempts == 0 || attempts >= schedule.attempts_max() {
+                prop_assert_eq!(wait, None);
+                return Ok(());
+            }
+            let step = steps[attempts as usize - 1] as f64;
+            let own = step - step * jitter + 2.0 * step * jitter * draw;
+            let asked = asked.map(|secs| secs.clamp(1, 86_400) as f64);
+            let theirs = asked.map(|secs| secs + secs.min(step) * jitter * draw);
+            let most = theirs.map_or(own, |theirs| theirs.max(own));
+            let wait = wait.unwrap().as_secs_f64();
+            prop_assert!((wait - most).abs() < 1e-3, "{} for {}", wait, most);
+            prop_assert!(asked.is_none_or(|asked| wait >= asked), "before it was asked for");
+        }
     }
 }

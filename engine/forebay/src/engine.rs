@@ -50,13 +50,17 @@ impl Engine {
         let (metrics, health, watch) = (Metrics::new(), Health::new(), FilterWatch::new());
         let (fatal, failed) = tokio::sync::watch::channel(None);
         let (counted, refusing) = (metrics.clone(), health.clone());
+        let gaps = metrics.clone();
         let options = PumpOptions {
             clock: clock.clone(),
             guest_threads: plan.guest_threads,
             queued_bytes_max: plan.queued_bytes_max,
             guests: guest_maker(modules.clone(), metrics.clone(), watch.clone(), clock.clone()),
             deliver: deliver_maker(&plan, clock.clone(), closures.clone(), metrics.clone())?,
-            on_loss: Box::new(tell_loss),
+            on_loss: Box::new(move |loss, lane, from, until| {
+                gaps.gap(loss == Loss::Damage, until.distance_from(from));
+                tell_loss(loss, lane, from, until);
+            }),
             on_commit: Box::new(move |events, took| counted.committed(events, Some(took))),
             on_fatal: Box::new(move |failure| {
                 refusing.storage_refuses(true);

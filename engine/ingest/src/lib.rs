@@ -14,6 +14,7 @@ mod duplicate;
 mod events;
 mod kept;
 mod member;
+mod rate;
 mod reply;
 mod route;
 mod server;

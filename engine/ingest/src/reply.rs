@@ -76,6 +76,8 @@ pub(crate) enum Refusal {
     TooLarge,
     Encoding,
     MediaType,
+    /// More than the source may send.
+    Rate(Duration),
     Full(Duration),
     Stopping,
     DiskFull,
@@ -127,6 +129,9 @@ impl Refusal {
                     application/cloudevents-batch+json, application/x-ndjson or ce-* headers";
                 row(415, "media_type", "Unsupported Media Type", detail)
             }
+            Refusal::Rate(_) => {
+                row(429, "rate", "Too Many Requests", "this source sends more than it may")
+            }
             Refusal::Full(_) => row(503, "full", "Service Unavailable", "try again later"),
             Refusal::Stopping => row(503, "stopping", "Service Unavailable", "try again later"),
             Refusal::DiskFull => row(507, "disk", "Insufficient Storage", "try again later"),
@@ -135,7 +140,7 @@ impl Refusal {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Refusal::Full(wait) => Some(*wait),
+            Refusal::Full(wait) | Refusal::Rate(wait) => Some(*wait),
             Refusal::Stopping => Some(STOPPING_RETRY),
             Refusal::DiskFull => Some(DISK_RETRY),
             _ => None,

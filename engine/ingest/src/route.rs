@@ -114,6 +114,14 @@ impl SourceTable {
         Ok(())
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.doors.len()
+    }
+
+    pub(crate) fn has_path(&self, path: &str) -> bool {
+        self.doors.iter().any(|door| door.source.path == path)
+    }
+
     pub(crate) fn route<'t>(&'t self, path: &'t str) -> Route<'t> {
         if let Some(number) = self.exact.get(path) {
             return Route::Source(&self.doors[*number], Captures::new());
@@ -220,5 +228,6 @@ fn decoy() -> Door {
         headers: Vec::new(),
         content: Content::Any,
         body_bytes_max: 1 << 20,
+        rate: None,
     })
 }

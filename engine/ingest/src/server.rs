@@ -1,3 +1,4 @@
+use crate::rate::Rates;
 use crate::reply::{Body, Refusal, Reply};
 use crate::route::Route;
 use crate::strict::Strict;
@@ -67,6 +68,7 @@ impl Default for Limits {
 pub struct Server<A> {
     pub(crate) ports: Ports<A>,
     pub(crate) limits: Limits,
+    pub(crate) rates: Rates,
     http: http1::Builder,
 }
 
@@ -81,7 +83,7 @@ impl<A: Accept + 'static> Server<A> {
             .header_read_timeout(limits.header_timeout)
             .max_header_size(HEAD_BYTES_MAX)
             .max_buf_size(2 * HEAD_BYTES_MAX);
-        Rc::new(Server { ports, limits, http })
+        Rc::new(Server { ports, limits, rates: Rates::default(), http })
     }
 
     /// Serves until `stop`, then accepts nothing more, answers what has begun and returns once
@@ -151,6 +153,7 @@ impl<A: Accept + 'static> Server<A> {
         let (head, body) = request.into_parts();
         let route = table.route(head.uri.path());
         let source = if let Route::Source(door, _) = &route { &*door.source.name } else { "" };
+        self.rates.retain(&table);
         let reply = self.admit(&route, &head, body, peer.ip()).await.unwrap_or_else(|r| r.reply());
         self.ports.observe.as_ref()(&Observed {
             source,

@@ -2,6 +2,7 @@ use crate::member::Paths;
 use bytes::Bytes;
 use event::{StreamId, TenantId, Time};
 use signature::{Answer, AnswerBody, IdFrom, Scheme, Secret, TypeFrom};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// A verified way in, as configured.
@@ -25,6 +26,8 @@ pub struct Source {
     pub respond: Respond,
     pub content: Content,
     pub body_bytes_max: usize,
+    /// Requests a second that are taken from it, once they are verified.
+    pub rate: Option<NonZeroU32>,
 }
 
 /// A secret that verifies until a time, `Time::NEVER` for good.

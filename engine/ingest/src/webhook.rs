@@ -29,6 +29,11 @@ impl<A: Accept + 'static> Server<A> {
         let body = self.read(body, source.body_bytes_max).await?;
         let now = self.ports.clock.wall();
         self.verify(door, head, &body, now)?;
+        // Only now: a stranger must not use up what a provider may send, nor learn who is here.
+        if let Some(rate) = source.rate {
+            let now = self.ports.clock.now();
+            self.rates.admit(&source.path, rate, now).map_err(Refusal::Rate)?;
+        }
         let found = if door.paths.is_empty() { Found::new() } else { door.paths.find(&body) };
         if let Some(challenge) = challenge(door, &found) {
             return Ok(echoed(challenge));

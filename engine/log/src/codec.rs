@@ -20,7 +20,8 @@ pub use frame::{
     frame_checksum, frame_offset,
 };
 pub use keys::{
-    delivery_key, duplicate_key, lane_key, offset_key, offset_of_key, registry_key, retry_key,
+    delivery_key, delivery_of_key, duplicate_key, lane_key, offset_key, offset_of_key,
+    registry_key, retry_key,
 };
 pub use parcels::{decode_parcel, encode_parcel};
 pub use rows::{

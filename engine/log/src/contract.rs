@@ -185,6 +185,15 @@ fn holds(log: &impl Log, group: &Group) {
     assert_eq!(log.attempts(Offset(2)..Offset::MAX).unwrap(), []);
     assert_eq!(puts(log.retries(None, 9).unwrap()), group.retries);
     assert_eq!(puts(log.dead(None, 9).unwrap()), group.dead);
+    let letters = log.letters(None, 9).unwrap();
+    assert!(!letters.is_incomplete);
+    let whole = letters.rows.into_iter().map(|(delivery, row)| (delivery, row.unwrap()));
+    assert_eq!(puts(whole.collect()), group.dead);
+    for change in &group.dead {
+        let Change::Put(delivery, row) = change else { continue };
+        assert_eq!(log.letter(*delivery).unwrap().as_ref(), Some(row));
+        assert_eq!(log.letter(delivery.next()).unwrap(), None);
+    }
     assert_eq!(puts(log.lanes().unwrap()), group.lanes);
     assert_eq!(puts(log.registry().unwrap()), group.registry);
     assert_eq!(log.gaps().unwrap(), group.gaps);

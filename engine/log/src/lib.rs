@@ -52,6 +52,15 @@ pub struct Generation {
     pub is_sealed: bool,
 }
 
+/// A page of dead letters, as far as it can be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Letters {
+    /// None for a row that is not what was written. Its name can still be purged.
+    pub rows: Vec<(DeliveryId, Option<DeadRow>)>,
+    /// There are others among these, whose names cannot be read either.
+    pub is_incomplete: bool,
+}
+
 /// What the disk under the log has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
@@ -128,11 +137,21 @@ pub trait Log: Send + std::marker::Sync {
     fn parcel(&self, delivery: DeliveryId) -> Result<Option<Parcel>, Failure>;
 
     /// Dead letters in (lane, offset, k) order, from `from` on, at most `count`.
+    ///
+    /// Errors: `DamagedRow` when one of them is not what was written.
     fn dead(
         &self,
         from: Option<DeliveryId>,
         count: usize,
     ) -> Result<Vec<(DeliveryId, DeadRow)>, Failure>;
+
+    /// As `dead`, past what is damaged there: one letter says nothing of the others.
+    fn letters(&self, from: Option<DeliveryId>, count: usize) -> Result<Letters, Failure>;
+
+    /// One dead letter, whatever became of those beside it.
+    ///
+    /// Errors: `DamagedRow` when it is not what was written.
+    fn letter(&self, delivery: DeliveryId) -> Result<Option<DeadRow>, Failure>;
 
     fn lanes(&self) -> Result<Vec<(LaneId, LaneRow)>, Failure>;
 

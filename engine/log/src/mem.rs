@@ -1,6 +1,6 @@
 use crate::{
     AttemptRow, Change, DeadRow, DuplicateRow, Failure, GapRow, Generation, Group, LaneRow, Lease,
-    Log, Parcel, ReadLimit, RegistryKey, RetryKey, RetryRow, Room, Sync, Watermarks,
+    Letters, Log, Parcel, ReadLimit, RegistryKey, RetryKey, RetryRow, Room, Sync, Watermarks,
 };
 use event::{DeliveryId, Event, LaneId, Offset, TenantId, Time};
 use std::collections::BTreeMap;
@@ -154,6 +154,10 @@ impl State {
 fn failed_sync() -> Failure {
     let source = std::io::Error::other("sync failed");
     Failure::Disk { path: PathBuf::from("memory"), source }
+}
+
+fn damaged_dead() -> Failure {
+    Failure::DamagedRow { table: "dead", why: "it was damaged on purpose" }
 }
 
 impl Image {
@@ -321,8 +325,26 @@ impl Log for MemLog {
         let state = self.state();
         let rows = page(&state.live.dead, from, count);
         match rows.iter().any(|(delivery, _)| state.damaged_dead.contains(delivery)) {
-            true => Err(Failure::DamagedRow { table: "dead", why: "it was damaged on purpose" }),
+            true => Err(damaged_dead()),
             false => Ok(rows),
+        }
+    }
+
+    fn letters(&self, from: Option<DeliveryId>, count: usize) -> Result<Letters, Failure> {
+        let state = self.state();
+        let rows = page(&state.live.dead, from, count).into_iter();
+        let is_whole = |delivery: &DeliveryId| !state.damaged_dead.contains(delivery);
+        let rows =
+            rows.map(|(delivery, row)| (delivery, Some(row).filter(|_| is_whole(&delivery))));
+        Ok(Letters { rows: rows.collect(), is_incomplete: false })
+    }
+
+    fn letter(&self, delivery: DeliveryId) -> Result<Option<DeadRow>, Failure> {
+        let state = self.state();
+        let row = state.live.dead.get(&delivery).cloned();
+        match row.is_some() && state.damaged_dead.contains(&delivery) {
+            true => Err(damaged_dead()),
+            false => Ok(row),
         }
     }
 

@@ -1,7 +1,7 @@
 use event::{DeliveryId, DuplicateRow, Event, LaneId, Offset, RegistryKey, TenantId, Time};
 use log::{
-    AttemptRow, DeadRow, Failure, GapRow, Generation, Group, LaneRow, Lease, Log, MemLog, Parcel,
-    ReadLimit, RetryKey, RetryRow, Room, Sync, Watermarks,
+    AttemptRow, DeadRow, Failure, GapRow, Generation, Group, LaneRow, Lease, Letters, Log, MemLog,
+    Parcel, ReadLimit, RetryKey, RetryRow, Room, Sync, Watermarks,
 };
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -85,6 +85,14 @@ impl Log for Tap {
         count: usize,
     ) -> Result<Vec<(DeliveryId, DeadRow)>, Failure> {
         self.log.dead(from, count)
+    }
+
+    fn letters(&self, from: Option<DeliveryId>, count: usize) -> Result<Letters, Failure> {
+        self.log.letters(from, count)
+    }
+
+    fn letter(&self, delivery: DeliveryId) -> Result<Option<DeadRow>, Failure> {
+        self.log.letter(delivery)
     }
 
     fn lanes(&self) -> Result<Vec<(LaneId, LaneRow)>, Failure> {

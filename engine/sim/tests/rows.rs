@@ -79,6 +79,17 @@ fn a_first_failure_leaves_the_road_for_trouble() {
 }
 
 #[test]
+fn a_later_failure_takes_the_place_of_the_retry_row_before() {
+    let mut world = plain();
+    set(&mut world, Mode::Down(500));
+    publish(&mut world, 1, None);
+    until(&mut world, |w| attempts(w).len() == 2);
+    assert_eq!(attempts(&world), [(0, 0, 1, Trouble), (0, 0, 2, Trouble)]);
+    assert_eq!(retries(&world), [(0, 0, 2, Stage::Output)], "one row, and the bytes of the first");
+    assert!(has_parcel(&world, 0) && dead(&world).is_empty());
+}
+
+#[test]
 fn a_last_failure_leaves_trouble_for_the_dead_letters() {
     let mut world = plain();
     set(&mut world, Mode::Down(500));
@@ -302,6 +313,22 @@ fn a_namesake_of_a_deleted_endpoint_is_another_endpoint() {
     publish(&mut world, 1, None);
     rest(&mut world);
     assert_eq!((delivered(&world), retries(&world)), (1, vec![]));
+}
+
+#[test]
+fn what_was_sealed_is_read_by_a_lane_that_is_behind() {
+    let mut world = world(Plan { generation_events: 4, ..Plan::calm(1) }, |_| {});
+    reshape(&mut world, |e| e.is_disabled = true);
+    publish(&mut world, 14, None);
+    until(&mut world, |w| least(w) == 14);
+    let sealed: Vec<_> =
+        world.log.generations().unwrap().iter().map(|turn| turn.is_sealed).collect();
+    assert_eq!(sealed, [true, true, true, false]);
+    assert!(world.log.gaps().unwrap().is_empty(), "to seal takes nothing from anybody");
+    reshape(&mut world, |e| e.is_disabled = false);
+    rest(&mut world);
+    assert_eq!(attempts(&world).len(), 14);
+    assert_eq!(delivered(&world), 14);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use event::{Event, Offset};
 use fjall::{Keyspace, Slice};
 use log::{Failure, ReadLimit, codec};
+use std::collections::VecDeque;
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -221,6 +222,62 @@ pub fn read_rows<T>(
     for guard in table.0.range(keys).take(count) {
         let (key, value) = guard.into_inner().map_err(|err| row_failure(tables, table.1, err))?;
         rows.push(decode(&key, &value).map_err(|bad| damaged_row(table.1, bad))?);
+    }
+    Ok(rows)
+}
+
+/// Key and value of at most `count` rows from `from` on, past blocks that cannot be read, and
+/// whether there were such. Beside a block like that intact rows may be passed over too.
+pub fn read_past_damage(
+    tables: &Tables,
+    table: (&Keyspace, &'static str),
+    from: Option<impl AsRef<[u8]>>,
+    count: usize,
+) -> Result<(Vec<(Slice, Slice)>, bool), Failure> {
+    let from = from.as_ref().map(AsRef::as_ref);
+    let (mut rows, mut is_incomplete) = (Vec::new(), false);
+    for guard in table.0.range(keys_from(from)).take(count) {
+        match guard.into_inner() {
+            Ok(row) => rows.push(row),
+            Err(err) => {
+                disk_error(row_failure(tables, table.1, err))?;
+                is_incomplete = true;
+                break;
+            }
+        }
+    }
+    if is_incomplete {
+        let last = rows.last().map(|(key, _): &(Slice, Slice)| key.clone());
+        let behind = read_behind_damage(tables, table, last.as_deref().or(from), count)?;
+        let is_new = |(key, _): &(Slice, Slice)| last.as_ref().is_none_or(|last| key > last);
+        rows.extend(behind.into_iter().filter(is_new));
+        rows.truncate(count);
+    }
+    Ok((rows, is_incomplete))
+}
+
+fn keys_from(key: Option<&[u8]>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    (key.map_or(Bound::Unbounded, |key| Bound::Included(key.to_vec())), Bound::Unbounded)
+}
+
+/// The first `count` rows behind the last block that cannot be read. Where that block ends only a
+/// scan from the other side can tell.
+fn read_behind_damage(
+    tables: &Tables,
+    table: (&Keyspace, &'static str),
+    from: Option<&[u8]>,
+    count: usize,
+) -> Result<VecDeque<(Slice, Slice)>, Failure> {
+    let mut rows = VecDeque::new();
+    for guard in table.0.range(keys_from(from)).rev() {
+        match guard.into_inner() {
+            Ok(row) => rows.push_front(row),
+            Err(err) => {
+                disk_error(row_failure(tables, table.1, err))?;
+                break;
+            }
+        }
+        rows.truncate(count);
     }
     Ok(rows)
 }

@@ -152,7 +152,7 @@ fn dead_of(log: &dyn Log, lane: LaneId, range: Range<Offset>) -> Result<Vec<Deli
     const PAGE: usize = 1_000;
     let (mut all, mut from) = (Vec::new(), DeliveryId { lane, offset: range.start, k: 0 });
     loop {
-        let page = log.dead(Some(from), PAGE)?;
+        let page = log.letters(Some(from), PAGE)?.rows;
         let is_whole = page.len() < PAGE;
         let wanted = page.iter().map(|(delivery, _)| *delivery);
         let mut wanted = wanted.take_while(|d| d.lane == lane && d.offset < range.end).peekable();

@@ -4,7 +4,7 @@ use event::{
 };
 use log::{Failure, Log};
 use registry::{History, Snapshot};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// All rows that say what became of one event, and the versions that ruled.
@@ -19,7 +19,11 @@ pub(crate) struct Evidence {
     /// Of this offset, by delivery, in the order of their numbers.
     pub attempts: BTreeMap<DeliveryId, Vec<AttemptRow>>,
     pub retries: BTreeMap<DeliveryId, (RetryKey, RetryRow)>,
-    pub dead: BTreeMap<DeliveryId, DeadRow>,
+    /// None for a row that is damaged.
+    pub dead: BTreeMap<DeliveryId, Option<DeadRow>>,
+    /// Those whose bytes are kept though neither a retry row nor a dead row of theirs was found: in
+    /// trouble, beyond the rows that were looked at.
+    pub unfound: BTreeSet<DeliveryId>,
     pub gaps: Vec<GapRow>,
 }
 
@@ -34,7 +38,8 @@ pub(crate) enum Found {
     Damaged,
 }
 
-/// Retry rows are kept by due time, so one delivery's is found by looking at all: so many.
+/// Retry rows are kept by due time, so one delivery's is found by looking at all: so many. Of those
+/// beyond, only the due time is not known.
 const RETRIES_MAX: usize = 20_000;
 const PAGE: usize = 1_000;
 
@@ -64,17 +69,38 @@ pub(crate) fn gather(log: &dyn Log, history: &History, id: EventId) -> Result<Fo
     for row in log.attempts(offset.only())? {
         attempts.entry(row.delivery).or_default().push(row);
     }
+    let retries = retries(log, offset, &attempts)?;
+    let dead = dead(log, &attempts)?;
+    let mut unfound = BTreeSet::new();
+    for delivery in attempts.keys() {
+        if !retries.contains_key(delivery)
+            && !dead.contains_key(delivery)
+            && is_kept(log, *delivery)?
+        {
+            unfound.insert(*delivery);
+        }
+    }
     Ok(Found::Event(Box::new(Evidence {
         snapshot: history.at(offset),
         history: history.clone(),
         least,
         lanes,
-        retries: retries(log, offset, &attempts)?,
-        dead: dead(log, &attempts)?,
+        retries,
+        dead,
+        unfound,
         attempts,
         gaps: log.gaps()?,
         event,
     })))
+}
+
+/// Bytes that are damaged are kept all the same.
+fn is_kept(log: &dyn Log, delivery: DeliveryId) -> Result<bool, Failure> {
+    match log.parcel(delivery) {
+        Ok(parcel) => Ok(parcel.is_some()),
+        Err(Failure::Damaged { .. } | Failure::DamagedRow { .. }) => Ok(true),
+        Err(failure) => Err(failure),
+    }
 }
 
 fn retries(
@@ -99,11 +125,16 @@ fn retries(
 fn dead(
     log: &dyn Log,
     attempts: &BTreeMap<DeliveryId, Vec<AttemptRow>>,
-) -> Result<BTreeMap<DeliveryId, DeadRow>, Failure> {
+) -> Result<BTreeMap<DeliveryId, Option<DeadRow>>, Failure> {
     let mut found = BTreeMap::new();
     for delivery in attempts.keys() {
-        let row = log.dead(Some(*delivery), 1)?.into_iter().find(|(id, _)| id == delivery);
-        found.extend(row);
+        let row = match log.letter(*delivery) {
+            Ok(None) => continue,
+            Ok(row) => row,
+            Err(Failure::DamagedRow { .. }) => None,
+            Err(failure) => return Err(failure),
+        };
+        found.insert(*delivery, row);
     }
     Ok(found)
 }

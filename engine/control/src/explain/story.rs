@@ -226,19 +226,21 @@ fn of_delivery(evidence: &Evidence, delivery: DeliveryId, rows: &[AttemptRow]) -
 
 fn state_of(evidence: &Evidence, delivery: DeliveryId) -> (&'static str, Option<String>) {
     let last = evidence.attempts.get(&delivery).and_then(|rows| rows.last());
-    let is_resent = evidence.retries.contains_key(&delivery);
+    let is_unfound = evidence.unfound.contains(&delivery);
+    let is_resent = evidence.retries.contains_key(&delivery) || is_unfound;
     if last.is_some_and(|row| row.state == AttemptState::Delivered) && !is_resent {
         return ("delivered", None);
     }
     if let Some(row) = evidence.dead.get(&delivery) {
-        return ("dead", Some(row.reason.to_string()));
+        let reason = row.as_ref().map_or("not known: its row is damaged", |row| &*row.reason);
+        return ("dead", Some(reason.to_owned()));
     }
     match evidence.retries.get(&delivery) {
         Some((RetryKey { due: Due::Parked, .. }, _)) => {
             ("parked", Some("an earlier event of its key is in trouble".to_owned()))
         }
         Some(_) => ("retrying", None),
-        None if last.is_some_and(|row| row.state == AttemptState::Dead) => {
+        None if last.is_some_and(|row| row.state == AttemptState::Dead) && !is_unfound => {
             ("purged", Some("a person forgot it".to_owned()))
         }
         None => ("retrying", None),

@@ -72,7 +72,7 @@ fn count_retries(log: &dyn Log) -> Result<u64, Failure> {
 fn count_dead(log: &dyn Log) -> Result<u64, Failure> {
     let (mut count, mut from) = (0, None);
     while count < COUNTED_MAX {
-        let rows = log.dead(from, PAGE)?;
+        let rows = log.letters(from, PAGE)?.rows;
         count += rows.len() as u64;
         let Some((last, _)) = rows.last().filter(|_| rows.len() == PAGE) else { break };
         from = Some(last.next());

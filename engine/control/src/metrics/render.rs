@@ -1,5 +1,5 @@
 use super::histogram::Histogram;
-use super::{CodeClass, Metrics, NONE, OTHER, ProcessUse, Readings, SourceCounts, VERDICTS};
+use super::{CodeClass, GAPS, Metrics, NONE, OTHER, ProcessUse, Readings, SourceCounts, VERDICTS};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -116,7 +116,11 @@ impl Counted {
         page.counters("deliveries", "Attempts at deliveries, by how they ended.", classes)?;
         page.histogram("delivery_seconds", "One attempt, all told.", &metrics.delivery)?;
         let help = "From an event's arrival to its delivery.";
-        page.histogram("end_to_end_seconds", help, &metrics.end_to_end)
+        page.histogram("end_to_end_seconds", help, &metrics.end_to_end)?;
+        let help = "Events that an endpoint does not get: a gap is on record.";
+        let gaps = GAPS.iter().zip(&metrics.gaps);
+        let gaps = gaps.map(|(why, count)| (vec![("reason", (*why).to_owned())], read(count)));
+        page.counters("gap_events", help, gaps)
     }
 
     fn guests(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -1,7 +1,7 @@
 use crate::node::{NOW, Node, dead, delivery, tenant};
 use event::{
     AttemptRow, AttemptState, Attempted, Cause, Change, DeliveryId, Due, EventId, GapRow, LaneId,
-    LaneRow, Offset, Outcome, Refusal, RetryKey, RetryRow, Stage, Watermarks, Why,
+    LaneRow, Offset, Outcome, Parcel, Refusal, RetryKey, RetryRow, Stage, Watermarks, Why,
 };
 use log::Group;
 use registry::DeclaredEndpoint;
@@ -134,6 +134,28 @@ fn a_dead_letter_says_why_and_a_purged_one_that_it_was() {
     assert_eq!(state(&node, id, "plain"), "purged");
     node.commit(Group { retries: vec![retry(Due::At(NOW), to)], ..Group::default() });
     assert_eq!(state(&node, id, "plain"), "retrying", "redriven");
+}
+
+/// More retry rows are before its own than are looked at: its bytes tell that it waits.
+#[test]
+fn what_was_redriven_is_retrying_behind_however_many() {
+    let node = node();
+    let id = node.publish("order.paid", "{}");
+    let to = delivery(node.endpoint("plain"), id.offset());
+    let event = std::sync::Arc::new(crate::node::event(id, "order.paid", "{}"));
+    let others = (0..30_000).map(|k| DeliveryId { offset: Offset(9), k, ..to });
+    let later = Due::At(NOW + Duration::from_secs(1));
+    node.commit(Group {
+        attempts: vec![row(to, attempt(1, failed(Cause::Timeout)), AttemptState::Dead)],
+        retries: others.map(|other| retry(Due::At(NOW), other)).chain([retry(later, to)]).collect(),
+        parcels: vec![Change::Put(to, Parcel { stage: Stage::Output, event })],
+        ..Group::default()
+    });
+    assert_eq!(state(&node, id, "plain"), "retrying");
+    let kept = vec![Change::Remove(to)];
+    let gone = vec![Change::Remove(RetryKey { due: later, delivery: to })];
+    node.commit(Group { parcels: kept, retries: gone, ..Group::default() });
+    assert_eq!(state(&node, id, "plain"), "purged");
 }
 
 #[test]

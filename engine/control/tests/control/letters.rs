@@ -1,7 +1,8 @@
-use crate::node::{Node, dead, delivery};
+use crate::node::{Node, dead, delivery, request};
 use event::{Change, DeliveryId, EventId, Offset, Parcel, Stage};
 use log::{Group, Log};
 use registry::DeclaredEndpoint;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// A letter at each offset, at each of two endpoints.
@@ -59,6 +60,26 @@ fn damage_to_one_letter_hides_no_other() {
     assert_eq!(letters[0]["reason"], "answered 500");
     let shown = node.get(&format!("/v1/dead-letter/dl_{}-0-0-0", one.0)).json();
     assert_eq!((&shown["damaged"], shown.get("bodyBase64")), (&true.into(), None));
+}
+
+#[test]
+fn a_letter_whose_row_is_damaged_is_told_and_hides_no_other() {
+    let node = node_with(3);
+    let [one, two] = ["one", "two"].map(|name| node.endpoint(name));
+    node.log.damage_dead(delivery(one, Offset(1)));
+    let page = node.get("/v1/dead-letter").json();
+    let letters = page["data"].as_array().unwrap();
+    let reasons: Vec<&str> = letters.iter().map(|l| l["reason"].as_str().unwrap()).collect();
+    let (whole, damaged) = ("answered 500", "not known: its row is damaged");
+    assert_eq!(reasons, [whole, damaged, whole, whole, whole, whole]);
+    assert_eq!((&letters[1]["damaged"], &letters[1]["attempts"]), (&true.into(), &Value::Null));
+    assert_eq!(letters[1]["eventType"], "order.paid", "its bytes are as they were");
+    let shown = node.get(&format!("/v1/dead-letter/dl_{}-0-1-0", one.0)).json();
+    assert_eq!((&shown["reason"], &shown["bodyBase64"]), (&damaged.into(), &"eyJhIjogMX0=".into()));
+    let others = node.get(&format!("/v1/dead-letter?endpoint=ep_{}", two.0)).json();
+    assert_eq!(others["data"].as_array().unwrap().len(), 3);
+    let counted = node.one(request("GET", "/metrics", &[])).body;
+    assert!(counted.lines().any(|line| line == "forebay_dead_letters 6"), "{counted}");
 }
 
 #[test]

@@ -76,6 +76,7 @@ fn what_happened_is_counted() {
     metrics.filter_judged("only-paid", &Verdict::Drop);
     metrics.filter_ran(ms(1));
     metrics.filter_trapped("out_of_fuel");
+    metrics.gap(true, 3);
     let page = scrape(&node);
     for line in [
         "forebay_ingest_requests_total{source=\"shop\",code=\"202\"} 2",
@@ -97,6 +98,8 @@ fn what_happened_is_counted() {
         "forebay_end_to_end_seconds_count 1",
         "forebay_filter_events_total{filter=\"only-paid\",verdict=\"drop\"} 1",
         "forebay_filter_events_total{filter=\"only-paid\",verdict=\"pass\"} 0",
+        "forebay_gap_events_total{reason=\"damage\"} 3",
+        "forebay_gap_events_total{reason=\"retention\"} 0",
         "forebay_filter_traps_total{reason=\"out_of_fuel\"} 1",
     ] {
         assert!(has(&page, line), "{line} in\n{page}");

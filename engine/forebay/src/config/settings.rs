@@ -2,6 +2,7 @@ use crate::config::BadSource;
 use ingest::{Content, KeyFrom, Respond, RespondBody};
 use serde::{Deserialize, Serialize};
 use signature::{BadScheme, CustomHmac, IdFrom, Scheme, TypeFrom};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// What a source says beside its name, path, scheme and secrets. Kept as JSON in the registry.
@@ -27,6 +28,9 @@ pub struct SourceSettings {
     /// None: as for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_bytes_max: Option<u64>,
+    /// Requests a second; none: as many as come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<NonZeroU32>,
     /// For the scheme `hmac` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hmac: Option<HmacSettings>,

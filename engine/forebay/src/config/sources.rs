@@ -5,10 +5,12 @@ use crate::config::section::Section;
 use crate::config::sections::body_bytes;
 use crate::config::settings::{HmacSettings, RespondSettings, SourceSettings};
 use crate::config::tree::Table;
+use crate::config::value::Count;
 use event::{StreamId, TenantId, Time};
 use ingest::LiveSecret;
 use registry::{DeclaredSource, Secrets};
 use signature::{BadScheme, BadSecret, Scheme, SecretForm};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// A verified way in.
@@ -118,6 +120,7 @@ impl Source {
             headers: self.settings.headers.clone(),
             respond: self.settings.respond(&scheme),
             content: self.settings.content(),
+            rate: self.settings.rate,
             body_bytes_max: usize::try_from(body_bytes_max).unwrap_or(usize::MAX),
             scheme,
         })
@@ -189,7 +192,6 @@ fn one(
     if settings.hmac.is_some() && scheme.as_deref() != Some("hmac") {
         section.refuse("hmac", "`hmac` is for the scheme \"hmac\" alone".into(), "take it out");
     }
-    section.not_yet("rate", &[], "take it out: the only limit is back-pressure");
     section.finish();
     let tenant = TenantId::new(&tenant);
     Some(Source { tenant, name: name?, path, scheme: scheme?, settings, secrets })
@@ -225,6 +227,7 @@ pub(crate) fn settings(section: &mut Section<'_, '_>) -> SourceSettings {
         json_only: section.choice_or_first("content", &[("any", false), ("json", true)]),
         respond: respond(section),
         body_bytes_max: body_bytes(section, "max_body"),
+        rate: rate(section),
         hmac: hmac(section),
     };
     if let Err(bad) = settings.id_from() {
@@ -234,6 +237,15 @@ pub(crate) fn settings(section: &mut Section<'_, '_>) -> SourceSettings {
         section.refuse("key", bad.to_string(), "such as \"path:data.customer\"");
     }
     settings
+}
+
+fn rate(section: &mut Section<'_, '_>) -> Option<NonZeroU32> {
+    let count = section.optional::<Count>("rate")?.0;
+    let rate = u32::try_from(count).ok().and_then(NonZeroU32::new);
+    if rate.is_none() {
+        section.refuse("rate", "`rate` must be at least 1 a second".into(), "");
+    }
+    rate
 }
 
 fn respond(section: &mut Section<'_, '_>) -> Option<RespondSettings> {

@@ -59,6 +59,7 @@ key = "path:order.id"
 headers = ["x-shop"]
 content = "json"
 max_body = "25MiB"
+rate = "2k"
 [source.hmac]
 header = "X-Signature"
 algorithm = "sha512"
@@ -120,6 +121,7 @@ fn every_documented_key_is_read() {
     assert_eq!(orders.path, "/in/orders");
     assert_eq!(orders.secrets.len(), 2);
     assert_eq!(orders.body_bytes_max, 25 << 20);
+    assert_eq!((orders.rate.unwrap().get(), ways_in[0].rate), (2_000, None));
     assert_eq!(orders.scheme.signature, ["x-signature"]);
     assert_eq!(orders.content, ingest::Content::Json);
     assert_eq!(orders.key, Some(ingest::KeyFrom::Path("order.id".into())));

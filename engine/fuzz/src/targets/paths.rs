@@ -67,5 +67,6 @@ fn source(n: usize, path: &str) -> Source {
         headers: Vec::new(),
         content: Content::Any,
         body_bytes_max: 1 << 20,
+        rate: None,
     }
 }

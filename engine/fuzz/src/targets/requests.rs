@@ -137,5 +137,6 @@ fn source(name: &str, scheme: &str) -> Source {
         headers: vec!["x-shop".into()],
         content: Content::Json,
         body_bytes_max: BODY_BYTES_MAX,
+        rate: None,
     }
 }

@@ -2,6 +2,7 @@ use crate::host::{Host, NOW, post, run, signed, source};
 use event::{EventId, Offset};
 use ingest::{Answer, Limits, LiveSecret, Respond, RespondBody, Source, SourceTable};
 use signature::{Secret, SecretForm};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 fn open() -> Source {
@@ -141,6 +142,38 @@ fn a_source_answers_as_it_is_told_to() {
             let answered = host.post("/in/none", &[], b"x").await;
             assert_eq!((answered.status, &*answered.body), (status, "thanks"));
             assert_eq!(answered.header("content-type"), Some("text/plain"));
+        }
+    });
+}
+
+#[test]
+fn a_source_that_sends_more_than_it_may_is_told_when_to_come_again() {
+    run(async {
+        let rate = NonZeroU32::new(2);
+        let host = Host::new(vec![Source { rate, ..source("github") }, open()]);
+        let github = source("github");
+        let valid = || signed(&github, &[("x-github-event", "push")], b"{}");
+        for _ in 0..5 {
+            let forged = ("x-hub-signature-256", "sha256=00");
+            assert_eq!(host.post("/in/github", &[forged], b"{}").await.status, 401);
+        }
+        for status in [202, 202, 429, 429] {
+            assert_eq!(host.send(valid()).await.status, status, "forgeries take no share");
+        }
+        let refused = host.send(valid()).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (429, Some("1")));
+        assert_eq!(refused.header("content-type"), Some("application/problem+json"));
+        assert_eq!(host.observed.borrow().last().unwrap().2, Some("rate"));
+        assert_eq!(host.post("/in/none", &[], b"x").await.status, 202, "others are not held up");
+        assert_eq!(host.stand.arrivals().len(), 3);
+
+        // A table that is made anew gives nobody a second share.
+        let anew = vec![Source { rate, ..source("github") }, open()];
+        host.sources.store(SourceTable::new(anew).unwrap().into());
+        assert_eq!(host.send(valid()).await.status, 429);
+        host.clock.advance(Duration::from_millis(500));
+        for status in [202, 429] {
+            assert_eq!(host.send(valid()).await.status, status);
         }
     });
 }

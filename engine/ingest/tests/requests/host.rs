@@ -281,6 +281,7 @@ pub fn source(preset: &str) -> Source {
         headers: Vec::new(),
         content: Content::Any,
         body_bytes_max: 1 << 20,
+        rate: None,
     }
 }
 

@@ -32,6 +32,12 @@ pub fn delivery_key(delivery: DeliveryId) -> [u8; 24] {
     key
 }
 
+pub fn delivery_of_key(key: &[u8]) -> Option<DeliveryId> {
+    let mut reader = Reader::new(key);
+    let delivery = take_delivery(&mut reader).ok()?;
+    reader.end().is_ok().then_some(delivery)
+}
+
 pub(super) fn take_delivery(reader: &mut Reader<'_>) -> Result<DeliveryId, BadRecord> {
     let lane = take_lane(reader)?;
     Ok(DeliveryId { lane, offset: Offset(reader.u64_be()?), k: reader.u32_be()? })

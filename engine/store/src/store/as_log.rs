@@ -1,11 +1,11 @@
 use super::{Store, ended};
-use crate::read::{read_events, read_row, read_rows};
+use crate::read::{read_events, read_past_damage, read_row, read_rows};
 use crate::rows::{WATERMARKS_KEY, rows_of};
 use crate::writer::{Content, View};
 use event::{DeliveryId, Event, LaneId, Offset, TenantId, Time};
 use log::{
-    AttemptRow, DeadRow, DuplicateRow, Failure, GapRow, Generation, Group, LaneRow, Lease, Log,
-    Parcel, ReadLimit, RegistryKey, RetryKey, RetryRow, Room, Sync, Watermarks, codec,
+    AttemptRow, DeadRow, DuplicateRow, Failure, GapRow, Generation, Group, LaneRow, Lease, Letters,
+    Log, Parcel, ReadLimit, RegistryKey, RetryKey, RetryRow, Room, Sync, Watermarks, codec,
 };
 use std::ops::{Bound, Range};
 use std::sync::Arc;
@@ -147,6 +147,25 @@ impl Log for Store {
     ) -> Result<Vec<(DeliveryId, DeadRow)>, Failure> {
         let from = from.map(|key| codec::delivery_key(key).to_vec());
         self.rows((&self.tables.dead, "dead"), from, count, codec::decode_dead)
+    }
+
+    fn letters(&self, from: Option<DeliveryId>, count: usize) -> Result<Letters, Failure> {
+        let table = (&self.tables.dead, "dead");
+        let (found, is_incomplete) =
+            read_past_damage(&self.tables, table, from.map(codec::delivery_key), count)?;
+        let rows = found.iter().filter_map(|(key, value)| {
+            let row = codec::decode_dead(key, value).ok().map(|(_, row)| row);
+            Some((codec::delivery_of_key(key)?, row))
+        });
+        let rows: Vec<_> = rows.collect();
+        let is_incomplete = is_incomplete || rows.len() < found.len();
+        Ok(Letters { rows, is_incomplete })
+    }
+
+    fn letter(&self, delivery: DeliveryId) -> Result<Option<DeadRow>, Failure> {
+        let key = codec::delivery_key(delivery);
+        let decode = |value: &fjall::Slice| codec::decode_dead(&key, value).map(|(_, row)| row);
+        read_row(&self.tables, (&self.tables.dead, "dead"), &key, decode)
     }
 
     fn lanes(&self) -> Result<Vec<(LaneId, LaneRow)>, Failure> {

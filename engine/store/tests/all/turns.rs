@@ -2,8 +2,8 @@
 
 use crate::child::small;
 use crate::support::{check_whole, event_at, group, open, options, scratch};
-use event::{EventId, Offset, StreamId, TenantId, Time};
-use log::{DuplicateRow, Failure, Group, Log, ReadLimit, Sync, Watermarks, contract};
+use event::{Change, DeliveryId, EndpointId, EventId, LaneId, Offset, StreamId, TenantId, Time};
+use log::{DeadRow, DuplicateRow, Failure, Group, Log, ReadLimit, Sync, Watermarks, contract};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -221,4 +221,65 @@ fn an_unreadable_block_costs_only_the_events_in_it() {
     assert_eq!(before.len(), 10, "all that lies before it");
     let after = log.read(Offset(11)..Offset(40), limit).unwrap();
     assert_eq!(after.len(), 29, "all that lies behind it");
+}
+
+/// A block holds many letters, and only what is on both sides of it tells where it ends.
+#[test]
+fn an_unreadable_block_costs_only_the_letters_beside_it() {
+    const LETTERS: u64 = 2_000;
+    let delivery =
+        |offset| DeliveryId { lane: LaneId::main(EndpointId(7)), offset: Offset(offset), k: 0 };
+    let letter = |offset: u64| DeadRow {
+        reason: format!("letter {offset:05} {}", "is dead ".repeat(10)).into(),
+        at: Time::from_secs(offset),
+        attempts: 3,
+        stage: log::Stage::Output,
+        outputs: 1,
+        ruled_by: Offset(0),
+        key_hash: None,
+    };
+    let dir = scratch();
+    let log = open(small(dir.path()));
+    let lease = log.claim().unwrap();
+    let dead = (0..LETTERS).map(|n| Change::Put(delivery(n), letter(n))).collect();
+    log.commit(lease, &Group { dead, ..Group::default() }, Sync::Now).unwrap();
+    // Rows go to a table once there is enough of anything.
+    fill(&log, 0..900);
+    drop(log);
+    let log = open(small(dir.path()));
+    fill(&log, 900..1_800);
+    drop(log);
+    let mut changed = 0;
+    for path in tables_of(dir.path()) {
+        let mut bytes = fs::read(&path).unwrap();
+        let wanted = b"letter 01000";
+        if let Some(at) = bytes.windows(wanted.len()).position(|bytes| bytes == wanted) {
+            bytes[at + 3] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            changed += 1;
+        }
+    }
+    assert!(changed > 0, "letter 1000 is in no table");
+    let log = open(small(dir.path()));
+    assert!(matches!(log.dead(None, usize::MAX), Err(Failure::DamagedRow { table: "dead", .. })));
+    assert!(matches!(log.letter(delivery(1_000)), Err(Failure::DamagedRow { .. })));
+    assert_eq!(log.letter(delivery(0)).unwrap(), Some(letter(0)));
+    let all = log.letters(None, usize::MAX).unwrap();
+    assert!(all.is_incomplete);
+    let lost = LETTERS - all.rows.len() as u64;
+    assert!((1..200).contains(&lost), "{lost} of {LETTERS} are lost");
+    let mut last = None;
+    for (id, row) in &all.rows {
+        assert_eq!((id, row), (&delivery(id.offset.0), &Some(letter(id.offset.0))));
+        assert!(last.replace(id.offset) < Some(id.offset), "in order, each once");
+    }
+    // Page by page it comes to the same.
+    let (mut paged, mut from) = (Vec::new(), Some(delivery(0)));
+    while let Some(start) = from {
+        let page = log.letters(Some(start), 64).unwrap().rows;
+        assert!(page.len() <= 64);
+        from = page.last().map(|(id, _)| id.next());
+        paged.extend(page);
+    }
+    assert_eq!(paged, all.rows);
 }

@@ -57,7 +57,7 @@ pub(super) struct SourceOut {
     scheme: String,
     path: String,
     /// What the configuration file calls `type`, `dedupe`, `key`, `headers`, `json_only`,
-    /// `respond` (`status`, `duplicate`, `body`), `body_bytes_max` and `hmac`.
+    /// `respond` (`status`, `duplicate`, `body`), `body_bytes_max`, `rate` and `hmac`.
     settings: Value,
     /// Whether a configuration file declares it: then the API changes nothing of it.
     declared: bool,
