@@ -188,6 +188,8 @@ fn elsewhere(declared: &Declared) -> Vec<DeclaredFilter> {
         limits: FilterLimits::default(),
         on_error: OnError::default(),
         isolate: false,
+        circuit: None,
+        candidate: None,
         about: "{}".into(),
     };
     missing.into_iter().map(stand_in).collect()
