@@ -1,13 +1,18 @@
 //! Commands about what a server keeps: each asks its management API and shows the answer.
 
+mod audit;
+mod erase;
 mod fields;
 mod filters;
+mod journal;
 mod kinds;
 mod letters;
 mod story;
 mod table;
 mod trial;
 
+pub use audit::Audit;
+pub use erase::Erase;
 pub use filters::Filter;
 use filters::Settings;
 pub use kinds::{App, Endpoint, EventType, Key, Source};

@@ -4,7 +4,7 @@ use crate::run::Folder;
 fn every_command_has_help_with_an_example() {
     let folder = Folder::new();
     let commands = "serve,check,config show,send,trigger,app,endpoint,event-type,key,dlq,explain,\
-                    openapi,sign,verify,bench";
+                    erase,audit,openapi,sign,verify,bench";
     for command in commands.split(',') {
         let mut arguments: Vec<&str> = command.split(' ').collect();
         arguments.push("--help");

@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod config;
+mod erase;
 mod help;
 mod resources;
 mod run;
