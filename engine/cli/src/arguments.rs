@@ -5,7 +5,7 @@ use crate::given::{
     BodyArguments, SchemeArguments, SecretArguments, ServerArguments, TargetArguments,
 };
 use crate::live::{Listen, Tail};
-use crate::resources::{App, Dlq, Endpoint, EventType, Explain, Filter, Key, Source};
+use crate::resources::{App, Audit, Dlq, Endpoint, Erase, EventType, Explain, Filter, Key, Source};
 use crate::wanted::{Apply, Diff, Export};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -38,6 +38,8 @@ pub enum Command {
     Context(Contexts),
     Dlq(Dlq),
     Explain(Explain),
+    Erase(Erase),
+    Audit(Audit),
     Tail(Tail),
     Listen(Listen),
     Sign(SignArguments),

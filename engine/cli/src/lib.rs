@@ -69,6 +69,8 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Context(command) => command.run(),
         Command::Dlq(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Erase(command) => command.run(),
+        Command::Audit(command) => command.run(),
         Command::Tail(command) => command.run(),
         Command::Listen(command) => command.run(),
         Command::Sign(options) => commands::sign::run(&options),

@@ -1,7 +1,10 @@
 //! Commands about what a server keeps: each asks its management API and shows the answer.
 
+mod audit;
+mod erase;
 mod fields;
 mod filters;
+mod journal;
 mod kinds;
 mod letters;
 mod story;
@@ -9,6 +12,8 @@ mod table;
 mod trial;
 mod watched;
 
+pub use audit::Audit;
+pub use erase::Erase;
 pub use filters::Filter;
 use filters::Settings;
 pub use kinds::{App, Endpoint, EventType, Key, Source};

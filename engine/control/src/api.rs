@@ -10,17 +10,20 @@
 //! What a handler may rely on: the key has been looked up and may do this, `call.app()` is the
 //! tenant of the path or 404, the query holds known names alone, the body is whole and within its
 //! bound. `call.json::<T>()?` reads it, `resource(..)` answers with an `ETag`, `call.if_match(..)?`
-//! holds a change to the version that its sender saw. Every change is audited by its operation.
+//! holds a change to the version that its sender saw. Every change is audited with what a GET
+//! of the same path shows before and after, so that shows no secret.
 
 mod absent;
 mod access;
 mod again;
 mod apps;
 mod attempts;
+mod audit;
 mod auth;
 mod body;
 mod call;
 mod endpoints;
+mod erase;
 mod event_types;
 mod explain;
 mod failures;
@@ -45,7 +48,7 @@ pub(crate) use call::{ANY_BYTES, Call};
 pub(crate) use failures::Failures;
 pub(crate) use filters::{Excerpt, VerdictOut};
 pub use keys::KeyRing;
-pub(crate) use keys::Uses;
+pub(crate) use keys::{KEY, Uses};
 #[cfg(test)]
 pub(crate) use letters::PARAMETERS;
 pub(crate) use operation::Answered;
@@ -62,6 +65,7 @@ pub(crate) use wire::{APP, header_pairs, limit as page_limit};
 
 const TABLE: &[&[Operation]] = &[
     node::OPERATIONS,
+    audit::OPERATIONS,
     apps::OPERATIONS,
     event_types::OPERATIONS,
     endpoints::OPERATIONS,
@@ -70,6 +74,7 @@ const TABLE: &[&[Operation]] = &[
     attempts::OPERATIONS,
     again::OPERATIONS,
     absent::OPERATIONS,
+    erase::OPERATIONS,
     filters::OPERATIONS,
     filters::LIVE,
     sources::OPERATIONS,

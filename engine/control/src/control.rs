@@ -2,11 +2,13 @@ use crate::api::{
     self, APP, Access, Answered, Apps, Begun, Call, Captured, Content, Failures, Keys, Matched,
     Operation, Places, Principal, Query, RepeatKey, Repeats, Role, Scope, Tail, Token, Uses, Whose,
 };
+use crate::audit::Change;
+use crate::journal::Journal;
 use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
 use crate::{
-    AdminKey, Body, Build, Commands, Denied, Doors, FilterWatch, Health, Lines, Machine, Metrics,
-    Modules, Reach, Reads, host,
+    AdminKey, Body, Book, Build, Commands, Denied, Doors, FilterWatch, Health, Heard, Lines,
+    Machine, Metrics, Modules, Reach, Reads, host,
 };
 use bytes::Bytes;
 use event::{Rng, TenantId};
@@ -73,6 +75,7 @@ pub struct Ports {
     pub commands: Rc<dyn Commands>,
     pub reads: Box<dyn Reads>,
     pub machine: Box<dyn Machine>,
+    pub book: Box<dyn Book>,
     /// Keys beside the configured one.
     pub keys: Keys,
     pub apps: Apps,
@@ -99,6 +102,7 @@ pub struct Control {
     /// Tails read one or two at a time: a long look of theirs holds up no page.
     pub(crate) tail_turns: Semaphore,
     pub(crate) dry_runs: RefCell<Places>,
+    pub(crate) journal: RefCell<Journal>,
 }
 
 /// A request that is let in.
@@ -133,6 +137,7 @@ impl Control {
             tails,
             tail_turns,
             dry_runs,
+            journal: RefCell::default(),
         })
     }
 
@@ -256,6 +261,11 @@ impl Control {
         Some(principal)
     }
 
+    /// Puts a request that came to a source into the source's journal.
+    pub fn heard(&self, tenant: &TenantId, source: &Arc<str>, heard: Heard) {
+        self.journal.borrow_mut().note(tenant, source, heard);
+    }
+
     /// The sender's own, where it may stand in a log line; else a new one.
     fn request_id(&self, head: &Parts) -> String {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
@@ -332,8 +342,13 @@ impl Control {
     async fn run(&self, operation: &Operation, call: Call, path: &str) -> Answered {
         let (who, request_id) = (call.principal.id.clone(), call.request_id.clone());
         let app = call.tenant.clone();
+        let change = match operation.is_audited() {
+            true => Some(Change::begin(self, operation, &call, path).await),
+            false => None,
+        };
         let answered = (operation.run)(self, call).await;
-        if let (Ok(response), true) = (&answered, operation.is_audited()) {
+        if let (Ok(response), Some(change)) = (&answered, change) {
+            change.end(self, response).await;
             let status = response.status().as_u16();
             let (who, what) = (&*who, operation.id);
             let app = app.as_ref().map(TenantId::as_str);

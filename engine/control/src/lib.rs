@@ -17,12 +17,14 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests meet the machine"))]
 
 mod api;
+mod audit;
 mod body;
 mod control;
 mod explain;
 mod health;
 mod host;
 mod id;
+mod journal;
 mod key;
 mod letter;
 mod letters;
@@ -42,11 +44,12 @@ pub use api::{
 pub use body::{Body, Lines};
 pub use control::{Control, ControlLimits, ControlOptions, Ports};
 pub use health::{Health, Phase, Unready};
+pub use journal::Heard;
 pub use key::{AdminKey, BadKey};
 pub use metrics::{Build, CodeClass, Metrics, ProcessTexts, ProcessUse, Readings};
 pub use openapi::openapi;
 pub use ports::{
-    Commands, Denied, Doors, Fault, Machine, Modules, Pending, Published, Reach, Reading, Reads,
-    Reloaded, Said, Trial,
+    Book, Commands, Denied, Doors, Fault, Machine, Modules, Pending, Published, Reach, Reading,
+    Reads, Reloaded, Said, Trial,
 };
 pub use watch::{CircuitState, Compared, FilterWatch, SaidLine};

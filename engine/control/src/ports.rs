@@ -35,6 +35,14 @@ pub trait Commands {
 
     /// Forgets a dead letter and its bytes.
     fn purge(&self, letter: DeliveryId) -> Pending<Result<(), Denied>>;
+
+    /// Takes the content of events for good: stubs, in offset order, take their places.
+    /// `deliveries` are those of events that retention has taken.
+    fn erase(
+        &self,
+        stubs: Vec<Arc<Event>>,
+        deliveries: Vec<DeliveryId>,
+    ) -> Pending<Result<(), Denied>>;
 }
 
 /// A durable event.
@@ -153,6 +161,20 @@ pub struct Said {
     /// 0 debug, 1 info, 2 warn, 3 error.
     pub level: u8,
     pub text: String,
+}
+
+/// The log of changes, a line of JSON for each.
+pub trait Book {
+    /// Keeps a line. It survives the death of the process; the oldest go when there are many.
+    fn keep(&self, line: &str);
+
+    /// So many lines, the newest first, after those that were skipped; and how many are to be
+    /// skipped for the next page, if there is one.
+    fn page(
+        &self,
+        skip: Option<u64>,
+        count: usize,
+    ) -> Pending<Result<(Vec<String>, Option<u64>), Denied>>;
 }
 
 /// The machine that the process runs on.

@@ -8,7 +8,7 @@ pub(crate) use trial::{DifferenceOut, Seen};
 
 use event::{Event, EventId, TenantId, Time, Verdict};
 use registry::{CANDIDATE, FilterVersion};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Shared by the guest threads, which tell it, and the management API, which shows it. Its lock is
@@ -145,6 +145,18 @@ impl FilterWatch {
         lines.skip(spare).take(limit).cloned().collect()
     }
 
+    /// Lines and examples that are about one of these events go, and lines that are about none.
+    pub(crate) fn forget(&self, events: &BTreeSet<EventId>) {
+        let is_kept = |event: &EventId| !events.contains(event);
+        for watched in self.state().filters.values_mut() {
+            watched.lines.retain(|line| line.event.as_ref().is_some_and(is_kept));
+            watched.bytes = watched.lines.iter().map(|line| line.text.len()).sum();
+            if let Some(seen) = &mut watched.seen {
+                seen.examples.retain(|(event, _)| is_kept(event));
+            }
+        }
+    }
+
     pub(crate) fn open_until(&self, tenant: &TenantId, name: &str) -> Option<Time> {
         self.state().find(tenant, name)?.circuit.as_ref()?.1.open_until()
     }
@@ -231,6 +243,18 @@ mod tests {
         say(&watch, &format!("f{CANDIDATE}"), 1, "new");
         let lines = watch.lines((&tenant(), "f"), 0, 0, 9);
         assert!(lines[0].of_candidate && &*lines[0].text == "new");
+    }
+
+    #[test]
+    fn what_is_erased_is_not_told_any_more() {
+        let watch = FilterWatch::default();
+        let ids = [1, 2].map(|n| EventId::new(n, event::Offset(n)));
+        let said = |event| SaidLine { filter: "f", event, level: 1, fault: None, text: "x" };
+        let all = [Some(ids[0]), Some(ids[1]), None].map(said);
+        watch.said(&tenant(), Time::from_secs(1), all.into_iter());
+        watch.forget(&BTreeSet::from([ids[0]]));
+        let lines = watch.lines((&tenant(), "f"), 0, 0, 9);
+        assert_eq!(lines.iter().map(|line| line.event).collect::<Vec<_>>(), [Some(ids[1])]);
     }
 
     #[test]

@@ -56,9 +56,13 @@ pub enum Bug {
     GraveForgotten,
     /// Attempts begin though the rate of their endpoint is spent.
     RateForgotten,
+    /// What is in memory of an erased event is sent all the same.
+    ErasedStillSent,
+    /// A delivery that fails after its event was erased keeps the bytes.
+    ErasedStillKept,
 }
 
-pub const ALL: [Bug; 26] = [
+pub const ALL: [Bug; 28] = [
     Bug::AckBeforeSync,
     Bug::DemoteWithoutRow,
     Bug::WatermarkAhead,
@@ -85,6 +89,8 @@ pub const ALL: [Bug; 26] = [
     Bug::StopUnreported,
     Bug::GraveForgotten,
     Bug::RateForgotten,
+    Bug::ErasedStillSent,
+    Bug::ErasedStillKept,
 ];
 
 #[cfg(feature = "bugs")]

@@ -12,7 +12,7 @@ use crate::{Breaker, Effects, Ordering, RateLimit, Rules, Window};
 use behind::Behind;
 use entry::{Entry, Stage};
 use event::{Change, DeliveryId, Event, LaneId, LaneRow, Offset, RetryKey, RetryRow, Time, Why};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub struct Lane {
     window: Window,
     rate: RateLimit,
     in_flight: u32,
+    /// Events of what is in trouble and in flight that were erased meanwhile.
+    erased_in_flight: BTreeSet<Offset>,
     /// When the failures began that no success has ended, as far as this process has seen: a clock
     /// that was wrong, or a time that nothing ran in, disables no endpoint.
     failing_since: Option<Time>,
@@ -118,6 +120,7 @@ impl Lane {
             window,
             rate,
             in_flight: 0,
+            erased_in_flight: BTreeSet::new(),
             failing_since: None,
             remembered: BTreeMap::new(),
             pushed: Offset::ZERO,
@@ -224,6 +227,32 @@ impl Lane {
 
     pub fn reported(&mut self) {
         self.trouble.buried_for_good(self.id);
+    }
+
+    /// These events are erased: what of them was not sent by now is not sent any more. True when
+    /// the lane has one of them among its entries.
+    ///
+    /// What is in trouble ends when it is due, by its parcel, which is a stub then.
+    pub fn erase(&mut self, stubs: &BTreeMap<Offset, Arc<Event>>) -> bool {
+        let in_flight: BTreeSet<_> = self.trouble.in_flight_offsets().collect();
+        self.erased_in_flight.retain(|offset| in_flight.contains(offset));
+        self.erased_in_flight.extend(in_flight.into_iter().filter(|at| stubs.contains_key(at)));
+        let (Some(first), Some(last)) = (self.entries.front(), self.entries.back()) else {
+            return false;
+        };
+        let mut has_some = false;
+        for (offset, stub) in stubs.range(first.offset()..=last.offset()) {
+            if let Some(at) = self.find(*offset) {
+                self.entries[at].erase(stub.clone());
+                has_some = true;
+            }
+        }
+        has_some
+    }
+
+    /// The events whose parcels are on their way, or whose chains are asked once more.
+    pub fn fetching(&self) -> impl Iterator<Item = Offset> + '_ {
+        self.trouble.in_flight_offsets()
     }
 
     /// An attempt row that a restart found: this output, of so many, has ended, or another row

@@ -42,7 +42,31 @@ impl Event {
     pub fn weight(&self) -> usize {
         self.body.len() + self.envelope.headers.weight() + 256
     }
+
+    /// What is left of the event once its content is erased: its place, and what it was an event
+    /// of. Body, key and headers are gone.
+    pub fn stub(&self, at: Time) -> Event {
+        let mut headers = Headers::new();
+        headers.push(ERASED, &at.millis().to_be_bytes());
+        let envelope = Envelope { key: None, headers, ..self.envelope.clone() };
+        Event { id: self.id, envelope, body: Bytes::new() }
+    }
+
+    /// When its content was erased: then this is a stub, and nobody is owed it any more.
+    pub fn erased_at(&self) -> Option<Time> {
+        let headers = &self.envelope.headers.0;
+        let [(name, value)] = headers.as_slice() else { return None };
+        let millis = (**name == *ERASED).then(|| (**value).try_into().ok()).flatten()?;
+        Some(Time::from_millis(u64::from_be_bytes(millis)))
+    }
+
+    pub fn is_erased(&self) -> bool {
+        self.erased_at().is_some()
+    }
 }
+
+/// The one header of a stub. Its name is reserved, so no sender and no filter can set it.
+const ERASED: &str = "forebay-erased";
 
 /// An event before the writer gave it its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,5 @@
 use crate::adapters::accept::Road;
+use crate::adapters::book::Book;
 use crate::adapters::control::{Desk, Proc, Shelf};
 use crate::changes::Changes;
 use crate::config::vetted;
@@ -8,11 +9,12 @@ use crate::ways::Ways;
 use crate::{OpenError, Plan};
 use control::{
     AdminKey, Apps, Build, Control, ControlLimits, ControlOptions, Doors, FilterWatch, Health,
-    KeyRing, Keys, Metrics, Reach, Role,
+    Heard, KeyRing, Keys, Metrics, Reach, Role,
 };
 use delivery::{Guard, GuardOptions};
 use event::{TenantId, Time};
 use http_body_util::BodyExt;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, USER_AGENT};
 use ingest::{Body, Fallback, Observed, Peer, Ports, Producer, Server};
 use log::Log;
 use pipeline::pump::Publisher;
@@ -67,6 +69,7 @@ impl Listening {
             },
         };
         let (mut limits, guard) = (plan.ingest.clone(), plan.guard.clone());
+        let book = Book::new(&plan.data);
         limits.connections_max = connections_max(limits.connections_max, descriptors_max());
         let (stop, stopped) = oneshot::channel();
         let (bound, binding) = mpsc::channel();
@@ -85,7 +88,7 @@ impl Listening {
             }
             drop(bound.send(addr));
             let stopped = async { drop(stopped.await) };
-            Server::new(ports(way_in, options, guard), limits).serve(listener, stopped).await;
+            Server::new(ports(way_in, options, guard, book), limits).serve(listener, stopped).await;
         };
         let run = move || tasks::run(serve()).expect("a thread of its own can have a runtime");
         let thread = spawn_thread("ingest", 0, run).map_err(OpenError::Threads)?;
@@ -134,7 +137,7 @@ fn own_url(addr: SocketAddr) -> String {
     }
 }
 
-fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions) -> Ports<Road> {
+fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions, book: Book) -> Ports<Road> {
     let WayIn { changes, sealing, clock, log, metrics, health, watch } = way_in;
     let counted = metrics.clone();
     let control = Control::new(
@@ -149,6 +152,7 @@ fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions) -> Ports<R
                 running: Arc::default(),
             }),
             machine: Box::new(Proc),
+            book: Box::new(book),
             keys: keys(changes.publisher.clone()),
             apps: apps(changes.publisher.clone()),
             modules: Box::new(Intake::new(changes.modules.clone(), clock.clone())),
@@ -160,14 +164,17 @@ fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions) -> Ports<R
             entropy: Arc::new(OsEntropy),
         },
     );
-    let publishers = control.clone();
+    let (publishers, heard, heard_by) = (control.clone(), control.clone(), clock.clone());
     Ports {
         accept: Road(changes.publisher),
         clock,
         sources: changes.ways.table.clone(),
         producer: Box::new(move |given, peer| producer(&publishers, given, peer)),
         fallback: fallback(control, health, log),
-        observe: Box::new(move |observed| count(&counted, observed)),
+        observe: Box::new(move |observed| {
+            count(&counted, observed);
+            note(&heard, observed, heard_by.wall());
+        }),
     }
 }
 
@@ -238,6 +245,29 @@ fn count(metrics: &Metrics, observed: &Observed<'_>) {
     if observed.is_conflict {
         metrics.ingest_conflict(observed.source);
     }
+}
+
+/// Into the source's journal, what it may hold.
+fn note(control: &Control, observed: &Observed<'_>, at: Time) {
+    let Some((tenant, source)) = observed.of else { return };
+    let headers = &observed.head.headers;
+    let text = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    let heard = Heard {
+        at,
+        took: observed.took,
+        peer: observed.peer,
+        method: observed.head.method.to_string(),
+        status: observed.status,
+        refused: observed.refused,
+        id: observed.id,
+        is_duplicate: observed.is_duplicate,
+        is_conflict: observed.is_conflict,
+        bytes: text(CONTENT_LENGTH).and_then(|text| text.parse().ok()),
+        content_type: text(CONTENT_TYPE),
+        user_agent: text(USER_AGENT),
+        headers: headers.keys().map(|name| name.as_str().to_owned()).collect(),
+    };
+    control.heard(tenant, source, heard);
 }
 
 /// The configured key, or the one in the data directory, which the first start makes.

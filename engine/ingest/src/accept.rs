@@ -1,5 +1,7 @@
 use event::{Arrival, EventId, TenantId};
+use hyper::http::request::Parts;
 use registry::TypePattern;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +51,7 @@ impl Producer {
     }
 }
 
-/// One answered request, for metrics.
+/// One answered request, for metrics and the journals of sources.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed<'a> {
     /// Empty where no source was found.
@@ -60,4 +62,10 @@ pub struct Observed<'a> {
     pub is_duplicate: bool,
     pub is_conflict: bool,
     pub took: Duration,
+    /// Application and name of the source, where one was found.
+    pub of: Option<(&'a TenantId, &'a Arc<str>)>,
+    /// Of what was accepted.
+    pub id: Option<EventId>,
+    pub peer: IpAddr,
+    pub head: &'a Parts,
 }

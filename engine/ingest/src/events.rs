@@ -117,7 +117,7 @@ impl<A: Accept + 'static> Server<A> {
         let body = [b"[", &answers.join(&b","[..])[..], b"]"].concat();
         let response = with_type(status, "application/json", body.into());
         let refused = refusal.and_then(|refusal| refusal.reply().refused);
-        Ok(Reply { response, refused, is_duplicate: false, is_conflict: false })
+        Ok(Reply { response, refused, is_duplicate: false, is_conflict: false, id: None })
     }
 
     fn arrival(&self, producer: &Producer, head: &Parts, item: Item) -> Result<Arrival, Malformed> {

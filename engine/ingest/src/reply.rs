@@ -56,6 +56,8 @@ pub(crate) struct Reply {
     pub refused: Option<&'static str>,
     pub is_duplicate: bool,
     pub is_conflict: bool,
+    /// Of the one event that was accepted, or had been.
+    pub id: Option<EventId>,
 }
 
 /// Everything for which a request can be refused: this is the table of answers.
@@ -185,7 +187,7 @@ impl Refusal {
             _ => {}
         }
         let refused = Some(row.reason);
-        Reply { response, refused, is_duplicate: false, is_conflict: false }
+        Reply { response, refused, is_duplicate: false, is_conflict: false, id: None }
     }
 }
 
@@ -209,7 +211,7 @@ pub(crate) fn receipt(answer: Answer, respond: &Respond) -> Result<Reply, Refusa
         RespondBody::Text(text) if text.is_empty() => bare(status, Bytes::new()),
         RespondBody::Text(text) => with_type(status, "text/plain", text.clone()),
     };
-    Ok(Reply { response, refused: None, is_duplicate, is_conflict })
+    Ok(Reply { response, refused: None, is_duplicate, is_conflict, id: Some(id) })
 }
 
 pub(crate) fn item(id: EventId, is_duplicate: bool) -> Bytes {
@@ -222,7 +224,7 @@ pub(crate) fn echoed(text: String) -> Reply {
     let mut response = with_type(200, "text/plain", text.into());
     let name = HeaderName::from_static("x-content-type-options");
     response.headers_mut().insert(name, HeaderValue::from_static("nosniff"));
-    Reply { response, refused: None, is_duplicate: false, is_conflict: false }
+    Reply { response, refused: None, is_duplicate: false, is_conflict: false, id: None }
 }
 
 pub(crate) fn with_type(status: u16, media_type: &'static str, body: Bytes) -> Response<Body> {

@@ -152,16 +152,23 @@ impl<A: Accept + 'static> Server<A> {
         let start = self.ports.clock.now();
         let (head, body) = request.into_parts();
         let route = table.route(head.uri.path());
-        let source = if let Route::Source(door, _) = &route { &*door.source.name } else { "" };
         self.rates.retain(&table);
+        let of = match &route {
+            Route::Source(door, _) => Some((&door.source.tenant, &door.source.name)),
+            _ => None,
+        };
         let reply = self.admit(&route, &head, body, peer.ip()).await.unwrap_or_else(|r| r.reply());
         self.ports.observe.as_ref()(&Observed {
-            source,
+            source: of.map_or("", |(_, name)| name),
             status: reply.response.status().as_u16(),
             refused: reply.refused,
             is_duplicate: reply.is_duplicate,
             is_conflict: reply.is_conflict,
             took: self.ports.clock.now().since(start),
+            of,
+            id: reply.id,
+            peer: peer.ip(),
+            head: &head,
         });
         Ok(reply.response)
     }

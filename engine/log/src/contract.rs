@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod edges;
+mod erased;
 mod likeness;
 mod listing;
 mod random;
@@ -30,6 +31,9 @@ pub trait Subject {
 
     /// Ends the process that holds `log`, and opens what it left.
     fn reopen(&mut self, log: Self::Log) -> Self::Log;
+
+    /// Lets a thread of the log go on, where it has one.
+    fn wait(&mut self) {}
 
     /// How many sequences of random groups it is to take.
     fn seeds(&self) -> u64 {
@@ -50,6 +54,8 @@ pub fn check(subject: &mut impl Subject) {
     retries_come_by_due_time_the_parked_last(&subject.empty());
     duplicates_are_found_until_they_expire(subject);
     the_floor_takes_whole_generations(subject);
+    erased::what_is_erased_is_read_as_its_stub(subject);
+    erased::nothing_below_the_floor_is_erased(subject);
     edges::check(subject);
 }
 
@@ -142,6 +148,7 @@ pub fn full_group() -> Group {
         registry: vec![Change::Put(registry, vec![0, 1, 255])],
         watermarks: Some(Watermarks { shards: vec![Offset(3), Offset(2)] }),
         floor: None,
+        erased: Vec::new(),
     }
 }
 

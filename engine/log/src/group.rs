@@ -23,6 +23,9 @@ pub struct Group {
     pub watermarks: Option<Watermarks>,
     /// Retention has taken everything below.
     pub floor: Option<Offset>,
+    /// Stubs that take the place of earlier events, in offset order. One for an event that
+    /// retention has taken counts as not there.
+    pub erased: Vec<Arc<Event>>,
 }
 
 impl Group {

@@ -166,8 +166,13 @@ pub trait Log: Send + std::marker::Sync {
     fn generations(&self) -> Result<Vec<Generation>, Failure>;
 
     /// Drops every sealed generation below the floor that a commit has set (`Group::floor`), and
-    /// attempt rows that nothing needs any more. Idempotent.
+    /// attempt rows that nothing needs any more. Idempotent. Called about once a second: each call
+    /// also goes a step on with taking from the disk what was erased.
     fn reclaim(&self, lease: Lease) -> Result<(), Failure>;
+
+    /// Whether bytes of what `Group::erased` has replaced may still be in a file: nobody reads
+    /// them any more, and `reclaim` is on its way to them, also after a crash.
+    fn is_erasing(&self) -> bool;
 
     fn room(&self) -> Result<Room, Failure>;
 }

@@ -186,6 +186,11 @@ impl Image {
             self.watermarks = Some(watermarks.clone());
         }
         self.floor = self.floor.max(group.floor.unwrap_or_default());
+        for stub in &group.erased {
+            if let Some(event) = self.events.get_mut(&stub.offset()) {
+                *event = stub.clone();
+            }
+        }
     }
 
     fn readable(&self, range: &Range<Offset>) -> Range<Offset> {
@@ -399,6 +404,10 @@ impl Log for MemLog {
             image.attempts.retain(|(offset, ..), _| *offset >= floor.min(least));
         });
         Ok(())
+    }
+
+    fn is_erasing(&self) -> bool {
+        false
     }
 
     fn room(&self) -> Result<Room, Failure> {

@@ -3,6 +3,7 @@
 use event::{Attempted, DeliveryId, Event, LaneId, Offset, Parcel, RetryKey, RetryRow, Verdict};
 use log::{Failure, ReadLimit};
 use registry::{Chain, Endpoint, History};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -126,6 +127,8 @@ pub enum ToShard {
     },
     /// A person ends the pause of an endpoint.
     Resume(event::EndpointId),
+    /// The content of these events is erased: what was not sent by now is not sent any more.
+    Erased(Arc<BTreeMap<Offset, Arc<Event>>>),
     /// Start nothing more.
     Drain,
 }

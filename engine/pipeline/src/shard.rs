@@ -1,6 +1,7 @@
 //! A single owner's loop: the router, the lanes of the endpoints that hash here, and the ring that
 //! says how far the road is done.
 
+mod erased;
 mod inbox;
 mod lanes;
 mod questions;
@@ -66,6 +67,10 @@ pub struct Shard {
     alarms: BTreeSet<(Time, EndpointId)>,
     /// Chains are being asked about these retries.
     asked_again: BTreeMap<DeliveryId, Arc<Event>>,
+    /// Events that were erased, as long as a read from before may still bring one of them.
+    erased: BTreeSet<Offset>,
+    /// The writer waits for a report that knows what was erased.
+    has_heard: bool,
     is_reporting: bool,
     /// So many rows wait that lanes were held up.
     is_held: bool,
@@ -106,7 +111,8 @@ impl Shard {
 
     /// When the next step is due if nothing is heard before.
     pub fn wake_at(&self) -> Time {
-        let has_rows = !self.is_reporting && !self.effects.has_no_rows();
+        let has_word = self.has_heard || !self.effects.has_no_rows();
+        let has_rows = !self.is_reporting && has_word;
         if has_rows || !self.dirty.is_empty() || self.may_catch_up() {
             // It has just started, and nobody has told it anything yet.
             return Time::ZERO;
@@ -134,6 +140,7 @@ impl Shard {
         if now >= self.next_upkeep {
             self.next_upkeep = now + UPKEEP;
             self.forget_idle(now);
+            self.forget_erased();
         }
         self.catch_up(out);
         self.release();
@@ -161,7 +168,8 @@ impl Shard {
         if bug::is(Bug::WatermarkAhead) && watermark < self.ring.next() {
             watermark = watermark.next();
         }
-        if self.effects.has_no_rows() && watermark == self.reported {
+        let has_heard = std::mem::take(&mut self.has_heard);
+        if self.effects.has_no_rows() && watermark == self.reported && !has_heard {
             return;
         }
         self.is_reporting = true;

@@ -2,6 +2,7 @@
 
 mod commands;
 mod duplicates;
+mod erase;
 mod rebase;
 mod retention;
 mod start;
@@ -13,6 +14,7 @@ pub use start::{StartError, Started, WriterOptions};
 use crate::{Batch, Report, ToShard};
 use dispatch::bug::{self, Bug};
 use duplicates::{Duplicates, Known};
+use erase::Unheard;
 use event::{Arrival, EventId, GapRow, LaneId, LaneRow, Offset, Time, Watermarks};
 use log::{Failure, Group, Lease, Log, Sync};
 use registry::History;
@@ -110,6 +112,8 @@ pub struct Writer {
     /// Shards were told that retention is to take what lies below.
     expiring: Offset,
     is_refusing: bool,
+    /// What was erased, until each shard has reported since.
+    unheard: Vec<Unheard>,
 }
 
 /// Who is to be told what once the group is on disk.
@@ -261,7 +265,8 @@ impl Writer {
     }
 
     fn take_report<T>(&mut self, report: Report, now: Time, pending: &mut Pending<T>) {
-        let effects = report.effects;
+        let mut effects = report.effects;
+        self.keep_erased(report.shard, &mut effects);
         self.watermarks.shards[report.shard as usize] = report.watermark;
         self.group.watermarks = Some(self.watermarks.clone());
         self.group.attempts.extend(effects.attempts);
@@ -289,10 +294,10 @@ impl Writer {
         }
         self.group_bytes = 0;
         // What lies below a new floor is deleted at once: no power cut may take the gaps that say
-        // so and leave the deletion.
-        let is_floor = group.floor.is_some();
+        // so and leave the deletion. What was erased never comes back.
+        let is_final = group.floor.is_some() || !group.erased.is_empty();
         let is_acked = is_urgent && self.options.durability == Durability::Fsync;
-        let is_synced = is_floor || (is_acked && !bug::is(Bug::AckBeforeSync));
+        let is_synced = is_final || (is_acked && !bug::is(Bug::AckBeforeSync));
         let sync = if is_synced { Sync::Now } else { Sync::Later };
         match self.log.commit(self.lease, &group, sync) {
             Ok(()) => self.duplicates.group_committed(),
@@ -320,7 +325,13 @@ impl Writer {
         pending: &mut Pending<T>,
         out: &mut Vec<FromWriter<T>>,
     ) -> Result<(), Failure> {
-        if !matches!(command, Command::Change(_)) || self.group.events.is_empty() {
+        let is_in_the_way = match command {
+            Command::Change(_) => !self.group.events.is_empty(),
+            // It looks at what is on record of the events.
+            Command::Erase { .. } => !self.group.is_empty(),
+            _ => false,
+        };
+        if !is_in_the_way {
             return Ok(());
         }
         self.commit(true, now, std::mem::take(pending), out)

@@ -67,11 +67,12 @@ pub struct Counts {
     pub power_cuts: u64,
     pub stops: u64,
     pub failed_syncs: u64,
+    pub erasures: u64,
 }
 
 impl Counts {
     /// Name and number of each.
-    pub fn list(&self) -> [(&'static str, u64); 16] {
+    pub fn list(&self) -> [(&'static str, u64); 17] {
         [
             ("events", self.events),
             ("attempts", self.attempts),
@@ -89,6 +90,7 @@ impl Counts {
             ("power cuts", self.power_cuts),
             ("clean stops", self.stops),
             ("failed syncs", self.failed_syncs),
+            ("events erased", self.erasures),
         ]
     }
 
@@ -109,6 +111,7 @@ impl Counts {
         self.power_cuts += other.power_cuts;
         self.stops += other.stops;
         self.failed_syncs += other.failed_syncs;
+        self.erasures += other.erasures;
     }
 }
 
@@ -153,12 +156,18 @@ impl Checks {
         counts.trouble += group.retries.iter().filter(|c| puts(c)).count() as u64;
         counts.dead += group.dead.len() as u64;
         counts.gaps += group.gaps.len() as u64;
+        counts.erasures += group.erased.len() as u64;
         counts.changes += u64::from(!group.registry.is_empty());
     }
 
-    pub fn attempted(&mut self, attempt: &Attempt, now: Time) -> Result<(), Violation> {
+    pub fn attempted(
+        &mut self,
+        shard: usize,
+        attempt: &Attempt,
+        now: Time,
+    ) -> Result<(), Violation> {
         self.counts.attempts += 1;
-        self.ledger.attempted(attempt)?;
+        self.ledger.attempted(shard, attempt)?;
         self.schedule.attempted(attempt, now, &self.ledger)?;
         self.rate.attempted(attempt.delivery, now, &self.ledger)?;
         self.breakers.attempted(attempt, now)

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use event::{
-    Arrival, DeliveryId, Duplicate, EndpointId, Envelope, EventId, Headers, OnConflict, StreamId,
-    TenantId, Time,
+    Arrival, DeliveryId, Duplicate, EndpointId, Envelope, EventId, Headers, Offset, OnConflict,
+    StreamId, TenantId, Time,
 };
 use registry::{
     Concurrency, Declared, DeclaredEndpoint, DeclaredFilter, FilterLimits, ModuleDigest, OnError,
@@ -37,6 +37,7 @@ pub enum Wish {
     Resend(DeliveryId),
     Purge(DeliveryId),
     Resume(EndpointId),
+    Erase(Vec<Offset>),
 }
 
 /// An event as it is sent each time.

@@ -119,6 +119,10 @@ impl Log for Tap {
         self.log.reclaim(lease)
     }
 
+    fn is_erasing(&self) -> bool {
+        self.log.is_erasing()
+    }
+
     fn room(&self) -> Result<Room, Failure> {
         self.log.room()
     }

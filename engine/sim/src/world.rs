@@ -13,7 +13,7 @@ use crate::network::Network;
 use crate::plan::Plan;
 use crate::tap::Tap;
 use crate::trace::{START_MS, Trace};
-use event::{Attempted, DeliveryId, EndpointId, Time};
+use event::{Attempted, DeliveryId, EndpointId, Offset, Time};
 use log::{Log, MemLog};
 use pipeline::writer::{Command, Desk};
 use pipeline::{Attempt, FromWriter, Question, Reader, Shard, ToShard, ToWriter, Writer};
@@ -180,6 +180,16 @@ impl World {
 
     pub(crate) fn resume_id(&mut self, id: EndpointId) {
         self.command(Wish::Resume(id), Command::Resume(id));
+    }
+
+    /// Takes the content of these events, whatever is under way with them.
+    pub fn erase(&mut self, offsets: Vec<Offset>) {
+        let ledger = &self.checks.ledger;
+        let stub = |offset: &Offset| Arc::new(ledger.events[offset].event.stub(self.now));
+        let stubs = offsets.iter().map(stub).collect();
+        let kept = ledger.retries.keys().chain(ledger.dead.keys());
+        let deliveries = kept.filter(|d| offsets.contains(&d.offset)).copied().collect();
+        self.command(Wish::Erase(offsets), Command::Erase { stubs, deliveries });
     }
 
     fn command(&mut self, wish: Wish, command: Command) {

@@ -123,6 +123,15 @@ impl Directory {
         }
     }
 
+    /// What was cut off may hold what was erased since. One that cannot be removed now goes with a
+    /// later round or start.
+    pub fn forget_aside(&self) {
+        let entries = std::fs::read_dir(self.path.join("aside")).into_iter().flatten().flatten();
+        for entry in entries {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+
     fn free_bytes(&self) -> Result<u64, Failure> {
         let told = rustix::fs::statvfs(&self.path).map_err(|err| self.disk(err.into()))?;
         Ok(told.f_bavail.saturating_mul(told.f_frsize))

@@ -10,6 +10,7 @@
 mod directory;
 #[cfg(feature = "doors")]
 pub mod doors;
+mod erasure;
 mod generations;
 mod head;
 mod index;

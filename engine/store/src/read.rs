@@ -127,13 +127,13 @@ fn event_of(key: &[u8], value: &[u8], offset: Offset) -> Option<Event> {
 }
 
 /// The checksums of the events of `range`, all of them in `table` and intact, each folded into
-/// the one of those before.
+/// the one of those before. Nothing when some of them are erased.
 pub fn fold_checksums(
     tables: &Tables,
     table: &Keyspace,
     range: Range<Offset>,
-) -> Result<u64, Failure> {
-    let (mut next, mut folded) = (range.start, 0);
+) -> Result<Option<u64>, Failure> {
+    let (mut next, mut folded, mut has_stubs) = (range.start, 0, false);
     for guard in table.range(codec::offset_key(range.start)..codec::offset_key(range.end)) {
         let damaged = Failure::Damaged { offset: next };
         let (key, value) = match guard.into_inner() {
@@ -142,9 +142,13 @@ pub fn fold_checksums(
         };
         let checksum = whole(&key, &value, next).ok_or(damaged)?;
         folded = fold(checksum, folded);
+        has_stubs |= event_of(&key, &value, next).is_some_and(|event| event.is_erased());
         next = next.next();
     }
-    if next < range.end { Err(Failure::Damaged { offset: next }) } else { Ok(folded) }
+    match next < range.end {
+        true => Err(Failure::Damaged { offset: next }),
+        false => Ok((!has_stubs).then_some(folded)),
+    }
 }
 
 /// The events of `range` in `table` whose place is taken, but not by what was written.

@@ -39,9 +39,10 @@ pub fn salvage(
         let bytes = std::fs::read(path).map_err(|source| disk(path, source))?;
         let bytes = Bytes::from(bytes);
         for (at, event) in events_in(&bytes) {
-            let place = Place { ms: event.id.millis(), file: n, at };
+            let place = Place { ms: event.id.millis(), is_stub: event.is_erased(), file: n, at };
             let known = found.entry(event.offset()).or_insert(place);
-            let is_later = known.ms < place.ms;
+            // Of an erased event the stub is given, wherever its bytes may still be.
+            let is_later = (known.ms, known.is_stub) < (place.ms, place.is_stub);
             if is_later && (is_aside(&files[known.file]) || !is_aside(path)) {
                 *known = place;
             }
@@ -59,6 +60,7 @@ pub fn salvage(
 #[derive(Clone, Copy)]
 struct Place {
     ms: u64,
+    is_stub: bool,
     file: usize,
     at: usize,
 }

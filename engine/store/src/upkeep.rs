@@ -1,3 +1,4 @@
+use crate::erasure::{Rewriting, flush, rewrite};
 use crate::options::Spawn;
 use crate::tables::Tables;
 use crate::{generations, rotation};
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// A thread that makes tables before they are needed and drops those that are not any more, so
-/// that a commit does neither: each is several syncs.
+/// that a commit does neither: each is several syncs. It also rewrites what erasure has left.
 ///
 /// It never has to come first. A table that is not made yet is made by whoever needs it, and one
 /// that a kill has kept from being dropped goes with the next start.
@@ -32,6 +33,8 @@ pub enum Kind {
 enum Work {
     Make(Kind, u64),
     Drop(Keyspace),
+    Flush(Vec<Keyspace>),
+    Rewrite { some: Vec<Keyspace>, seqno: u64, rewriting: Arc<Mutex<Rewriting>> },
 }
 
 impl Work {
@@ -40,6 +43,13 @@ impl Work {
             Work::Make(Kind::Events, n) => tables.events(&generations::name(n)).map(drop),
             Work::Make(Kind::Attempts, n) => tables.rows(&rotation::name("attempts", n)).map(drop),
             Work::Drop(table) => tables.drop_table(table),
+            Work::Flush(some) => flush(tables, &some),
+            Work::Rewrite { some, seqno, rewriting } => {
+                let old = rewrite(tables, &some, seqno)?;
+                let next = old.map_or(Rewriting::Wanted, Rewriting::Done);
+                *rewriting.lock().expect("no holder of this lock panics") = next;
+                Ok(())
+            }
         }
     }
 }
@@ -86,14 +96,31 @@ impl Upkeep {
 
     /// Soon `table` is gone.
     pub fn drop_table(&self, tables: &Tables, table: Keyspace) -> Result<(), Failure> {
-        let Some(work) = &self.work else { return tables.drop_table(table) };
-        match work.try_send(Work::Drop(table)) {
+        self.send(tables, Work::Drop(table))
+    }
+
+    /// Soon what is in memory of `some` is in their files.
+    pub fn flush(&self, tables: &Tables, some: Vec<Keyspace>) -> Result<(), Failure> {
+        self.send(tables, Work::Flush(some))
+    }
+
+    /// Soon the files of `some` are new ones, or `rewriting` says that it is to be done again.
+    pub fn rewrite(
+        &self,
+        tables: &Tables,
+        some: Vec<Keyspace>,
+        seqno: u64,
+        rewriting: Arc<Mutex<Rewriting>>,
+    ) -> Result<(), Failure> {
+        *rewriting.lock().expect("no holder of this lock panics") = Rewriting::UnderWay;
+        self.send(tables, Work::Rewrite { some, seqno, rewriting })
+    }
+
+    fn send(&self, tables: &Tables, work: Work) -> Result<(), Failure> {
+        let Some(sender) = &self.work else { return work.run(tables) };
+        match sender.try_send(work) {
             Ok(()) => Ok(()),
-            Err(
-                TrySendError::Full(Work::Drop(table))
-                | TrySendError::Disconnected(Work::Drop(table)),
-            ) => tables.drop_table(table),
-            Err(_) => unreachable!("what comes back is what was sent"),
+            Err(TrySendError::Full(work) | TrySendError::Disconnected(work)) => work.run(tables),
         }
     }
 

@@ -1,4 +1,5 @@
 use crate::directory::Directory;
+use crate::erasure::Erasure;
 use crate::generations::{Generations, Sealed, encode_seal, name, seal_key};
 use crate::head::{Head, HeadFile};
 use crate::index::Index;
@@ -58,6 +59,7 @@ pub struct Writer {
     frame: Vec<u8>,
     /// Tables that the last write has left behind: they may go.
     pub left: Vec<Keyspace>,
+    pub erasure: Erasure,
 }
 
 /// The parts of a store that a write needs.
@@ -70,6 +72,8 @@ pub struct Ground<'a> {
 /// What one write brings.
 pub struct Content<'a> {
     pub events: &'a [Arc<Event>],
+    /// Stubs of events that are there.
+    pub erased: &'a [Arc<Event>],
     pub rows: Vec<Row>,
     /// When the newest of its duplicate rows was made, in milliseconds.
     pub duplicates_ms: Option<u64>,
@@ -81,7 +85,7 @@ const GENERATIONS_OF_ATTEMPTS: usize = 8;
 
 impl Writer {
     /// `mark`: of the last group there is. All of it is synced.
-    pub fn new(head_file: HeadFile, mark: Mark) -> Writer {
+    pub fn new(head_file: HeadFile, mark: Mark, erasure: Erasure) -> Writer {
         Writer {
             head_file,
             mark,
@@ -92,6 +96,7 @@ impl Writer {
             is_broken: false,
             frame: Vec::new(),
             left: Vec::new(),
+            erasure,
         }
     }
 
@@ -135,7 +140,7 @@ impl Writer {
             // Out of this process at least: its death must take nothing.
             Sync::Later => PersistMode::Buffer,
         };
-        let capacity = events.len() + content.rows.len() + 4;
+        let capacity = events.len() + content.erased.len() + content.rows.len() + 4;
         let mut batch =
             OwnedWriteBatch::with_capacity(tables.db.clone(), capacity).durability(Some(mode));
         let mut open = self.mark.open;
@@ -143,6 +148,7 @@ impl Writer {
             open = self.seal(ground, view, &mut batch)?;
         }
         self.put_events(&view.log.table, events, &mut open, &mut batch);
+        self.put_stubs(&view.log, content.erased, &mut batch);
         let left = put_rows(ground, view, self.mark.head, &content, &mut batch)?;
         let mark = Mark {
             group: self.mark.group + 1,
@@ -209,6 +215,16 @@ impl Writer {
         }
         // One large event must not hold its size for ever.
         self.frame.shrink_to(1 << 20);
+    }
+
+    /// Neither the checksum nor the bytes of a generation know of it: `Store::check` does.
+    fn put_stubs(&mut self, log: &Generations, stubs: &[Arc<Event>], batch: &mut OwnedWriteBatch) {
+        for stub in stubs {
+            let Some((_, table)) = log.from(stub.offset()).next() else { continue };
+            self.frame.clear();
+            codec::encode_event(stub, &mut self.frame);
+            batch.insert(table, codec::offset_key(stub.offset()), Slice::from(&self.frame));
+        }
     }
 
     /// Ends the open generation at the head and begins the next, in the batch of its first group.

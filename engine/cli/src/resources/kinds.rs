@@ -1,4 +1,5 @@
 use super::fields::{AppFields, EndpointFields, KeyFields, SourceFields, TypeFields, line};
+use super::journal::Journal;
 use super::{Fields, One, Verb, Within, ask, below, encoded, made, needed, with_parameters};
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
@@ -58,6 +59,7 @@ Examples:
     --settings '{\"hmac\": {\"header\": \"X-Till-Signature\"}}'
   forebay source secret till
   forebay source secret till --rotate --grace-seconds 3600
+  forebay source journal till -f
   forebay source ls --json";
 
 /// Keys to the server
@@ -120,6 +122,11 @@ impl Endpoint {
 enum SourceVerb {
     #[command(flatten)]
     Plain(Box<Verb<OfSources, SourceFields>>),
+    /// Show what came to one lately, and why it was refused
+    ///
+    /// The server keeps the last hundred requests of each source in memory: a restart forgets them.
+    /// Of what a request held only the names of its headers are kept.
+    Journal(Journal),
     /// Print the secret that senders sign with
     Secret {
         #[command(flatten)]
@@ -140,6 +147,7 @@ impl Source {
     pub fn run(&self) -> Result<Exit, Failure> {
         let (one, rotate, to, grace_seconds) = match &self.verb {
             SourceVerb::Plain(verb) => return verb.run(),
+            SourceVerb::Journal(journal) => return journal.run(),
             SourceVerb::Secret { one, rotate, to, grace_seconds } => {
                 (one, *rotate, to, grace_seconds)
             }
@@ -221,14 +229,14 @@ impl Within for OfKeys {
 
 /// In which application, for what says so in its query.
 #[derive(Args)]
-struct InApp {
+pub(super) struct InApp {
     /// The application's id or uid; without it that of the key, else default
     #[arg(long, value_name = "APP", env = "FOREBAY_APP")]
-    app: Option<String>,
+    pub(super) app: Option<String>,
 }
 
 impl InApp {
-    fn path(&self, path: &str) -> String {
+    pub(super) fn path(&self, path: &str) -> String {
         match &self.app {
             Some(app) => with_parameters(path, &format!("app={}", encoded(app))),
             None => path.to_owned(),
@@ -237,7 +245,7 @@ impl InApp {
 }
 
 #[derive(Args)]
-struct OfSources {
+pub(super) struct OfSources {
     #[command(flatten)]
     app: InApp,
 }

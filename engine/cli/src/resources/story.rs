@@ -21,6 +21,9 @@ pub fn tell(told: &Value) -> String {
         of(event, "time"),
         of(event, "bytes")
     );
+    if let Some(time) = event["erasedAt"].as_str() {
+        let _ = writeln!(story, "its content was erased at {time}");
+    }
     for endpoint in told["endpoints"].as_array().into_iter().flatten() {
         let (state, why) = (of(endpoint, "state"), of(endpoint, "why"));
         let _ = writeln!(story, "\n{}: {state}, {why}", named(endpoint));

@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod config;
 mod context;
+mod erase;
 mod help;
 mod resources;
 mod run;

@@ -189,6 +189,16 @@ fn a_source_lets_signed_webhooks_in_also_after_a_restart() {
     let sent = trigger(&place, "/in/gh", "SECRET");
     assert!(sent.code == 0 && sent.out.starts_with("evt_"), "{}{}", sent.out, sent.err);
     trigger(&place, "/in/gh", "OTHER").expect(1, "").says("401");
+    trigger(&place, "/in/gh", "SECRET");
+    let journal = place.json("source journal gh");
+    let told = |n: usize, member: &str| journal["data"][n][member].clone();
+    assert_eq!((told(0, "outcome"), told(1, "outcome")), (json!("accepted"), json!("refused")));
+    assert_eq!((told(1, "reason"), told(1, "status")), (json!("mismatch"), json!(401)));
+    assert_eq!((told(2, "eventId"), told(2, "peer")), (json!(sent.out.trim()), json!("127.0.0.1")));
+    assert!(told(1, "headers").as_array().unwrap().contains(&json!("x-hub-signature-256")));
+    assert_eq!(journal["data"].as_array().unwrap().len(), 3);
+    assert!(place.out("source journal gh --limit 1").starts_with("AT "));
+    place.run("source journal nothing").expect(1, "").says("no such source");
     assert_eq!(place.out("source secret gh --rotate --to another-secret"), "another-secret\n");
 
     let Place { folder, serving } = place;

@@ -43,19 +43,6 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         answers: ANSWERS,
         run: |_, _| Box::pin(async { absent("an endpoint gets what came after it was made") }),
     },
-    Operation {
-        verb: Verb::Delete,
-        path: "/api/v1/app/{app_id}/msg/{msg_id}/content",
-        id: "v1.message.expunge-content",
-        summary: "Not in this version: makes a message's payload unreadable",
-        scope: Scope::Tenant(Deed::Write),
-        query: &[],
-        body: Content::Empty,
-        answers: ANSWERS,
-        run: |_, _| {
-            Box::pin(async { absent("a payload stays as long as the log's retention says") })
-        },
-    },
 ];
 
 fn absent(detail: &'static str) -> Answered {

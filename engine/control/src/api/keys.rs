@@ -91,7 +91,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-pub(super) const KEY: RecordKind = RecordKind::Key;
+pub(crate) const KEY: RecordKind = RecordKind::Key;
 const NO_KEY: Problem = Problem::NotFound("there is no such key");
 
 /// A token that was just made. It is shown and forgotten.

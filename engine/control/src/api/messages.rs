@@ -185,19 +185,21 @@ async fn get(control: &Control, call: Call) -> Answered {
     Ok(resource(200, &MessageOut::of(&*found.ok_or(NONE)?, with_content)))
 }
 
+/// What a message of this id or `eventId` would have for an id.
+pub(crate) fn id_of(log: &dyn Log, app: &TenantId, name: &str) -> Result<Option<EventId>, Failure> {
+    match name.parse() {
+        Ok(id) => Ok(Some(id)),
+        Err(_) => Ok(log.duplicate(app, SOURCE, &own_key(name))?.map(|row| row.id)),
+    }
+}
+
 /// The application's message of this id or `eventId`, if it is still in the log.
 pub(crate) fn find(
     log: &dyn Log,
     app: &TenantId,
     name: &str,
 ) -> Result<Option<Arc<Event>>, Failure> {
-    let id: EventId = match name.parse() {
-        Ok(id) => id,
-        Err(_) => match log.duplicate(app, SOURCE, &own_key(name))? {
-            Some(row) => row.id,
-            None => return Ok(None),
-        },
-    };
+    let Some(id) = id_of(log, app, name)? else { return Ok(None) };
     let found = log.event(id.offset())?;
     Ok(found.filter(|event| event.id == id && event.envelope.tenant == *app))
 }

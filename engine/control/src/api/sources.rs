@@ -1,5 +1,6 @@
 //! Sources: the ways in for webhooks of others, each with the scheme by which they are verified.
 
+mod journal;
 mod model;
 
 use crate::Control;
@@ -8,6 +9,7 @@ use crate::api::{Answered, Call, Content, Deed, Operation, Role, Scope, Verb};
 use crate::problem::Problem;
 use crate::reply::{Secret as Told, answer, empty, resource, with_secret};
 use event::TenantId;
+use journal::JournalOut;
 use model::{About, SourceIn, SourceOut, SourcePatch, SourceRotateIn, SourceSecretOut};
 use registry::{ChangeSet, Declared, DeclaredSource, Kind, Secret, Secrets, Snapshot, Source};
 use std::sync::Arc;
@@ -89,6 +91,17 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         body: Content::json::<SourceRotateIn>(),
         answers: &[(200, Content::json::<SourceSecretOut>())],
         run: |control, call| Box::pin(rotate(control, call)),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/source/{source_name}/journal",
+        id: "source.journal",
+        summary: "What came to a source lately, and what became of it; a restart forgets it",
+        scope: Scope::Tenant(Deed::Read),
+        query: &[APP, journal::LIMIT, journal::AFTER],
+        body: Content::Empty,
+        answers: &[(200, Content::json::<JournalOut>())],
+        run: |control, call| Box::pin(async move { journal::show(control, &call) }),
     },
 ];
 

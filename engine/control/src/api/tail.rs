@@ -157,6 +157,7 @@ impl Wish {
         let Envelope { tenant, event_type, .. } = &event.envelope;
         let mut body = ParsedBody::new();
         *tenant == self.app
+            && !event.is_erased()
             && TypePattern::any(&self.types, event_type)
             && self.endpoint.as_ref().is_none_or(|endpoint| endpoint.asks_for(event, &mut body))
             && self.condition.as_ref().is_none_or(|condition| condition.matches(event, &mut body))

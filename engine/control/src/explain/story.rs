@@ -33,6 +33,7 @@ pub(crate) fn tell(evidence: &Evidence) -> Value {
             "key": envelope.key.as_deref(),
             "time": time(envelope.time),
             "bytes": event.body.len(),
+            "erasedAt": event.erased_at().map(time),
         },
         "damaged": false,
         "endpoints": endpoints,
@@ -144,11 +145,14 @@ fn with_rows(evidence: &Evidence, mains: &[&DeliveryId]) -> (&'static str, Strin
     let outputs = outputs.max().unwrap_or(0) as usize;
     let states: Vec<_> = mains.iter().map(|id| state_of(evidence, **id).0).collect();
     let count = |state| states.iter().filter(|s| **s == state).count();
+    if states.len() < outputs && evidence.event.is_erased() {
+        return ("erased", format!("{} of {outputs} outputs had been begun", states.len()));
+    }
     if states.len() < outputs {
         let why = format!("{} of {outputs} outputs have been begun", states.len());
         return ("in_flight", why);
     }
-    for state in ["retrying", "parked", "dead", "purged"] {
+    for state in ["retrying", "parked", "dead", "purged", "erased"] {
         if count(state) > 0 {
             return (state, format!("{} of {outputs} outputs", count(state)));
         }
@@ -158,6 +162,9 @@ fn with_rows(evidence: &Evidence, mains: &[&DeliveryId]) -> (&'static str, Strin
 
 /// The endpoint's state when no row names the event: who keeps it says what became of it.
 fn without_rows(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, String) {
+    if evidence.event.is_erased() {
+        return ("erased", "its content was erased before it was sent".to_owned());
+    }
     let offset = evidence.event.offset();
     let main = LaneId::main(endpoint.id);
     let is_taken =
@@ -236,10 +243,16 @@ fn state_of(evidence: &Evidence, delivery: DeliveryId) -> (&'static str, Option<
         return ("dead", Some(reason.to_owned()));
     }
     match evidence.retries.get(&delivery) {
-        Some((RetryKey { due: Due::Parked, .. }, _)) => {
+        Some((RetryKey { due: Due::Parked, .. }, _)) if !evidence.event.is_erased() => {
             ("parked", Some("an earlier event of its key is in trouble".to_owned()))
         }
+        Some(_) if evidence.event.is_erased() => {
+            ("erased", Some("its content was erased: it is not tried again".to_owned()))
+        }
         Some(_) => ("retrying", None),
+        None if evidence.event.is_erased() => {
+            ("erased", Some("its content was erased while it was tried".to_owned()))
+        }
         None if last.is_some_and(|row| row.state == AttemptState::Dead) && !is_unfound => {
             ("purged", Some("a person forgot it".to_owned()))
         }

@@ -1,6 +1,6 @@
 use super::Compared;
 use crate::api::{Excerpt, VerdictOut};
-use event::{Event, Time, Verdict};
+use event::{Event, EventId, Time, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -16,7 +16,7 @@ pub(crate) struct Seen {
     pub fuel_in_force: u64,
     pub differing: u64,
     /// The last ones, the newest first.
-    pub examples: VecDeque<DifferenceOut>,
+    pub examples: VecDeque<(EventId, DifferenceOut)>,
 }
 
 /// A filter and its candidate said different things of an event.
@@ -46,7 +46,8 @@ impl Seen {
         self.fuel_in_force += compared.fuel_in_force;
         self.differing += compared.differing as u64;
         for (event, in_force, candidate) in &compared.examples {
-            self.examples.push_front(DifferenceOut::of(event, in_force, candidate));
+            let told = DifferenceOut::of(event, in_force, candidate);
+            self.examples.push_front((event.id, told));
         }
         self.examples.truncate(EXAMPLES_MAX);
     }

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use control::{
-    AdminKey, Apps, Body, Build, Commands, Control, ControlLimits, ControlOptions, Denied, Health,
-    KeyRing, KeyRow, Machine, Metrics, Modules, Pending, Phase, Ports, ProcessUse, Published,
-    Reading, Reads, Reloaded, Role, Token, Trial,
+    AdminKey, Apps, Body, Book, Build, Commands, Control, ControlLimits, ControlOptions, Denied,
+    Health, KeyRing, KeyRow, Machine, Metrics, Modules, Pending, Phase, Ports, ProcessUse,
+    Published, Reading, Reads, Reloaded, Role, Token, Trial,
 };
 use event::{
     Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
@@ -47,6 +47,8 @@ pub struct Node {
     /// Those that were kept, by their digests.
     pub modules: Rc<RefCell<BTreeMap<ModuleDigest, Bytes>>>,
     pub clock: Arc<ManualClock>,
+    /// The log of changes.
+    pub changes: Rc<RefCell<Vec<String>>>,
 }
 
 /// What the commands answer, and what was ordered.
@@ -71,6 +73,7 @@ impl Node {
             is_loopback: true,
             reads: true,
             commands: Rc::default(),
+            changes: Rc::default(),
             keys: BTreeMap::new(),
             // Tests show more wrong keys than people do.
             limits: ControlLimits { failures_max: 100_000, ..ControlLimits::default() },
@@ -144,6 +147,7 @@ impl Node {
             }),
             reads: Box::new(reads),
             machine: Box::new(Small),
+            book: Box::new(Lines(self.changes.clone())),
             keys: Box::new({
                 let (keys, ring) = (self.keys.clone(), KeyRing::default());
                 let history = self.history.clone();
@@ -376,6 +380,19 @@ impl Commands for Desk {
         let done = self.order(format!("purge {letter:?}"));
         Box::pin(async move { done })
     }
+
+    /// As the writer does it, dead letters left aside.
+    fn erase(
+        &self,
+        erased: Vec<Arc<Event>>,
+        deliveries: Vec<DeliveryId>,
+    ) -> Pending<Result<(), Denied>> {
+        let offsets: Vec<_> = erased.iter().map(|stub| stub.offset().0).collect();
+        let done = self.order(format!("erase {offsets:?} {deliveries:?}"));
+        let group = Group { erased, ..Group::default() };
+        self.log.commit(self.log.claim().unwrap(), &group, Sync::Now).unwrap();
+        Box::pin(async move { done })
+    }
 }
 
 fn publish(log: &MemLog, arrival: Arrival) -> Result<Published, Denied> {
@@ -411,6 +428,28 @@ impl Reads for Here {
         if self.is_running {
             reading(&*self.log, &self.history.borrow());
         }
+    }
+}
+
+/// The log of changes, in memory.
+struct Lines(Rc<RefCell<Vec<String>>>);
+
+impl Book for Lines {
+    fn keep(&self, line: &str) {
+        self.0.borrow_mut().push(line.to_owned());
+    }
+
+    fn page(
+        &self,
+        skip: Option<u64>,
+        count: usize,
+    ) -> Pending<Result<(Vec<String>, Option<u64>), Denied>> {
+        let all = self.0.borrow();
+        let skip = skip.unwrap_or(0) as usize;
+        let page: Vec<_> = all.iter().rev().skip(skip).take(count).cloned().collect();
+        let passed = skip + page.len();
+        let next = (passed < all.len()).then_some(passed as u64);
+        Box::pin(async move { Ok((page, next)) })
     }
 }
 

@@ -280,6 +280,11 @@ impl Lane {
         self.sweep(effects);
     }
 
+    /// From where on it waits for a read, if it does.
+    pub fn reads_from(&self) -> Option<Offset> {
+        self.behind().filter(|behind| behind.is_reading).map(|behind| behind.next)
+    }
+
     /// A read that could not be served: the lane will ask again.
     pub fn read_failed(&mut self, turn: u64) {
         if turn == self.turn

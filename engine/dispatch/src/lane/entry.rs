@@ -49,6 +49,17 @@ impl Entry {
     pub fn is_ended(&self) -> bool {
         matches!(self.stage, Stage::Ended)
     }
+
+    /// Nothing more of it is sent. An attempt that is in flight lands as it is.
+    pub fn erase(&mut self, stub: Arc<Event>) {
+        self.event = stub;
+        match &mut self.stage {
+            Stage::Matched => self.stage = Stage::Judged(Verdict::Drop),
+            Stage::Running(outputs) => outputs.end_unstarted(),
+            // Whatever the verdict says, it will have no effect.
+            Stage::Asked | Stage::Judged(_) | Stage::Ended => {}
+        }
+    }
 }
 
 impl Outputs {
@@ -77,6 +88,12 @@ impl Outputs {
         self.open &= !bit(k);
         self.ended |= bit(k);
         self.next = self.next.max(k + 1);
+    }
+
+    fn end_unstarted(&mut self) {
+        for k in self.next..self.count() {
+            self.ended |= bit(k);
+        }
     }
 
     /// The outputs that are being attempted.

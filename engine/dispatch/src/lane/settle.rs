@@ -89,6 +89,14 @@ impl Lane {
             self.trouble.release(self.id, &row);
             return None;
         };
+        if event.is_erased() {
+            let (key, row) = self.land_unsent(delivery, now)?;
+            effects.retries.push(Change::Remove(key));
+            effects.parcels.push(Change::Remove(delivery));
+            effects.attempts.push(never_sent(delivery, &row, AttemptState::Dead));
+            self.trouble.release(self.id, &row);
+            return None;
+        }
         let is_probe = self.probe == Some((delivery.offset, delivery.k));
         if self.is_paused() || !(is_probe || self.breaker.is_closed()) {
             // The breaker opened, or the endpoint was paused, while the bytes were on their way.
@@ -185,7 +193,8 @@ impl Lane {
             return Some(Landed { delivery, row, kept_as: Some(key), event: None });
         }
         let at = self.find(delivery.offset)?;
-        let ruled_by = self.entries[at].ruled_by;
+        let Entry { event, ruled_by, .. } = &self.entries[at];
+        let (stub, ruled_by) = (event.is_erased().then(|| event.clone()), *ruled_by);
         let Stage::Running(outputs) = &mut self.entries[at].stage else { return None };
         let event = outputs.events[delivery.k as usize].clone();
         let row = RetryRow {
@@ -200,7 +209,7 @@ impl Lane {
         if outputs.all_ended() {
             self.end_entry(at, effects);
         }
-        Some(Landed { delivery, row, kept_as: None, event: Some(event) })
+        Some(Landed { delivery, row, kept_as: None, event: Some(stub.unwrap_or(event)) })
     }
 
     /// Takes a delivery back from flight without an attempt.
@@ -227,6 +236,11 @@ impl Lane {
         now: Time,
         effects: &mut Effects,
     ) {
+        if self.was_erased(&landed) {
+            // Nothing is left to be tried, and no letter to be kept.
+            record(&landed, attempt, AttemptState::Dead, effects);
+            return effects.parcels.push(Change::Remove(landed.delivery));
+        }
         let state = if wait.is_some() { AttemptState::Trouble } else { AttemptState::Dead };
         record(&landed, attempt, state, effects);
         let Landed { delivery, mut row, event, .. } = landed;
@@ -246,6 +260,12 @@ impl Lane {
                 self.trouble.bury(delivery.offset, delivery.k, &row);
             }
         }
+    }
+
+    /// Its content was erased while it was in flight.
+    fn was_erased(&mut self, landed: &Landed) -> bool {
+        let is_erased = landed.event.as_ref().is_some_and(|event| event.is_erased());
+        self.erased_in_flight.remove(&landed.delivery.offset) || is_erased
     }
 
     fn put_retry(&mut self, delivery: DeliveryId, row: RetryRow, due: Time, effects: &mut Effects) {

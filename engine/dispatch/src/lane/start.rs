@@ -168,6 +168,7 @@ impl Lane {
         let done = self.remembered.remove(&event.offset()).unwrap_or_default().done;
         let is_kept_already = done & bit(0) != 0;
         match verdict {
+            _ if event.is_erased() => Outputs::new(Vec::new(), 0),
             Verdict::Drop | Verdict::Stop { .. } => Outputs::new(Vec::new(), 0),
             Verdict::Pass => Outputs::new(vec![event], done),
             Verdict::Emit(events) => Outputs::new(events, done),

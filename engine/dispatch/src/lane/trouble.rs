@@ -57,6 +57,10 @@ impl Trouble {
         self.in_flight.contains_key(&(offset, k))
     }
 
+    pub fn in_flight_offsets(&self) -> impl Iterator<Item = Offset> + '_ {
+        self.in_flight.keys().map(|(offset, _)| *offset)
+    }
+
     pub fn row_in_flight(&self, offset: Offset, k: u32) -> RetryRow {
         self.in_flight[&(offset, k)].1
     }

@@ -2,7 +2,7 @@ use crate::ChangeError;
 use crate::changes::Changes;
 use control::{Commands, Denied, Machine, Pending, ProcessTexts, ProcessUse, Published};
 use control::{Reading, Reads, Reloaded};
-use event::{Arrival, DeliveryId, EndpointId, EventId, Offset};
+use event::{Arrival, DeliveryId, EndpointId, Event, EventId, Offset};
 use log::Log;
 use pipeline::pump::{Publisher, Refused};
 use pipeline::writer::{Command, CommandError, Receipt};
@@ -68,6 +68,14 @@ impl Commands for Desk {
 
     fn purge(&self, letter: DeliveryId) -> Pending<Result<(), Denied>> {
         Box::pin(ask(self.0.publisher.clone(), Command::Purge(letter)))
+    }
+
+    fn erase(
+        &self,
+        stubs: Vec<Arc<Event>>,
+        deliveries: Vec<DeliveryId>,
+    ) -> Pending<Result<(), Denied>> {
+        Box::pin(ask(self.0.publisher.clone(), Command::Erase { stubs, deliveries }))
     }
 }
 

@@ -41,7 +41,7 @@ impl<A: Accept + 'static> Server<A> {
         let mut response = Response::new(Body::Stream(Box::pin(body)));
         let media_type = HeaderValue::from_static("application/x-ndjson");
         response.headers_mut().insert(CONTENT_TYPE, media_type);
-        Reply { response, refused: None, is_duplicate: false, is_conflict: false }
+        Reply { response, refused: None, is_duplicate: false, is_conflict: false, id: None }
     }
 }
 

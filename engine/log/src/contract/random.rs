@@ -1,3 +1,4 @@
+use super::erased::stub;
 use super::{delivery, duplicate, event, full_group};
 use crate::{
     AttemptRow, AttemptState, Change, Due, Group, LaneRow, Log, MemLog, RegistryKey, RetryKey,
@@ -57,6 +58,11 @@ pub fn random_group(rng: &mut Rng, model: &MemLog) -> Group {
         // Sometimes behind the one that is there: a floor never goes back.
         let from = floor.0.saturating_sub(5);
         group.floor = Some(Offset(rng.range(from..head.0.max(from) + 1)));
+    }
+    if chance(rng, 5) && head.0 > 0 {
+        let first = rng.range(0..head.0);
+        let several = (first..head.0).take(rng.range(1..4) as usize);
+        group.erased = several.map(stub).collect();
     }
     group
 }

@@ -21,6 +21,7 @@ impl Shard {
                     self.dirty.insert(id);
                 }
             }
+            ToShard::Erased(stubs) => self.take_erased(&stubs),
             ToShard::Redriven { key, row } => {
                 let id = key.delivery.lane.endpoint;
                 if self.history.latest().endpoint(id).is_some() {
@@ -81,6 +82,7 @@ impl Shard {
     fn judge_retry(&mut self, delivery: DeliveryId, verdict: Verdict, now: Time) {
         let routed = self.ring.next();
         let Some(event) = self.asked_again.remove(&delivery) else { return };
+        let verdict = if event.is_erased() { Verdict::Drop } else { verdict };
         let id = delivery.lane.endpoint;
         let Some(lane) = self.lanes.get_mut(&id) else { return };
         lane.judge_retry(delivery, &event, verdict, now, routed, &mut self.effects);
@@ -146,7 +148,8 @@ impl Shard {
         let endpoint = self.history.endpoint_at(lane.id().endpoint, rule)?;
         let envelope = &event.envelope;
         let is_of_tenant = endpoint.tenant == envelope.tenant || bug::is(Bug::StrangersEvents);
-        let is_owed = is_of_tenant && endpoint.wants(&envelope.event_type);
+        let is_owed =
+            is_of_tenant && endpoint.wants(&envelope.event_type) && !self.is_erased(event);
         is_owed.then(|| Offer {
             event: event.clone(),
             ruled_by: endpoint.since,
@@ -162,6 +165,7 @@ impl Shard {
         out: &mut Vec<FromShard>,
     ) {
         let id = delivery.lane.endpoint;
+        let parcel = parcel.map(|parcel| self.as_erased(parcel, now));
         let Some(mut lane) = self.lanes.remove(&id) else { return };
         if let Some(order) = lane.fetched(delivery, parcel, now, &mut self.effects) {
             self.carry_out(&mut lane, order, now, out);

@@ -62,7 +62,10 @@ impl Shard {
         let offset = event.offset();
         let snapshot = self.snapshot.clone();
         let mut owed = 0;
-        for endpoint in snapshot.matching(&event.envelope.tenant, &event.envelope.event_type) {
+        let envelope = &event.envelope;
+        let is_erased = self.is_erased(event);
+        let matching = snapshot.matching(&envelope.tenant, &envelope.event_type);
+        for endpoint in matching.filter(|_| !is_erased) {
             let is_here = self.is_mine(endpoint.id);
             if is_here && self.history.latest().endpoint(endpoint.id).is_some() {
                 owed += u32::from(self.offer(endpoint, event, now));

@@ -70,6 +70,8 @@ impl Shard {
             burying: BTreeSet::new(),
             alarms: BTreeSet::new(),
             asked_again: BTreeMap::new(),
+            erased: BTreeSet::new(),
+            has_heard: false,
             is_reporting: false,
             is_held: false,
             reported: start.least,

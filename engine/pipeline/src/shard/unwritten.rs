@@ -1,5 +1,6 @@
-use event::{Change, DeliveryId, Parcel};
+use event::{Change, DeliveryId, Event, Offset, Parcel};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Parcels on their way to the log. A delivery may be due again before its parcel is there.
 #[derive(Default)]
@@ -34,6 +35,16 @@ impl Unwritten {
         self.reported.clear();
     }
 
+    /// Parcels of these events are stubs.
+    pub fn erase(&mut self, stubs: &BTreeMap<Offset, Arc<Event>>) {
+        let all = self.reported.iter_mut().chain(&mut self.gathered);
+        for (delivery, parcel) in all {
+            if let (Some(parcel), Some(stub)) = (parcel, stubs.get(&delivery.offset)) {
+                parcel.event = stub.clone();
+            }
+        }
+    }
+
     fn gather(&mut self, gathering: &[Change<DeliveryId, Parcel>]) {
         for change in &gathering[self.seen..] {
             match change {
@@ -52,12 +63,8 @@ impl Unwritten {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use event::{
-        EndpointId, Envelope, Event, EventId, Headers, LaneId, Offset, Stage, StreamId, TenantId,
-        Time,
-    };
+    use event::{EndpointId, Envelope, EventId, Headers, LaneId, Stage, StreamId, TenantId, Time};
     use proptest::prelude::*;
-    use std::sync::Arc;
 
     fn delivery(n: u8) -> DeliveryId {
         let lane = LaneId { endpoint: EndpointId(1), n: 0 };

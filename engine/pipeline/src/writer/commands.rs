@@ -19,6 +19,15 @@ pub enum Command {
     Purge(DeliveryId),
     /// Ends the pause of an endpoint.
     Resume(event::EndpointId),
+    /// Takes the content of events, for good. What of them was not sent by now is not sent any
+    /// more; dead letters of them are forgotten. It survives a power cut once it is answered.
+    Erase {
+        /// What is left of each, in offset order.
+        stubs: Vec<Arc<Event>>,
+        /// Deliveries of them that are in trouble or dead. Those that the attempt rows tell of
+        /// need not be named.
+        deliveries: Vec<DeliveryId>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +73,7 @@ impl Writer {
                 pending.tell.push((shard, ToShard::Resume(endpoint)));
                 Ok(Ok(()))
             }
+            Command::Erase { stubs, deliveries } => self.erase(stubs, deliveries, pending),
         }
     }
 
@@ -166,8 +176,11 @@ impl Writer {
         }
         let event = match self.log.event(delivery.offset) {
             Err(Failure::Damaged { .. }) => return Ok(None),
-            event => event?.filter(|event| event.id == id),
+            event => event?.filter(|event| event.id == id && !event.is_erased()),
         };
+        if self.stub_in_group(delivery.offset).is_some() {
+            return Ok(None);
+        }
         Ok(event.map(|event| (event, last.number())))
     }
 
@@ -213,7 +226,7 @@ impl Writer {
     }
 }
 
-fn is<V>(delivery: DeliveryId) -> impl Fn(&(DeliveryId, V)) -> bool {
+pub(super) fn is<V>(delivery: DeliveryId) -> impl Fn(&(DeliveryId, V)) -> bool {
     move |(id, _)| *id == delivery
 }
 

@@ -89,6 +89,7 @@ impl Writer {
             next_upkeep: now,
             expiring: Offset::ZERO,
             is_refusing: false,
+            unheard: Vec::new(),
             log,
             lease,
             options,

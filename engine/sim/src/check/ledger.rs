@@ -1,6 +1,7 @@
 //! Every owed event has one keeper, at every commit.
 
 mod book;
+mod erased;
 mod keepers;
 mod versions;
 
@@ -52,6 +53,13 @@ pub struct Ledger {
     /// When a lane row of the endpoint was last on disk, as the number of a commit.
     behind_at: BTreeMap<EndpointId, u64>,
     commits: u64,
+    /// Deliveries whose bytes were damaged on purpose.
+    pub damaged: BTreeSet<DeliveryId>,
+    /// Offsets of events whose content is gone: nobody is owed them.
+    erased: BTreeSet<Offset>,
+    /// Of those, what each shard of this process was told, and what this process never knew.
+    told: BTreeSet<(usize, Offset)>,
+    erased_before: BTreeSet<Offset>,
     /// Successes that this process has heard of.
     successes: BTreeSet<DeliveryId>,
     numbers: BTreeMap<u64, BTreeSet<EventId>>,
@@ -82,6 +90,7 @@ impl Ledger {
         self.check_offsets(group)?;
         self.note_registry(group);
         self.note_events(group)?;
+        self.note_erased(group)?;
         let touched = self.note_rows(group, client)?;
         for pair in touched {
             self.check_rows(pair)?;
@@ -156,12 +165,23 @@ impl Ledger {
             }
         }
         self.read_back(log, lost_commits);
+        self.read_back_erased(log)?;
         self.check_all()?;
         Ok(lost.keys().next().copied())
     }
 
-    pub fn attempted(&mut self, attempt: &Attempt) -> Result<(), Violation> {
+    /// A shard has taken in that these are erased.
+    pub fn told(&mut self, shard: usize, offsets: impl Iterator<Item = Offset>) {
+        self.told.extend(offsets.map(|offset| (shard, offset)));
+    }
+
+    pub fn attempted(&mut self, shard: usize, attempt: &Attempt) -> Result<(), Violation> {
         let DeliveryId { lane, offset, k } = attempt.delivery;
+        let is_known = self.told.contains(&(shard, offset));
+        if is_known || self.erased_before.contains(&offset) || attempt.event.is_erased() {
+            let words = format!("{:?} goes out, and was erased", attempt.delivery);
+            return broken("erased is gone", words);
+        }
         let pair = (lane.endpoint, offset);
         let Some(known) = self.events.get(&offset) else {
             return broken("no invention", format!("{:?} is not an event", attempt.delivery));

@@ -33,7 +33,25 @@ pub(super) fn act(world: &mut World, budget: &mut Budget) {
         budget.commands -= 1;
         command(world);
     }
+    // Every third run, by its seed and without a throw: the others stay what they were.
+    if world.plan.seed % 3 == 1 && world.dice.permille(12) {
+        erase(world);
+    }
     misfortune(world, budget);
+}
+
+/// An event or a few, old ones and those that came just now.
+fn erase(world: &mut World) {
+    let head = world.log.head().0;
+    if head == 0 {
+        return;
+    }
+    let first = match world.dice.permille(500) {
+        true => head.saturating_sub(world.dice.between(1, 4)),
+        false => world.dice.between(0, head - 1),
+    };
+    let count = world.dice.between(1, 3);
+    world.erase((first..head).take(count as usize).map(event::Offset).collect());
 }
 
 fn misfortune(world: &mut World, budget: &mut Budget) {
@@ -76,6 +94,7 @@ fn misfortune(world: &mut World, budget: &mut Budget) {
         if !kept.is_empty() {
             let delivery = *world.dice.pick(&kept);
             world.log.damage_parcel(delivery);
+            world.checks.ledger.damaged.insert(delivery);
         }
     }
 }

@@ -149,12 +149,15 @@ impl World {
             self.violate(found);
         }
         let mut out = Vec::new();
+        let erased: Vec<_> = inbox.iter().filter_map(erased_in).flatten().collect();
         let engine = self.engine.as_mut().expect("runs");
         engine.shards[i].shard.step(now, inbox, &mut out);
         self.check_bounds(i);
         for action in self.cut(out) {
             self.carry_from_shard(i, action);
         }
+        // What it took in just before may have been on its way out.
+        self.checks.ledger.told(i, erased.into_iter());
         self.end_if_cut();
     }
 
@@ -201,7 +204,7 @@ impl World {
     }
 
     fn fly(&mut self, shard: usize, attempt: Attempt) {
-        let found = self.checks.attempted(&attempt, self.now);
+        let found = self.checks.attempted(shard, &attempt, self.now);
         self.violate(found);
         let timeout = attempt.endpoint.terms.timeout;
         let url = attempt.endpoint.url.clone();
@@ -290,6 +293,13 @@ fn take<T>(
     queue.drain(..count).collect()
 }
 
+fn erased_in(message: &ToShard) -> Option<Vec<event::Offset>> {
+    match message {
+        ToShard::Erased(stubs) => Some(stubs.keys().copied().collect()),
+        _ => None,
+    }
+}
+
 fn describe(group: &log::Group) -> String {
     let first = group.events.first().map(|event| event.offset());
     let w = group.watermarks.as_ref().map(|w| w.shards.clone());
@@ -298,13 +308,14 @@ fn describe(group: &log::Group) -> String {
     let keys: Vec<_> = group.registry.iter().map(registry_name).collect();
     format!(
         "commit {} events from {first:?} W={w:?} attempts={rows:?} retries={:?} lanes={:?} \
-         dead={} gaps={:?} floor={:?} registry={keys:?}",
+         dead={} gaps={:?} floor={:?} registry={keys:?} erased={:?}",
         group.events.len(),
         group.retries.iter().map(retry_name).collect::<Vec<_>>(),
         group.lanes,
         group.dead.len(),
         group.gaps,
-        group.floor
+        group.floor,
+        group.erased.iter().map(|stub| stub.offset()).collect::<Vec<_>>()
     )
 }
 

@@ -1,4 +1,5 @@
 use super::{Store, ended};
+use crate::erasure::Erasure;
 use crate::read::{read_events, read_past_damage, read_row, read_rows};
 use crate::rows::{WATERMARKS_KEY, rows_of};
 use crate::writer::{Content, View};
@@ -30,15 +31,20 @@ impl Log for Store {
         self.directory.admit(!group.events.is_empty())?;
         let before = self.view();
         let mut view = View::clone(&before);
+        let (erased, numbers) = self.places(&view, &writer, &group.erased);
+        let mut rows = rows_of(group, self.floor());
+        rows.extend(Erasure::rows(&numbers));
         let content = Content {
             events: &group.events,
-            rows: rows_of(group, self.floor()),
+            erased,
+            rows,
             duplicates_ms: group.duplicates.iter().map(|row| row.id.millis()).max(),
         };
         writer.write(&self.ground(), &mut view, content, sync)?;
         if !view.is_same(&before) {
             self.set_view(view);
         }
+        writer.erasure.note(numbers);
         self.drop_tables(std::mem::take(&mut writer.left).into_iter())?;
         let floor = group.floor.unwrap_or_default();
         self.floor.fetch_max(floor.0, Ordering::AcqRel);
@@ -214,7 +220,12 @@ impl Log for Store {
         // A power cut must not bring back a floor below what is dropped here.
         self.sync_all(&mut writer)?;
         let least = self.watermarks()?.map_or(Offset::MAX, |watermarks| watermarks.least());
-        self.drop_below(&mut writer, self.floor(), least)
+        self.drop_below(&mut writer, self.floor(), least)?;
+        self.go_on_erasing(&mut writer)
+    }
+
+    fn is_erasing(&self) -> bool {
+        !self.writer().erasure.is_over()
     }
 
     fn room(&self) -> Result<Room, Failure> {

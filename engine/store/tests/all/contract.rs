@@ -36,6 +36,10 @@ impl Subject for OnDisk {
         open(self.options())
     }
 
+    fn wait(&mut self) {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+
     fn seeds(&self) -> u64 {
         rounds(6)
     }

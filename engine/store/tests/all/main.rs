@@ -12,6 +12,7 @@
 mod child;
 mod contract;
 mod damage;
+mod erase;
 mod faults;
 mod full;
 mod golden;

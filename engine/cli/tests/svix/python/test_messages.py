@@ -124,3 +124,11 @@ def test_what_is_wrong_is_told_with_its_place(svix, app, member, wrong):
 def test_what_is_not_there_is_not_found(svix, app):
     for ghost in ("evt_00000000000000000000000", "msg_2xyz", "own-id"):
         fails(404, "not_found", svix.message.get, app, ghost)
+
+
+def test_a_messages_content_is_expunged(svix, app):
+    message = send(svix, app, payload={"secret": 1})
+    svix.message.expunge_content(app, message.id)
+    assert svix.message.get(app, message.id).payload == {"expired": True}
+    svix.message.expunge_content(app, message.id)
+    fails(404, "not_found", svix.message.expunge_content, app, "nothing")

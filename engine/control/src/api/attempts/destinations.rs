@@ -55,7 +55,7 @@ fn status(standing: &Standing) -> Option<Status> {
         "delivered" => Some(Status::Success),
         "retrying" | "parked" | "waiting" => Some(Status::Pending),
         "in_flight" => Some(Status::Sending),
-        "dead" | "purged" | "expired" => Some(Status::Fail),
+        "dead" | "purged" | "expired" | "erased" => Some(Status::Fail),
         _ => None,
     }
 }

@@ -221,7 +221,8 @@ fn told_of(control: &Control, filter: &FilterVersion) -> Result<CandidateOut, Pr
         fuel: count(|seen| seen.fuel),
         fuel_in_force: count(|seen| seen.fuel_in_force),
         differing: count(|seen| seen.differing),
-        examples: seen.map_or(Vec::new(), |seen| seen.examples.into()),
+        examples: seen
+            .map_or(Vec::new(), |seen| seen.examples.into_iter().map(|(_, told)| told).collect()),
     })
 }
 

@@ -44,7 +44,8 @@ pub(crate) struct MessageOut {
     pub event_type: String,
     pub event_id: Option<String>,
     pub channels: Option<BTreeSet<String>>,
-    /// `{"bodyBase64":…}` for what came in another way and is no JSON object.
+    /// `{"bodyBase64":…}` for what came in another way and is no JSON object, `{"expired":true}`
+    /// where it was erased.
     #[schemars(with = "Members")]
     pub payload: Box<RawValue>,
     pub timestamp: String,
@@ -78,7 +79,11 @@ impl MessageOut {
             event_type: event.envelope.event_type.to_string(),
             event_id: header(EVENT_ID),
             channels,
-            payload: if with_content { payload(&event.body) } else { raw("{}".to_owned()) },
+            payload: match with_content {
+                true if event.is_erased() => raw(r#"{"expired":true}"#.to_owned()),
+                true => payload(&event.body),
+                false => raw("{}".to_owned()),
+            },
             timestamp: time(Time::from_millis(event.id.millis())),
         }
     }

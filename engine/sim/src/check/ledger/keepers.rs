@@ -29,7 +29,7 @@ impl Ledger {
     /// True when road and lane are done with it; then every output has a keeper of its own.
     fn has_ended(&self, pair: Pair) -> Result<bool, Violation> {
         let (endpoint, offset) = pair;
-        if !self.versions.exists(endpoint) {
+        if !self.versions.exists(endpoint) || self.erased.contains(&offset) {
             return Ok(true);
         }
         let begun = self.attempts.get(&pair);
@@ -148,6 +148,8 @@ impl Ledger {
                 AttemptState::Delivered => {
                     (!has_retry && !has_dead) || self.ever_resent.contains(&delivery)
                 }
+                // What cannot be read becomes a letter without bytes.
+                _ if self.erased.contains(&offset) => !has_dead || self.damaged.contains(&delivery),
                 _ if self.purged.contains(&delivery) => !has_retry && !has_dead,
                 _ => has_retry != has_dead || self.is_replaced(pair, row),
             };

@@ -1,0 +1,121 @@
+//! Who changed what, and what it was before and after: one line of JSON for each change.
+
+use crate::Control;
+use crate::api::{Call, Operation, Query, Verb, operations};
+use crate::explain::time;
+use crate::reply::Secret;
+use bytes::Bytes;
+use hyper::Response;
+use serde_json::{Value, json};
+
+/// What a change looks like before and after is told up to here.
+const SIDE_BYTES_MAX: usize = 16 << 10;
+
+/// A change under way.
+pub(crate) struct Change {
+    operation: &'static str,
+    who: String,
+    app: Option<String>,
+    path: String,
+    request_id: String,
+    before: Value,
+    /// How what is changed is looked at, where it can be.
+    look: Option<(&'static Operation, Call)>,
+}
+
+impl Change {
+    /// Looks at what is about to be changed.
+    pub async fn begin(
+        control: &Control,
+        operation: &Operation,
+        call: &Call,
+        path: &str,
+    ) -> Change {
+        let look = reader(operation).map(|reader| (reader, as_read(call)));
+        let before = match &look {
+            Some((reader, read)) => seen(control, reader, as_read(read)).await,
+            None => Value::Null,
+        };
+        Change {
+            operation: operation.id,
+            who: call.principal.id.to_string(),
+            app: call.tenant.as_ref().map(|app| app.as_str().to_owned()),
+            path: path.to_owned(),
+            request_id: call.request_id.clone(),
+            before,
+            look,
+        }
+    }
+
+    /// Keeps it, now that it is in force.
+    pub async fn end(self, control: &Control, response: &Response<Bytes>) {
+        let after = match self.look {
+            Some((reader, read)) => seen(control, reader, read).await,
+            None => shown(response),
+        };
+        let who = &*self.who;
+        let name = control.snapshot().record(crate::api::KEY, who).and_then(name_of);
+        let entry = json!({
+            "at": time(control.ports.clock.wall()),
+            "who": who,
+            "name": name,
+            "what": self.operation,
+            "app": self.app,
+            "path": self.path,
+            "status": response.status().as_u16(),
+            "requestId": self.request_id,
+            "before": bounded(self.before),
+            "after": bounded(after),
+        });
+        control.ports.book.keep(&entry.to_string());
+    }
+}
+
+fn name_of(record: &std::sync::Arc<registry::Record>) -> Option<String> {
+    let about: Value = serde_json::from_str(&record.about).ok()?;
+    about["name"].as_str().map(str::to_owned)
+}
+
+/// The operation that shows what this one changes. What it shows is no secret.
+fn reader(operation: &Operation) -> Option<&'static Operation> {
+    let changes_one = matches!(operation.verb, Verb::Put | Verb::Patch | Verb::Delete);
+    let shows = |other: &&Operation| other.verb == Verb::Get && other.path == operation.path;
+    operations().find(|other| changes_one && shows(other))
+}
+
+/// The same place, asked for as it is.
+fn as_read(call: &Call) -> Call {
+    Call {
+        captured: call.captured.clone(),
+        tenant: call.tenant.clone(),
+        query: Query::default(),
+        head: call.head.clone(),
+        body: Bytes::new(),
+        principal: call.principal.clone(),
+        request_id: call.request_id.clone(),
+        tail: Default::default(),
+    }
+}
+
+/// Nothing where there is none.
+async fn seen(control: &Control, reader: &Operation, read: Call) -> Value {
+    match (reader.run)(control, read).await {
+        Ok(response) => shown(&response),
+        Err(_) => Value::Null,
+    }
+}
+
+/// What an answer says, unless that is a secret.
+fn shown(response: &Response<Bytes>) -> Value {
+    match response.extensions().get::<Secret>() {
+        Some(_) => json!("a secret, which is not kept"),
+        None => serde_json::from_slice(response.body()).unwrap_or_default(),
+    }
+}
+
+fn bounded(side: Value) -> Value {
+    match side.to_string().len() {
+        bytes if bytes > SIDE_BYTES_MAX => json!({ "tooLarge": bytes }),
+        _ => side,
+    }
+}

@@ -1,0 +1,89 @@
+use crate::node::{Node, key};
+use control::Role;
+use serde_json::{Value, json};
+
+fn listed(node: &Node, query: &str) -> Value {
+    let reply = node.get(&format!("/v1/admin/audit{query}"));
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    reply.json()
+}
+
+const APP: &str = "/api/v1/app/default";
+
+#[test]
+fn a_change_is_told_with_what_was_before_and_after() {
+    let node = Node::new();
+    let made = node.send(
+        "POST",
+        &format!("{APP}/endpoint"),
+        r#"{"url":"https://a.example/in","uid":"e"}"#,
+        &["x-request-id: r-1"],
+    );
+    assert_eq!(made.status, 201, "{}", made.body);
+    let path = format!("{APP}/endpoint/e");
+    let patch = r#"{"description":"two"}"#;
+    assert_eq!(node.send("PATCH", &path, patch, &["x-request-id: r-2"]).status, 200);
+    assert_eq!(node.send("DELETE", &path, "", &[]).status, 204);
+    assert_eq!(node.send("DELETE", &path, "", &[]).status, 404, "what was refused is none");
+    let told = listed(&node, "");
+    let entry = |n: usize| &told["data"][n];
+    assert_eq!(told["data"].as_array().unwrap().len(), 3);
+    assert_eq!((&told["done"], &told["iterator"]), (&json!(true), &Value::Null));
+    assert_eq!(entry(2)["what"], "v1.endpoint.create");
+    assert_eq!(entry(2)["after"]["uid"], "e");
+    assert_eq!((&entry(2)["who"], &entry(2)["requestId"]), (&json!("admin"), &json!("r-1")));
+    assert_eq!(entry(1)["what"], "v1.endpoint.patch");
+    assert_eq!(
+        (&entry(1)["before"]["description"], &entry(1)["requestId"]),
+        (&json!(""), &json!("r-2"))
+    );
+    assert_eq!(entry(1)["after"]["description"], "two");
+    assert_eq!(
+        (&entry(0)["before"]["description"], &entry(0)["after"]),
+        (&json!("two"), &Value::Null)
+    );
+    assert_eq!(entry(0)["path"], path);
+}
+
+#[test]
+fn no_secret_is_in_it_and_a_key_is_told_by_its_name() {
+    let mut node = Node::new();
+    let made = node.send("POST", "/v1/key", r#"{"name":"shop","role":"admin"}"#, &[]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let (token, id) = (made.json()["token"].clone(), made.json()["id"].clone());
+    let line = format!("authorization: Bearer {}", token.as_str().unwrap());
+    let body = r#"{"url":"https://a.example/in"}"#;
+    let request = crate::node::with_body("POST", &format!("{APP}/endpoint"), body, &[&line]);
+    assert_eq!(node.one(request).status, 201);
+    node.send("POST", &format!("{APP}/endpoint/ep_1/secret/rotate"), r#"{"key":null}"#, &[]);
+    let told = listed(&node, "");
+    assert_eq!((&told["data"][1]["who"], &told["data"][1]["name"]), (&id, &json!("shop")));
+    let all = node.changes.borrow().join("\n");
+    assert!(!all.contains(token.as_str().unwrap()) && !all.contains("whsec_"), "{all}");
+    let reader = key(&mut node, Role::Reader(None), u64::MAX);
+    let line = format!("authorization: Bearer {reader}");
+    let request = crate::node::request("GET", "/v1/admin/audit", &[&line]);
+    assert_eq!(node.one(request).status, 403);
+}
+
+#[test]
+fn it_comes_in_pages() {
+    let node = Node::new();
+    for n in 0..5 {
+        let body = json!({ "name": format!("app {n}") });
+        assert_eq!(node.send("POST", "/api/v1/app", &body.to_string(), &[]).status, 201);
+    }
+    let names = |page: &Value| -> Vec<String> {
+        let all = page["data"].as_array().unwrap().iter();
+        all.map(|entry| entry["after"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = listed(&node, "?limit=3");
+    assert_eq!(names(&first), ["app 4", "app 3", "app 2"]);
+    let next = format!("?limit=3&iterator={}", first["iterator"].as_str().unwrap());
+    let second = listed(&node, &next);
+    assert_eq!(
+        (names(&second), &second["done"]),
+        (vec!["app 1".into(), "app 0".into()], &json!(true))
+    );
+    assert_eq!(node.get("/v1/admin/audit?iterator=x").status, 400);
+}

@@ -1,0 +1,176 @@
+//! What was erased is in no file once the log says so, wherever it had been and whatever cut in.
+
+use crate::support::{copy_dir, open, options, scratch, spawn};
+use bytes::Bytes;
+use event::{Event, Time};
+use log::{Change, Group, Log, Parcel, ReadLimit, Stage, Sync, contract};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Store, StoreOptions};
+
+const MARKER: &[u8] = b"this-must-not-be-found-anywhere";
+/// Steps of `reclaim`; a round takes some twenty and waits for the thread now and then.
+const STEPS_MAX: usize = 2_000;
+
+fn small(dir: &Path, has_thread: bool) -> StoreOptions {
+    StoreOptions {
+        generation_bytes: 64 << 10,
+        memtable_bytes: 32 << 10,
+        spawn: has_thread.then_some(spawn),
+        ..options(dir)
+    }
+}
+
+fn marked(offset: u64) -> Arc<Event> {
+    let event = contract::event(offset);
+    Arc::new(Event { body: Bytes::from(MARKER.repeat(3)), ..Event::clone(&event) })
+}
+
+/// Every seventh event has the marker, and a parcel of it too, some of which go again.
+fn fill(log: &Store, from: u64, count: u64) {
+    let lease = log.claim().unwrap();
+    for first in (from..from + count).step_by(10) {
+        let is_marked = |offset: &u64| offset.is_multiple_of(7);
+        let offsets = first..first + 10;
+        let event = |n| if is_marked(&n) { marked(n) } else { contract::event(n) };
+        let kept = offsets.clone().filter(is_marked);
+        let parcel = |n| Parcel { stage: Stage::Output, event: marked(n) };
+        let mut group = Group {
+            events: offsets.clone().map(event).collect(),
+            parcels: kept.map(|n| Change::Put(contract::delivery(1, n), parcel(n))).collect(),
+            ..Group::default()
+        };
+        let gone = offsets.filter(|n| n.is_multiple_of(14)).map(|n| n.saturating_sub(21));
+        group.parcels.extend(gone.map(|n| Change::Remove(contract::delivery(1, n))));
+        log.commit(lease, &group, Sync::Now).unwrap();
+    }
+}
+
+fn erase(log: &Store) {
+    let marked = (0..log.head().0).filter(|offset| offset.is_multiple_of(7));
+    let stub = |n: u64| Arc::new(contract::event(n).stub(Time::from_secs(1)));
+    let mut group = Group { erased: marked.map(stub).collect(), ..Group::default() };
+    for event in group.erased.clone() {
+        let delivery = contract::delivery(1, event.offset().0);
+        let change = match log.parcel(delivery).unwrap() {
+            Some(parcel) => Change::Put(delivery, Parcel { event, ..parcel }),
+            None => Change::Remove(delivery),
+        };
+        group.parcels.push(change);
+    }
+    log.commit(log.claim().unwrap(), &group, Sync::Now).unwrap();
+}
+
+/// Goes on until the log says that it is done; what `at` does comes between two steps.
+fn go_on(log: &Store, mut at: impl FnMut(usize)) {
+    let lease = log.claim().unwrap();
+    for step in 0..STEPS_MAX {
+        if !log.is_erasing() {
+            return;
+        }
+        log.reclaim(lease).unwrap();
+        at(step);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    panic!("it does not come to its end");
+}
+
+fn files_with_marker(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with_marker(&path));
+        } else if memmem(&std::fs::read(&path).unwrap(), MARKER) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+fn memmem(bytes: &[u8], wanted: &[u8]) -> bool {
+    let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == wanted[0]);
+    starts.into_iter().any(|(at, _)| bytes[at..].starts_with(wanted))
+}
+
+fn holds(log: &Store) {
+    log.check().unwrap();
+    let limit = ReadLimit { events: usize::MAX, bytes: usize::MAX };
+    let all = log.read(log.floor()..log.head(), limit).unwrap();
+    assert_eq!(all.len() as u64, log.head().0);
+    for event in &all {
+        assert_eq!(event.is_erased(), event.offset().0.is_multiple_of(7));
+        let delivery = contract::delivery(1, event.offset().0);
+        let parcel = log.parcel(delivery).unwrap();
+        assert!(parcel.is_none_or(|parcel| parcel.event.is_erased()));
+    }
+}
+
+#[test]
+fn what_was_erased_is_in_no_file() {
+    for has_thread in [false, true] {
+        let dir = scratch();
+        let log = open(small(dir.path(), has_thread));
+        fill(&log, 0, 900);
+        std::fs::create_dir_all(dir.path().join("aside")).unwrap();
+        std::fs::write(dir.path().join("aside/0.jnl-1-0"), MARKER).unwrap();
+        assert!(log.generations().unwrap().len() > 3);
+        assert!(files_with_marker(dir.path()).len() >= 3, "it is in journal, tables, and aside");
+        erase(&log);
+        holds(&log);
+        go_on(&log, |_| {});
+        assert_eq!(files_with_marker(dir.path()), [] as [&str; 0]);
+        holds(&log);
+        drop(log);
+        let log = open(small(dir.path(), has_thread));
+        assert!(!log.is_erasing());
+        holds(&log);
+        fill(&log, 900, 20);
+        drop(log);
+        assert_eq!(store::salvage(dir.path(), &mut |_| Ok(())).unwrap().events, 920);
+    }
+}
+
+/// The directory as a kill leaves it after each few steps of a round, opened and taken to the end.
+#[test]
+fn a_kill_at_any_step_of_a_round_is_made_good() {
+    let dir = scratch();
+    let log = open(small(dir.path(), false));
+    fill(&log, 0, 300);
+    erase(&log);
+    let mut killed = Vec::new();
+    go_on(&log, |step| {
+        if step % 5 == 0 {
+            let image = scratch();
+            copy_dir(dir.path(), image.path());
+            killed.push(image);
+        }
+    });
+    assert!(killed.len() >= 3, "a round has several steps");
+    for image in killed {
+        let log = open(small(image.path(), false));
+        holds(&log);
+        go_on(&log, |_| {});
+        assert_eq!(files_with_marker(image.path()), [] as [&str; 0]);
+        holds(&log);
+    }
+}
+
+#[test]
+fn a_salvage_prefers_the_stub() {
+    let dir = scratch();
+    let log = open(small(dir.path(), false));
+    fill(&log, 0, 100);
+    erase(&log);
+    drop(log);
+    assert!(!files_with_marker(dir.path()).is_empty());
+    let mut erased = 0;
+    let mut look = |event: Event| {
+        assert_eq!(event.is_erased(), event.offset().0.is_multiple_of(7), "{}", event.offset());
+        erased += u64::from(event.is_erased());
+        Ok(())
+    };
+    store::salvage(dir.path(), &mut look).unwrap();
+    assert_eq!(erased, 15);
+}
