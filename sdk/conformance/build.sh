@@ -67,6 +67,14 @@ recorded() {
   fi
 }
 
+# shipped LANGUAGE: the filters that ship with Forebay are built by a script of their own.
+shipped() {
+  local option=
+  [ "$check" = 0 ] || option=--check
+  # shellcheck disable=SC2086 # no word when empty
+  "$root/filters/build.sh" $option "$1" >&2
+}
+
 missing() {
   echo "build.sh: $1 is missing: build.sh --install fetches it, as does: $2" >&2
   exit 3
@@ -79,11 +87,8 @@ as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
 # ---- the languages
 
 rust() {
-  local option=
-  [ "$check" = 0 ] || option=--check
   # All filters in Rust are built together, with a recorded toolchain.
-  # shellcheck disable=SC2086 # no word when empty
-  "$root/filters/build.sh" $option >&2
+  shipped rust
   cp "$here/modules/rust.wasm" "$1"
 }
 
@@ -109,7 +114,10 @@ c_first() {
   clang-19 "${c_flags[@]}" -std=c99 -I"$sdk/c" -o "$2" "$1"
 }
 
-c() { c_first "$here/c/filter.c" "$1"; }
+c() {
+  c_first "$here/c/filter.c" "$1"
+  shipped c
+}
 
 cpp_first() {
   need clang++-19 clang-19 lld-19
@@ -152,6 +160,7 @@ assemblyscript() {
   mkdir "$stage/source"
   cp "$here/assemblyscript/filter.ts" "$stage/source"
   assemblyscript_first "$stage/source/filter.ts" "$1"
+  shipped assemblyscript
 }
 
 # go_build FOLDER OUT: nothing is fetched, neither another compiler nor modules.

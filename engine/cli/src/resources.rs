@@ -7,6 +7,7 @@ mod filters;
 mod journal;
 mod kinds;
 mod letters;
+mod shipped;
 mod story;
 mod table;
 mod trial;

@@ -127,6 +127,9 @@ pub trait Modules {
 
     /// The module that comes with the engine under a name like `forebay/redact`.
     fn shipped(&self, name: &str) -> Option<Bytes>;
+
+    /// What to say of a name like `forebay/redakt` that no such module has.
+    fn unshipped(&self, name: &str) -> String;
 }
 
 /// What a filter made of the events that it was shown, the first ones or all.

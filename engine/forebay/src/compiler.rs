@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_child_gives_what_the_engine_would() {
-        let wasm = crate::config::shipped("redact").unwrap();
+        let wasm = crate::config::Shipped::find("forebay/redact").unwrap().wasm;
         let mut code = Vec::new();
         compile_as_child(wasm, &mut code).unwrap();
         let here = InProcess(&FilterEngine::new().unwrap()).compile(wasm).unwrap();

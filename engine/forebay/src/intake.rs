@@ -1,5 +1,5 @@
 use crate::adapters::guests::filter_spec;
-use crate::config::{SHIPPED, shipped};
+use crate::config::{Shipped, unknown};
 use crate::digest_of;
 use crate::modules::{ModuleFailure, Modules};
 use bytes::Bytes;
@@ -105,7 +105,12 @@ impl control::Modules for Intake {
     }
 
     fn shipped(&self, name: &str) -> Option<Bytes> {
-        shipped(name.strip_prefix(SHIPPED)?).map(Bytes::from_static)
+        Shipped::find(name).map(|shipped| Bytes::from_static(shipped.wasm))
+    }
+
+    fn unshipped(&self, name: &str) -> String {
+        let (why, advice) = unknown(name);
+        format!("{why}; {advice}")
     }
 }
 

@@ -1,5 +1,7 @@
 use crate::{Answer, Body, Made};
 use forebay_filter::{Headers, Sample};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use wasmi::{Caller, Config, Engine, Instance, Linker, Memory, Module, Store};
 
 /// A module that runs: the host's side of the contract, small and slow, for tests.
@@ -13,6 +15,8 @@ pub struct Guest {
 #[derive(Default)]
 struct Told {
     failed: String,
+    /// For `config_get`.
+    config: Vec<u8>,
 }
 
 /// A batch that ended in a trap.
@@ -44,6 +48,8 @@ impl Guest {
             return Err("its memory may grow beyond 1 GiB".into());
         }
         let mut guest = Guest { store, instance, memory };
+        guest.store.data_mut().config = config.into();
+        guest.initialize()?;
         guest.configure(config)?;
         Ok(guest)
     }
@@ -81,6 +87,11 @@ impl Guest {
             Ok(status) => Answer::Trap { reason: format!("it answered {status}") },
             Err(trap) => Answer::Trap { reason: trap.to_string() },
         }
+    }
+
+    fn initialize(&mut self) -> Result<(), String> {
+        let Some(start) = self.instance.get_func(&self.store, "_initialize") else { return Ok(()) };
+        start.call(&mut self.store, &[], &mut []).map_err(|trap| trap.to_string())
     }
 
     fn configure(&mut self, config: &[u8]) -> Result<(), String> {
@@ -182,13 +193,13 @@ impl Guest {
 }
 
 /// The features that these filters need, and no other: mutable globals, sign extension, bulk
-/// memory and reference types (linkers pad the table's number in `call_indirect`, which is lawful
-/// only with them).
+/// memory, conversions that saturate (AssemblyScript) and reference types (linkers pad the table's
+/// number in `call_indirect`, which is lawful only with them).
 fn features() -> Config {
     let mut config = Config::default();
     config.wasm_multi_memory(false).wasm_memory64(false);
     config.wasm_tail_call(false).wasm_extended_const(false);
-    config.wasm_multi_value(false).wasm_saturating_float_to_int(false);
+    config.wasm_multi_value(false);
     config
 }
 
@@ -211,9 +222,38 @@ fn imports(engine: &Engine) -> Result<Linker<Told>, wasmi::Error> {
             0
         },
     )?;
+    linker.func_wrap("forebay_v1", "config_get", config_get)?;
+    linker.func_wrap(
+        "forebay_v1",
+        "metric",
+        |_: Caller<Told>, _at: u32, _len: u32, _kind: i32, _value: f64| -> i32 { 0 },
+    )?;
+    linker.func_wrap(
+        "env",
+        "abort",
+        |_: Caller<Told>, why: u32, _file: u32, line: u32, _: u32| -> Result<(), wasmi::Error> {
+            Err(wasmi::Error::new(format!("aborted at line {line}, message at {why}")))
+        },
+    )?;
     linker.func_wrap("forebay_v1", "random", || -> i64 { 4 })?;
     linker.func_wrap("forebay_v1", "now_ns", || -> i64 { 0 })?;
     Ok(linker)
+}
+
+fn config_get(mut guest: Caller<Told>, key: u32, len: u32, to: u32, room: u32) -> i32 {
+    let key = text_of(&guest, key, len);
+    let config: BTreeMap<String, Value> =
+        serde_json::from_slice(&guest.data().config).unwrap_or_default();
+    let value = match config.get(&key) {
+        None => return -1,
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    if value.len() <= room as usize {
+        let memory = guest.get_export("memory").and_then(|export| export.into_memory()).unwrap();
+        memory.write(&mut guest, to as usize, value.as_bytes()).unwrap();
+    }
+    value.len() as i32
 }
 
 fn text_of(guest: &Caller<Told>, at: u32, len: u32) -> String {

@@ -1,63 +1,50 @@
 //! Owns:    how a GitHub push reads as a Slack message.
-//! Imports: forebay-filter, serde.
+//! Imports: forebay-filter, jsontext.
 //! Never:   sends anything: the endpoint's URL is Slack's incoming webhook.
 
-use forebay_filter::{Event, Output, Verdict, filter, json};
-use serde::Deserialize;
-use std::borrow::Cow;
+use forebay_filter::{Event, Output, Verdict, filter};
+use jsontext::{Given, Pointer, Reader, Text, Token, find, push_quoted};
 use std::fmt::Write;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// How many commits are listed; the rest are counted.
     pub commits_max: usize,
+    of_push: Vec<Pointer>,
+    of_commit: Vec<Pointer>,
 }
 
-impl Default for Config {
-    fn default() -> Config {
-        Config { commits_max: 5 }
+impl forebay_filter::Config for Config {
+    fn read(bytes: &[u8]) -> Result<Config, String> {
+        let mut given = Given::read(bytes)?;
+        let commits_max = given.count("commits_max")?.unwrap_or(5);
+        given.finish()?;
+        let pointers = |paths: &[&str]| paths.iter().map(|path| Pointer::read(path)).collect();
+        let of_push: Result<_, _> = pointers(PUSH);
+        let of_commit: Result<_, _> = pointers(COMMIT);
+        Ok(Config { commits_max, of_push: of_push?, of_commit: of_commit? })
     }
 }
 
-#[derive(Deserialize)]
-struct Push<'a> {
-    #[serde(borrow)]
-    r#ref: Cow<'a, str>,
-    #[serde(borrow)]
-    compare: Cow<'a, str>,
-    #[serde(borrow)]
-    repository: Repository<'a>,
-    #[serde(borrow)]
-    pusher: Author<'a>,
-    #[serde(borrow, default)]
-    commits: Vec<Commit<'a>>,
-    #[serde(default)]
-    deleted: bool,
+const PUSH: &[&str] =
+    &["/ref", "/compare", "/repository/full_name", "/pusher/name", "/deleted", "/commits"];
+const COMMIT: &[&str] = &["/id", "/message", "/url", "/author/name"];
+
+struct Push {
+    git_ref: String,
+    compare: String,
+    repository: String,
+    pusher: String,
+    is_deleted: bool,
+    /// The first ones.
+    commits: Vec<Commit>,
+    count: usize,
 }
 
-#[derive(Deserialize)]
-struct Repository<'a> {
-    #[serde(borrow)]
-    full_name: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct Author<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct Commit<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow)]
-    message: Cow<'a, str>,
-    #[serde(borrow)]
-    url: Cow<'a, str>,
-    #[serde(borrow)]
-    author: Author<'a>,
+struct Commit {
+    id: String,
+    message: String,
+    url: String,
+    author: String,
 }
 
 /// A message for each push; whatever else happens at GitHub is dropped.
@@ -65,38 +52,79 @@ pub fn message<'a>(config: &Config, event: Event<'a>) -> Result<Verdict<'a>, Str
     if event.event_type() != "push" {
         return Ok(Verdict::Drop);
     }
-    let text = text_of(&event.json()?, config.commits_max);
-    let text = json::to_string(&text).map_err(|error| error.to_string())?;
-    let body = format!(r#"{{"text":{text}}}"#);
-    let output =
-        Output::of(event).body(body.into_bytes()).header("content-type", &b"application/json"[..]);
+    let text = text_of(&Push::read(config, event.body())?);
+    let mut body = b"{\"text\":".to_vec();
+    push_quoted(&mut body, text.as_bytes());
+    body.push(b'}');
+    let output = Output::of(event).body(body).header("content-type", &b"application/json"[..]);
     Ok(Verdict::Emit(vec![output]))
 }
 
 filter!(message, config = Config);
 
-fn text_of(push: &Push, commits_max: usize) -> String {
-    let (who, repository) = (plain(&push.pusher.name), plain(&push.repository.full_name));
-    let (kind, name) = match push.r#ref.split_once("refs/tags/") {
+impl Push {
+    fn read(config: &Config, body: &[u8]) -> Result<Push, String> {
+        let told = |bad: jsontext::Bad| format!("the body: {bad}");
+        let found = find(body, &config.of_push).map_err(told)?;
+        let mut push = Push {
+            git_ref: text(&found, PUSH, 0)?,
+            compare: text(&found, PUSH, 1)?,
+            repository: text(&found, PUSH, 2)?,
+            pusher: text(&found, PUSH, 3)?,
+            is_deleted: found[4] == Some(b"true"),
+            commits: Vec::new(),
+            count: 0,
+        };
+        let commits = found[5].unwrap_or(b"[]");
+        let mut reader = Reader::new(commits);
+        reader.next().map_err(told)?;
+        while let Ok(Some(Token::Open(_))) = reader.next() {
+            let from = reader.from;
+            reader.skip_known();
+            push.count += 1;
+            if push.count <= config.commits_max {
+                let found = find(&commits[from..reader.at], &config.of_commit).map_err(told)?;
+                push.commits.push(Commit {
+                    id: text(&found, COMMIT, 0)?,
+                    message: text(&found, COMMIT, 1)?,
+                    url: text(&found, COMMIT, 2)?,
+                    author: text(&found, COMMIT, 3)?,
+                });
+            }
+        }
+        Ok(push)
+    }
+}
+
+fn text(found: &[Option<&[u8]>], names: &[&str], index: usize) -> Result<String, String> {
+    match found[index].and_then(Text::of) {
+        Some(text) => Ok(String::from_utf8_lossy(&text.decoded()).into_owned()),
+        None => Err(format!("the body: `{}` is missing", names[index])),
+    }
+}
+
+fn text_of(push: &Push) -> String {
+    let (who, repository) = (plain(&push.pusher), plain(&push.repository));
+    let (kind, name) = match push.git_ref.split_once("refs/tags/") {
         Some((_, tag)) => ("tag ", plain(tag)),
-        None => ("", plain(push.r#ref.trim_start_matches("refs/heads/"))),
+        None => ("", plain(push.git_ref.trim_start_matches("refs/heads/"))),
     };
-    if push.deleted {
+    if push.is_deleted {
         return format!("*{who}* deleted {kind}`{name}` of {repository}");
     }
-    let count = push.commits.len();
+    let count = push.count;
     let noun = if count == 1 { "commit" } else { "commits" };
     let what = format!("<{}|{count} {noun}>", plain(&push.compare));
     let mut text = format!("*{who}* pushed {what} to {kind}`{name}` of {repository}");
-    for commit in push.commits.iter().take(commits_max) {
+    for commit in &push.commits {
         let id: String = commit.id.chars().take(7).collect();
         let title = plain(commit.message.lines().next().unwrap_or(""));
-        let (url, author) = (plain(&commit.url), plain(&commit.author.name));
+        let (url, author) = (plain(&commit.url), plain(&commit.author));
         // Writing to a String cannot fail.
         let _ = write!(text, "\n<{url}|{}> {title} · {author}", plain(&id));
     }
-    if count > commits_max {
-        let _ = write!(text, "\n… and {} more", count - commits_max);
+    if count > push.commits.len() {
+        let _ = write!(text, "\n… and {} more", count - push.commits.len());
     }
     text
 }

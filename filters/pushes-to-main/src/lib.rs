@@ -1,29 +1,22 @@
 //! Owns:    the choice of GitHub pushes to one branch.
-//! Imports: forebay-filter, serde.
+//! Imports: forebay-filter, jsontext.
 //! Never:   changes an event.
 
 use forebay_filter::{Event, filter};
-use serde::Deserialize;
-use std::borrow::Cow;
+use jsontext::{Given, Pointer, Text, find};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Config {
-    #[serde(default = "main")]
     pub branch: String,
+    pointers: [Pointer; 2],
 }
 
-fn main() -> String {
-    "main".into()
-}
-
-#[derive(Deserialize)]
-struct Push<'a> {
-    #[serde(borrow)]
-    r#ref: Cow<'a, str>,
-    /// The push took the branch away.
-    #[serde(default)]
-    deleted: bool,
+impl forebay_filter::Config for Config {
+    fn read(bytes: &[u8]) -> Result<Config, String> {
+        let mut given = Given::read(bytes)?;
+        let branch = given.text("branch")?.unwrap_or_else(|| "main".into());
+        given.finish()?;
+        Ok(Config { branch, pointers: [Pointer::read("/ref")?, Pointer::read("/deleted")?] })
+    }
 }
 
 /// Keeps a push that leaves commits on the branch. An error is a push that is none of GitHub's.
@@ -31,9 +24,12 @@ pub fn is_to_branch(config: &Config, event: Event) -> Result<bool, String> {
     if event.event_type() != "push" {
         return Ok(false);
     }
-    let push: Push = event.json()?;
-    let branch = push.r#ref.strip_prefix("refs/heads/");
-    Ok(branch == Some(config.branch.as_str()) && !push.deleted)
+    let found = find(event.body(), &config.pointers).map_err(|bad| format!("the body: {bad}"))?;
+    let git_ref = found[0].and_then(Text::of).ok_or("the body: `ref` is missing")?.decoded();
+    let branch = git_ref.strip_prefix(b"refs/heads/");
+    // The push took the branch away.
+    let is_deleted = found[1] == Some(b"true");
+    Ok(branch == Some(config.branch.as_bytes()) && !is_deleted)
 }
 
 filter!(is_to_branch, config = Config);

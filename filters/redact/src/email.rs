@@ -1,12 +1,20 @@
+use jsontext::position;
+
 /// The longest name before the `@` that mail knows (RFC 5321).
 const NAME_BYTES_MAX: usize = 64;
+
+/// `a@b.cd`; no card is shorter, either.
+pub const BYTES_MIN: usize = 6;
 
 /// Appends where `text` has e-mail addresses.
 ///
 /// `git@` is left alone: it begins the address of a repository, never of a person.
 pub fn find(text: &[u8], found: &mut Vec<(usize, usize)>) {
     let mut free_from = 0;
-    for at in (0..text.len()).filter(|&i| text[i] == b'@') {
+    let mut next = 0;
+    while let Some(len) = position(&text[next..], b'@', b'@') {
+        let at = next + len;
+        next = at + 1;
         let name_len = text[free_from..at]
             .iter()
             .rev()

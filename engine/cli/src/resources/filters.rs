@@ -35,6 +35,8 @@ Examples:
   forebay filter dry-run big-orders --module big_orders.wasm --events 1000
   forebay filter candidate try big-orders --module big_orders.wasm --canary 5
   forebay filter logs big-orders -f --level warn
+  forebay filter ls --shipped
+  forebay filter push no-cards forebay/redact --config '{\"patterns\": [\"card\"]}'
   forebay filter versions big-orders
   forebay filter rollback big-orders";
 
@@ -45,8 +47,11 @@ enum FilterVerb {
     Test(TestFilter),
     Bench(BenchFilter),
     Inspect(InspectFilter),
-    /// List all
+    /// List all, or with --shipped those that come with Forebay
     Ls {
+        /// Those that come with this binary, for endpoints and `--module` to name; asks no server
+        #[arg(long, conflicts_with = "limit")]
+        shipped: bool,
         #[command(flatten)]
         server: ServerArguments,
         #[command(flatten)]
@@ -61,7 +66,7 @@ enum FilterVerb {
     Push {
         #[command(flatten)]
         one: One<OfFilters>,
-        /// The module, a .wasm file
+        /// The module, a .wasm file, or one that comes with the engine, such as forebay/redact
         file: PathBuf,
         #[command(flatten)]
         settings: Settings,
@@ -130,6 +135,9 @@ pub(super) struct Settings {
     circuit: Option<String>,
 }
 
+/// How modules that come with the engine are named.
+const SHIPPED: &str = "forebay/";
+
 const COLUMNS: &[Column] = &[
     ("NAME", "name"),
     ("VERSION", "version"),
@@ -148,7 +156,8 @@ impl Filter {
             FilterVerb::Test(filter) => filter.run(),
             FilterVerb::Bench(filter) => filter.run(),
             FilterVerb::Inspect(filter) => filter.run(),
-            FilterVerb::Ls { server, within, limit } => {
+            FilterVerb::Ls { shipped: true, server, .. } => super::shipped::list(server.json),
+            FilterVerb::Ls { server, within, limit, .. } => {
                 list(server, &within.path()?, *limit, COLUMNS)
             }
             FilterVerb::Get(one) => {
@@ -187,7 +196,11 @@ impl One<OfFilters> {
     /// Module and settings come into force together.
     fn push(&self, file: &Path, settings: &Settings) -> Result<Exit, Failure> {
         let mut changes = settings.members()?;
-        changes.insert("module".to_owned(), self.stage(file)?);
+        let module = match file.to_str().filter(|name| name.starts_with(SHIPPED)) {
+            Some(name) if !file.exists() => name.into(),
+            _ => self.stage(file)?,
+        };
+        changes.insert("module".to_owned(), module);
         let changes = Value::from(changes);
         let path = self.path()?;
         let patched = exchange(&self.server, Method::PATCH, &path, Some(as_json(&changes)))?;

@@ -11,6 +11,7 @@ mod help;
 mod resources;
 mod run;
 mod serve;
+mod shipped;
 mod sign;
 mod wanted;
 mod workshop;

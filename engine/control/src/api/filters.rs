@@ -132,6 +132,8 @@ const STAGE: Parameter = Parameter::of::<bool>(
 );
 
 const NONE: Problem = Problem::NotFound("there is no such filter");
+/// How modules that come with the engine are named.
+const SHIPPED: &str = "forebay/";
 /// Of one application, by keys that are bound to it.
 const FILTERS_MAX: usize = 1_000;
 
@@ -235,26 +237,36 @@ async fn module(control: &Control, named: &str) -> Result<ModuleDigest, Problem>
     if let Some(wasm) = modules.shipped(named) {
         return Ok(modules.keep(wasm).await?);
     }
+    if named.starts_with(SHIPPED) {
+        return Err(Problem::value(&["module"], modules.unshipped(named)));
+    }
     let digest = ModuleDigest::read(named).filter(|digest| modules.has(digest));
     digest.ok_or_else(|| {
-        let text = "no module of this SHA-256 was uploaded, and none of this name comes with the \
-                    engine: POST the module itself to /v1/filter/{name}/version";
+        let text = "no module of this SHA-256 was uploaded: POST the module itself to \
+                    /v1/filter/{name}/version";
         Problem::value(&["module"], text)
     })
 }
 
-/// Those of an endpoint's filters that come with the engine and are new to the application.
+/// Those of an endpoint's filters that come with the engine and are new to the application. All
+/// of them start.
 pub(super) async fn shipped(
     control: &Control,
     app: &TenantId,
     names: &[String],
 ) -> Result<Vec<(String, ModuleDigest)>, Problem> {
-    let snapshot = control.snapshot();
+    let (snapshot, modules) = (control.snapshot(), &control.ports.modules);
     let mut found = Vec::new();
-    for name in names.iter().filter(|name| snapshot.filter(app, name).is_none()) {
-        if let Some(wasm) = control.ports.modules.shipped(name) {
-            found.push((name.clone(), control.ports.modules.keep(wasm).await?));
-        }
+    let is_new = |name: &&String| name.starts_with(SHIPPED) && snapshot.filter(app, name).is_none();
+    for name in names.iter().filter(is_new) {
+        let Some(wasm) = modules.shipped(name) else {
+            return Err(Problem::value(&["filters"], modules.unshipped(name)));
+        };
+        let module = modules.keep(wasm).await?;
+        // One that needs a configuration is told now and not at the first event.
+        let settings = Settings::usual(module, control.options.filter_limits);
+        modules.try_out(settings.as_version(app, name)).await?;
+        found.push((name.clone(), module));
     }
     Ok(found)
 }

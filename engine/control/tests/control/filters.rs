@@ -170,7 +170,9 @@ fn endpoints_name_what_comes_with_the_engine() {
     let named = r#"{"filters":["forebay/redact"]}"#;
     assert_eq!(node.send("PATCH", &format!("{path}/o"), named, &[]).status, 200);
     let unknown = r#"{"filters":["forebay/nothing"]}"#;
-    assert_eq!(node.send("PATCH", &format!("{path}/o"), unknown, &[]).status, 422);
+    let refused = node.send("PATCH", &format!("{path}/o"), unknown, &[]);
+    assert_eq!(refused.status, 422);
+    assert!(refused.body.contains("does not come with the engine"), "{}", refused.body);
     assert_eq!(node.get("/v1/filter").json()["data"].as_array().unwrap().len(), 1);
 }
 
@@ -202,6 +204,9 @@ fn a_filter_that_does_not_start_is_not_put_in_force() {
         (422, "it does not start")
     );
     assert_eq!(node.get("/v1/filter/f").status, 404);
+    let unknown = node.send("PUT", "/v1/filter/f", r#"{"module":"forebay/nothing"}"#, &[]);
+    assert_eq!(unknown.status, 422);
+    assert!(unknown.body.contains("does not come with the engine"), "{}", unknown.body);
     assert_eq!(node.send("PUT", "/v1/filter/f", REDACT, &[]).status, 201);
     assert_eq!(node.send("PATCH", "/v1/filter/f", r#"{"config":{"no-start":1}}"#, &[]).status, 422);
     assert_eq!(versions(&node, "f").len(), 1);

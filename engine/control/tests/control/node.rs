@@ -509,4 +509,8 @@ impl Modules for Rack {
     fn shipped(&self, name: &str) -> Option<Bytes> {
         (name == "forebay/redact").then(|| Bytes::from_static(b"\0asm-redact"))
     }
+
+    fn unshipped(&self, name: &str) -> String {
+        format!("{name:?} does not come with the engine")
+    }
 }

@@ -10,6 +10,7 @@ mod inspect;
 mod javascript;
 mod kit;
 mod languages;
+mod large;
 mod pointers;
 mod shipped;
 mod upload;

@@ -1,7 +1,8 @@
 use crate::config::notes::Notes;
 use crate::config::problem::{Place, Shows};
+use crate::config::shipped::{PREFIX, Shipped, unknown};
 use crate::config::tree::{self, Table, Value};
-use crate::config::{Config, Unread};
+use crate::config::{Config, Filter, Unread};
 use delivery::{Address, Guard};
 use event::{Refusal, TenantId};
 use ingest::SourceTable;
@@ -12,6 +13,9 @@ use std::net::{IpAddr, Ipv4Addr};
 /// that passes is refused when the engine starts.
 pub(crate) fn all(config: &Config, table: &Table, text: &str, notes: &mut Notes) {
     let tables = Tables { table, text };
+    for endpoint in &config.endpoints {
+        shipped(config, endpoint, &tables, notes);
+    }
     if let Err(rejected) = Snapshot::default().diff(&config.declared()) {
         rejected.0.iter().for_each(|error| tables.note(error, notes));
     }
@@ -36,6 +40,33 @@ pub(crate) fn all(config: &Config, table: &Table, text: &str, notes: &mut Notes)
 fn sources(config: &Config) -> Result<(), String> {
     let sources = config.ways_in().map_err(|bad| bad.to_string())?;
     SourceTable::new(sources).map(drop).map_err(|bad| bad.to_string())
+}
+
+/// What an endpoint names that comes with the engine must be there, and start without a
+/// configuration.
+fn shipped(config: &Config, endpoint: &DeclaredEndpoint, tables: &Tables<'_>, notes: &mut Notes) {
+    let (tenant, of) = (endpoint.tenant.as_str(), endpoint.name.as_str());
+    for name in endpoint.filters.iter().filter(|name| name.starts_with(PREFIX)) {
+        let is_declared =
+            |filter: &Filter| filter.name == *name && filter.tenant == endpoint.tenant;
+        if config.filters.iter().any(is_declared) {
+            continue;
+        }
+        let (message, advice) = match Shipped::find(name).map(Shipped::needs) {
+            None => unknown(name),
+            Some(needs) if needs.is_empty() => continue,
+            Some(needs) => (
+                format!("{name:?} needs a configuration, with `{}`", needs.join("`, `")),
+                format!("declare a [[filter]] with module = {name:?} and `config`, and name that"),
+            ),
+        };
+        notes.refuse(
+            tables.field("endpoint", tenant, of, "filters"),
+            Shows::Line,
+            message,
+            Some(advice),
+        );
+    }
 }
 
 /// What the egress guard will never let through is told now, and not at the first event.

@@ -3,6 +3,7 @@ use crate::config::load::Reach;
 use crate::config::problem::{Place, Shows};
 use crate::config::section::Section;
 use crate::config::sections::guest_limits;
+use crate::config::shipped::{PREFIX, Shipped, unknown};
 use crate::config::tree::Value;
 
 use crate::config::value::{self, Count};
@@ -29,23 +30,6 @@ pub struct Filter {
     pub circuit: Option<Circuit>,
 }
 
-/// Filters that come with the engine are named so.
-pub(crate) const SHIPPED: &str = "forebay/";
-
-/// The module of a filter that comes with the engine, by its name without `forebay/`.
-pub(crate) fn shipped(name: &str) -> Option<&'static [u8]> {
-    Some(match name {
-        "github-push-to-slack" => {
-            include_bytes!("../../../../filters/github-push-to-slack/github-push-to-slack.wasm")
-        }
-        "pushes-to-main" => {
-            include_bytes!("../../../../filters/pushes-to-main/pushes-to-main.wasm")
-        }
-        "redact" => include_bytes!("../../../../filters/redact/redact.wasm"),
-        _ => return None,
-    })
-}
-
 impl std::fmt::Debug for Filter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Filter({:?}/{} of {} bytes)", self.tenant, self.name, self.wasm.len())
@@ -55,11 +39,11 @@ impl std::fmt::Debug for Filter {
 impl Filter {
     /// A shipped filter as an endpoint names it: without configuration, with the usual limits.
     pub(crate) fn shipped(tenant: &TenantId, name: &str, limits: FilterLimits) -> Option<Filter> {
-        let wasm = shipped(name.strip_prefix(SHIPPED)?)?;
+        let shipped = Shipped::find(name)?;
         Some(Filter {
             tenant: tenant.clone(),
             name: name.to_owned(),
-            wasm: wasm.into(),
+            wasm: shipped.wasm.into(),
             config: "{}".into(),
             limits,
             on_error: OnError::default(),
@@ -121,7 +105,7 @@ pub(crate) struct Reader<'a> {
 fn one(mut section: Section<'_, '_>, reader: &Reader<'_>) -> Option<Filter> {
     let name = section.required::<String>("name", "name it after what it does");
     let tenant = section.value("app", TenantId::DEFAULT.to_owned());
-    let advice = "name a WebAssembly file, such as \"filters/mine.wasm\"";
+    let advice = "name a WebAssembly file, or one of Forebay's own such as \"forebay/redact\"";
     let path = section.required::<String>("module", advice);
     let place = section.place("module");
     let limits = guest_limits(&mut section, reader.guests.limits);
@@ -181,14 +165,17 @@ pub(crate) fn wasm(
     place: &Place,
     limits: FilterLimits,
 ) -> Option<Arc<[u8]>> {
-    let found = match path.strip_prefix(SHIPPED) {
-        Some(name) => shipped(name)
-            .map(Arc::from)
-            .ok_or_else(|| (format!("no filter {path:?} comes with this version"), None)),
-        None => from_file(reader, path, place, limits),
+    let found = match Shipped::find(path) {
+        Some(shipped) => Ok(shipped.wasm.into()),
+        None if path.starts_with(PREFIX) => {
+            let (message, advice) = unknown(path);
+            Err((message, Some(advice)))
+        }
+        None => from_file(reader, path, place, limits)
+            .map_err(|(message, advice)| (message, advice.map(str::to_owned))),
     };
-    let refuse = |(message, advice): (String, Option<&str>)| {
-        section.notes.refuse(place.clone(), Shows::Line, message, advice.map(str::to_owned));
+    let refuse = |(message, advice): (String, Option<String>)| {
+        section.notes.refuse(place.clone(), Shows::Line, message, advice);
     };
     found.map_err(refuse).ok()
 }

@@ -1,5 +1,6 @@
 use crate::Plan;
-use crate::config::modules::{Filter, SHIPPED};
+use crate::config::modules::Filter;
+use crate::config::shipped::PREFIX;
 use crate::config::sources::BadSource;
 use crate::config::{Config, Source};
 use delivery::GuardOptions;
@@ -86,7 +87,7 @@ impl Config {
     fn all_filters(&self) -> Vec<Filter> {
         let mut filters = self.filters.clone();
         for endpoint in &self.endpoints {
-            for name in endpoint.filters.iter().filter(|name| name.starts_with(SHIPPED)) {
+            for name in endpoint.filters.iter().filter(|name| name.starts_with(PREFIX)) {
                 let is_there =
                     filters.iter().any(|f| f.tenant == endpoint.tenant && f.name == *name);
                 if !is_there {

@@ -1,12 +1,13 @@
 use super::words::{Word, count_word, put, size_word, source_words, span_word};
 use super::{Module, ResourceKind, Wanted, Words};
 use crate::config::load::Reach;
-use crate::config::modules::{self, ON_ERROR, Reader, SHIPPED, circuit};
+use crate::config::modules::{self, ON_ERROR, Reader, circuit};
 use crate::config::notes::Notes;
 use crate::config::problem::{Place, Shows};
 use crate::config::secrets::{KEYS, secrets};
 use crate::config::section::Section;
 use crate::config::sections::guest_limits;
+use crate::config::shipped::PREFIX;
 use crate::config::tree::{Node, Table, Value};
 use crate::config::value::{self, Count};
 use crate::config::{Guests, Origin, Source, endpoints, sources};
@@ -242,7 +243,7 @@ impl One<'_> {
         if is_given("memory") {
             words.insert("memory".into(), size_word(limits.memory_bytes));
         }
-        if !name.as_ref()?.starts_with(SHIPPED) {
+        if !name.as_ref()?.starts_with(PREFIX) {
             check_word(&mut section, "name");
         }
         section.finish();
@@ -278,7 +279,7 @@ impl One<'_> {
         }
         let place = section.place("module");
         let wasm = modules::wasm(section, reader, named, &place, limits)?;
-        Some(match named.starts_with(SHIPPED) {
+        Some(match named.starts_with(PREFIX) {
             true => Module::Shipped(named.to_owned(), crate::digest_of(&wasm)),
             false => Module::Bytes(wasm),
         })

@@ -1,7 +1,7 @@
 //! The same things in a file's words and in those of the management API, which differ.
 
 use super::{Module, ResourceKind, Words};
-use crate::config::modules::{SHIPPED, shipped};
+use crate::config::shipped::Shipped;
 use crate::config::units::{self, show_bytes, show_count, show_span};
 use event::TenantId;
 use serde_json::{Value, json};
@@ -177,7 +177,7 @@ impl Word {
 
 /// A filter that is named after what comes with the engine is made of it; else a digest says more.
 fn module_word(filter: &str, digest: &str) -> String {
-    let own = filter.strip_prefix(SHIPPED).and_then(shipped).map(crate::digest_of);
+    let own = Shipped::find(filter).map(Shipped::digest);
     match own.is_some_and(|own| own.to_string() == digest) {
         true => filter.to_owned(),
         false => format!("sha256:{digest}"),

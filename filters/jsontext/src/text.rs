@@ -1,3 +1,4 @@
+use crate::words::position;
 use std::borrow::Cow;
 
 /// What stands between the quotes of a JSON string.
@@ -14,43 +15,71 @@ pub struct Text<'b> {
 pub fn raw(rest: &[u8]) -> Result<(&[u8], bool), usize> {
     let mut has_escapes = false;
     let mut at = 0;
-    loop {
-        match rest.get(at) {
-            Some(b'"') => return Ok((&rest[..at], has_escapes)),
-            Some(b'\\') => {
-                has_escapes = true;
-                at += match rest.get(at + 1) {
-                    Some(b'u') if hex(rest, at + 2).is_some() => 6,
-                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-                    _ => return Err(at),
-                };
-            }
-            Some(_) => at += 1,
-            None => return Err(at),
+    while let Some(plain) = position(&rest[at..], b'"', b'\\') {
+        at += plain;
+        if rest[at] == b'"' {
+            return Ok((&rest[..at], has_escapes));
         }
+        has_escapes = true;
+        at += match rest.get(at + 1) {
+            Some(b'u') if hex(rest, at + 2).is_some() => 6,
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+            _ => return Err(at),
+        };
     }
+    Err(rest.len())
 }
 
 impl<'b> Text<'b> {
+    /// Of the bytes of a value, when it is a string. It was read before.
+    pub fn of(value: &'b [u8]) -> Option<Text<'b>> {
+        let raw = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        Some(Text { from: 1, raw, has_escapes: raw.contains(&b'\\') })
+    }
+
+    /// Without escapes.
     pub fn decoded(self) -> Cow<'b, [u8]> {
         if self.has_escapes { self.decoded_with_origins().0.into() } else { self.raw.into() }
     }
 
-    /// The text without escapes and, for each of its bytes and for its end, where in `raw` the
-    /// character of that byte begins.
-    pub fn decoded_with_origins(self) -> (Vec<u8>, Vec<usize>) {
+    /// The text without escapes, and where its bytes come from.
+    pub fn decoded_with_origins(self) -> (Vec<u8>, Origins) {
         let mut decoded = Vec::with_capacity(self.raw.len());
-        let mut origins = Vec::with_capacity(self.raw.len() + 1);
+        let mut origins = Vec::new();
         let mut at = 0;
         while at < self.raw.len() {
+            let rest = &self.raw[at..];
+            let plain = position(rest, b'\\', b'\\').unwrap_or(rest.len());
+            decoded.extend_from_slice(&rest[..plain]);
+            at += plain;
+            if plain == rest.len() {
+                break;
+            }
             let mut utf8 = [0; 4];
             let (bytes, len) = unescaped(&self.raw[at..], &mut utf8);
+            origins.push((decoded.len(), at));
             decoded.extend_from_slice(bytes);
-            origins.resize(decoded.len(), at);
             at += len;
+            origins.push((decoded.len(), at));
         }
-        origins.push(self.raw.len());
-        (decoded, origins)
+        (decoded, Origins(origins))
+    }
+}
+
+/// Where in a string its characters stand: (byte of the text, byte of the string) where escapes
+/// begin and end.
+pub struct Origins(Vec<(usize, usize)>);
+
+impl Origins {
+    /// Where the character begins that the byte `at` of the text belongs to.
+    pub fn at(&self, at: usize) -> usize {
+        let behind = self.0.partition_point(|&(text, _)| text <= at);
+        match behind.checked_sub(1).map(|i| (self.0[i], self.0.get(behind))) {
+            None => at,
+            // Within an escape: those that it makes are at odd places of the list.
+            Some(((_, raw), Some(_))) if behind % 2 == 1 => raw,
+            Some(((text, raw), _)) => raw + (at - text),
+        }
     }
 }
 

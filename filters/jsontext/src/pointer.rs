@@ -1,26 +1,15 @@
-use serde::Deserialize;
 use std::borrow::Cow;
 
 /// A JSON pointer, of which a token `*` stands for every member or element.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pointer(Vec<Token>);
+
+const STEPS_MAX: usize = 64;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
     Named(String),
     Each,
-}
-
-impl TryFrom<String> for Pointer {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Pointer, String> {
-        let Some(path) = text.strip_prefix('/') else {
-            return Err(format!("a pointer begins with `/`, `{text}` does not"));
-        };
-        path.split('/').map(token).collect::<Result<_, _>>().map(Pointer)
-    }
 }
 
 /// `~1` is a slash, `~0` a tilde; `~*`, which RFC 6901 lacks, a member of the name `*`.
@@ -51,8 +40,46 @@ pub enum Step<'t> {
 }
 
 impl Pointer {
-    pub fn leads_to(&self, path: &[Step<'_>]) -> bool {
-        self.0.len() == path.len() && self.0.iter().zip(path).all(|(t, step)| t.allows(step))
+    /// The error's text says what is wrong with it.
+    pub fn read(text: &str) -> Result<Pointer, String> {
+        if text.is_empty() {
+            return Ok(Pointer(Vec::new()));
+        }
+        let Some(path) = text.strip_prefix('/') else {
+            return Err(format!("a pointer begins with `/`, `{text}` does not"));
+        };
+        let steps = path.split('/').map(token).collect::<Result<Vec<_>, _>>()?;
+        if steps.len() > STEPS_MAX {
+            return Err(format!("a pointer has at most {STEPS_MAX} steps, `{text}` has more"));
+        }
+        Ok(Pointer(steps))
+    }
+
+    /// A path of names and indices with dots between them: `a.b.0`.
+    pub fn of_path(path: &str) -> Pointer {
+        Pointer(path.split('.').map(|name| Token::Named(name.into())).collect())
+    }
+
+    /// Steps; none lead to the whole.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether its step of this index, below `len`, may be this one.
+    pub fn allows(&self, index: usize, step: &Step<'_>) -> bool {
+        self.0[index].allows(step)
+    }
+
+    /// The name that a step of this index asks for; none for a `*`.
+    pub fn name(&self, index: usize) -> Option<&str> {
+        match &self.0[index] {
+            Token::Named(name) => Some(name),
+            Token::Each => None,
+        }
     }
 }
 
@@ -74,12 +101,10 @@ impl Token {
 mod tests {
     use super::*;
 
-    fn pointer(text: &str) -> Result<Pointer, String> {
-        Pointer::try_from(text.to_string())
-    }
-
     fn leads(text: &str, path: &[Step<'_>]) -> bool {
-        pointer(text).is_ok_and(|pointer| pointer.leads_to(path))
+        let pointer = Pointer::read(text).expect("a pointer");
+        let mut steps = path.iter().enumerate();
+        pointer.len() == path.len() && steps.all(|(i, step)| pointer.allows(i, step))
     }
 
     fn member(name: &str) -> Step<'_> {
@@ -107,9 +132,8 @@ mod tests {
 
     #[test]
     fn what_is_no_pointer_is_refused() {
-        assert!(pointer("a/b").is_err());
-        assert!(pointer("").is_err());
-        assert!(pointer("/a~2").is_err());
-        assert!(pointer("/a~").is_err());
+        assert!(Pointer::read("a/b").is_err());
+        assert!(Pointer::read("/a~2").is_err());
+        assert!(Pointer::read("/a~").is_err());
     }
 }

@@ -1,0 +1,10 @@
+use forebay_filter::Config as _;
+use template::{Config, fill};
+
+#[test]
+fn every_case_holds_natively_and_in_wasm() {
+    cases::check(env!("CARGO_MANIFEST_DIR"), |config, event| {
+        // A filter's configuration lives as long as its instance.
+        Ok(fill(Box::leak(Box::new(Config::read(config)?)), event))
+    });
+}
