@@ -12,4 +12,5 @@ mod kit;
 mod languages;
 mod pointers;
 mod shipped;
+mod tables;
 mod upload;
