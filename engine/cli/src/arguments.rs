@@ -5,7 +5,7 @@ use crate::given::{
     BodyArguments, SchemeArguments, SecretArguments, ServerArguments, TargetArguments,
 };
 use crate::live::{Listen, Tail};
-use crate::resources::{App, Dlq, Endpoint, EventType, Explain, Filter, Key, Source};
+use crate::resources::{App, Dlq, Endpoint, EventType, Explain, Filter, Key, Source, Table};
 use crate::wanted::{Apply, Diff, Export};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -30,6 +30,7 @@ pub enum Command {
     Endpoint(Endpoint),
     Source(Source),
     Filter(Filter),
+    Table(Table),
     EventType(EventType),
     Key(Key),
     Apply(Apply),

@@ -35,6 +35,7 @@ mod places;
 mod query;
 mod repeats;
 mod sources;
+mod tables;
 mod tail;
 mod token;
 mod wire;
@@ -72,6 +73,7 @@ const TABLE: &[&[Operation]] = &[
     absent::OPERATIONS,
     filters::OPERATIONS,
     filters::LIVE,
+    tables::OPERATIONS,
     sources::OPERATIONS,
     keys::OPERATIONS,
     auth::OPERATIONS,

@@ -46,7 +46,7 @@ pub use key::{AdminKey, BadKey};
 pub use metrics::{Build, CodeClass, Metrics, ProcessTexts, ProcessUse, Readings};
 pub use openapi::openapi;
 pub use ports::{
-    Commands, Denied, Doors, Fault, Machine, Modules, Pending, Published, Reach, Reading, Reads,
-    Reloaded, Said, Trial,
+    Commands, Denied, Doors, Fault, KeptTable, Machine, Modules, Pending, Published, Reach,
+    Reading, Reads, Reloaded, Said, TableForm, TableText, Tables, Trial,
 };
 pub use watch::{CircuitState, Compared, FilterWatch, SaidLine};

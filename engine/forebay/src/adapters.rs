@@ -4,3 +4,4 @@ pub mod accept;
 pub mod control;
 pub mod deliver;
 pub mod guests;
+pub mod tables;

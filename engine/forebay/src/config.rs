@@ -17,6 +17,7 @@ mod sections;
 mod settings;
 mod shown;
 mod sources;
+mod tables;
 mod tree;
 mod units;
 mod value;
@@ -30,6 +31,7 @@ pub use problem::{ConfigError, Problem, Spot};
 pub use settings::{HmacSettings, RespondSettings, SourceSettings};
 pub use shown::{Origin, Setting};
 pub use sources::{BadSource, Source};
+pub use tables::LookupTable;
 pub use wanted::{Module, ResourceKind, Sheet, Wanted, Words, wanted};
 
 use ipnet::IpNet;
@@ -55,6 +57,7 @@ pub struct Config {
     pub observe: Observe,
     pub sources: Vec<Source>,
     pub filters: Vec<Filter>,
+    pub tables: Vec<LookupTable>,
     pub endpoints: Vec<DeclaredEndpoint>,
     settings: Vec<Setting>,
 }
@@ -124,7 +127,8 @@ impl Config {
     }
 
     /// Settings of another configuration that are not those of this one, where an engine takes them
-    /// up when it starts. Sources, filters and endpoints change while it runs.
+    /// up when it starts. Sources, filters, tables and
+    /// endpoints change while it runs.
     pub fn waiting(&self, other: &Config) -> Vec<String> {
         let fixed = |config: &Config| {
             let settings = config.settings.iter().filter(|setting| !setting.is_of_resource());

@@ -11,5 +11,6 @@ mod resources;
 mod run;
 mod serve;
 mod sign;
+mod tables;
 mod wanted;
 mod workshop;
