@@ -51,6 +51,7 @@ fn measure(part: Part, setting: &parts::Setting<'_>) -> anyhow::Result<Found> {
         Part::Ingest => ingest::cases(setting),
         Part::Delivery => delivery::cases(setting),
         Part::Filters => filters::cases(setting),
+        Part::Tables => tables::cases(setting),
         Part::Languages => languages::cases(setting),
         Part::Matching => matching::cases(setting),
         Part::Condition => condition::cases(setting),

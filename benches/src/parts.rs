@@ -8,6 +8,7 @@ pub mod log;
 pub mod matching;
 pub mod road;
 pub mod signature;
+pub mod tables;
 
 use std::path::Path;
 use std::time::Duration;

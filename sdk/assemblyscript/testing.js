@@ -10,9 +10,9 @@ const FLAGS = { isJson: 1, isTimer: 2, isReplay: 4, isDryRun: 8 };
 
 const bytesOf = (value) => (typeof value === "string" ? Buffer.from(value) : Buffer.from(value ?? []));
 
-/** Starts the module at `path`; `config` is its configuration. */
-export function load(path, config = {}) {
-  return new Filter(readFileSync(path), config);
+/** Starts the module at `path`; `tables` are objects of texts, by the tables' names. */
+export function load(path, config = {}, tables = {}) {
+  return new Filter(readFileSync(path), config, tables);
 }
 
 class Filter {
@@ -27,7 +27,7 @@ class Filter {
   #failure = "";
   #draws = 0n;
 
-  constructor(wasm, config) {
+  constructor(wasm, config, tables) {
     const text = (at, len) => this.#bytes(at, len).toString();
     const forebay_v1 = {
       log: (level, at, len) => {
@@ -43,6 +43,13 @@ class Filter {
         const value = config[text(key, keyLen)];
         if (value === undefined) return -1;
         const bytes = bytesOf(typeof value === "string" ? value : JSON.stringify(value));
+        if (bytes.length <= room) this.#bytes(to, bytes.length).set(bytes);
+        return bytes.length;
+      },
+      table_get: (name, len, key, keyLen, to, room) => {
+        const value = tables[text(name, len)]?.[text(key, keyLen)];
+        if (value === undefined) return -1;
+        const bytes = bytesOf(value);
         if (bytes.length <= room) this.#bytes(to, bytes.length).set(bytes);
         return bytes.length;
       },

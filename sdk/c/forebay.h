@@ -90,6 +90,9 @@ FOREBAY__HOST("fail") int32_t forebay__host_fail(const char *why, size_t len);
 FOREBAY__HOST("random") int64_t forebay__host_random(void);
 FOREBAY__HOST("config_get")
 int32_t forebay__host_config(const char *name, size_t len, char *to, size_t room);
+FOREBAY__HOST("table_get")
+int32_t forebay__host_table(const char *table, size_t table_len, const char *key, size_t len,
+                            char *to, size_t room);
 FOREBAY__HOST("metric")
 int32_t forebay__host_metric(const char *name, size_t len, uint32_t kind, double value);
 
@@ -775,6 +778,28 @@ FOREBAY__SHARED bool forebay__config(forebay_bytes name, forebay_bytes *value)
 static inline bool forebay_config(const char *name, forebay_bytes *value)
 {
     return forebay__config(forebay_str(name), value);
+}
+
+static inline bool forebay__look_up(forebay_bytes table, forebay_bytes key, forebay_bytes *value)
+{
+    size_t room = 0;
+    char *place = NULL;
+    for (;;) {
+        int32_t len =
+            forebay__host_table(table.ptr, table.len, key.ptr, key.len, place, room);
+        if (len < 0) return false;
+        *value = forebay_bytes_of(place, (size_t)len);
+        if ((size_t)len <= room) return true;
+        room = (size_t)len;
+        place = (char *)forebay_alloc(room);
+    }
+}
+
+/* A value of a lookup table of the filter's application. False where the table or the key is not
+ * there. All events of a batch see the same version of it. */
+static inline bool forebay_look_up(const char *table, forebay_bytes key, forebay_bytes *value)
+{
+    return forebay__look_up(forebay_str(table), key, value);
 }
 
 /* ---- The batch --------------------------------------------------------------------------- */

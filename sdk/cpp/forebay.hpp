@@ -336,6 +336,15 @@ inline maybe config(view name)
     return {};
 }
 
+/// A value of a lookup table of the filter's application; none where the table or the key is not
+/// there. All events of a batch see the same version of it.
+inline maybe look_up(view table, view key)
+{
+    forebay_bytes value;
+    if (forebay__look_up(table, key, &value)) return view(value);
+    return {};
+}
+
 } // namespace forebay
 
 /// Makes a function the filter of this module: `forebay::answer filter(forebay::event)`, or with

@@ -25,3 +25,13 @@ func TestConfigurationIsSetByTheTest(t *testing.T) {
 		t.Error(branch)
 	}
 }
+
+func TestTablesAreSetByTheTest(t *testing.T) {
+	if _, is := forebay.LookUp("countries", "DE"); is {
+		t.Error("set by nobody")
+	}
+	forebay.SetEntry("countries", "DE", "Germany")
+	if name, is := forebay.LookUp("countries", "DE"); !is || name != "Germany" {
+		t.Error(name)
+	}
+}

@@ -29,6 +29,11 @@ func Random() int64 { return hostRandom() }
 // JSON; false when it is not there. It works in init too. In a native test it is what SetConfig set.
 func Config(name string) (string, bool) { return hostConfig(name) }
 
+// LookUp is a value of a lookup table of the filter's application; false where the table or the key
+// is not there. All events of a batch see the same version; in init there are no tables yet. In a
+// native test it is what SetEntry set.
+func LookUp(table, key string) (string, bool) { return hostLookUp(table, key) }
+
 // Refuse ends the module's start, for an operator to read why. It is for init.
 func Refuse(why string) {
 	hostFail(why)

@@ -14,6 +14,16 @@ func hostConfig(name string) (string, bool) {
 	return value, is
 }
 
+var sampleEntries = map[[2]string]string{}
+
+// SetEntry sets what LookUp finds. Native tests have it alone.
+func SetEntry(table, key, value string) { sampleEntries[[2]string{table, key}] = value }
+
+func hostLookUp(table, key string) (string, bool) {
+	value, is := sampleEntries[[2]string{table, key}]
+	return value, is
+}
+
 func hostLog(level int32, line string) {
 	println([...]string{"debug", "info", "warn", "error"}[level] + ": " + line)
 }

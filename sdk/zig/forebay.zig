@@ -278,6 +278,21 @@ pub fn config(name: []const u8) !?[]const u8 {
     }
 }
 
+/// A value of a lookup table of the filter's application; null where the table or the key is not
+/// there. All events of a batch see the same version of it.
+pub fn lookUp(table: []const u8, key: []const u8) !?[]const u8 {
+    var place: []u8 = &.{};
+    while (true) {
+        const said =
+            host.table_get(table.ptr, table.len, key.ptr, key.len, place.ptr, place.len);
+        if (said < 0) return null;
+        const len: usize = @intCast(said);
+        if (len <= place.len) return place[0..len];
+        if (len == 0) return "";
+        place = try arena.alloc(u8, len);
+    }
+}
+
 /// Memory that lasts until the host has read the answer to this batch. Nothing of it needs to be
 /// freed. What shall last longer belongs in variables, or comes from `std.heap.wasm_allocator`.
 pub const arena: std.mem.Allocator = .{ .ptr = undefined, .vtable = &memory.vtable };
@@ -302,6 +317,14 @@ const host = struct {
     extern "forebay_v1" fn fail(ptr: [*]const u8, len: usize) i32;
     extern "forebay_v1" fn random() i64;
     extern "forebay_v1" fn metric(ptr: [*]const u8, len: usize, kind: u32, value: f64) i32;
+    extern "forebay_v1" fn table_get(
+        table: [*]const u8,
+        table_len: usize,
+        key: [*]const u8,
+        len: usize,
+        to: [*]u8,
+        room: usize,
+    ) i32;
     extern "forebay_v1" fn config_get(ptr: [*]const u8, len: usize, to: [*]u8, room: usize) i32;
 };
 

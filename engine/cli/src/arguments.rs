@@ -5,7 +5,9 @@ use crate::given::{
     BodyArguments, SchemeArguments, SecretArguments, ServerArguments, TargetArguments,
 };
 use crate::live::{Listen, Tail};
-use crate::resources::{App, Audit, Dlq, Endpoint, Erase, EventType, Explain, Filter, Key, Source};
+use crate::resources::{
+    App, Audit, Dlq, Endpoint, Erase, EventType, Explain, Filter, Key, Source, Table,
+};
 use crate::wanted::{Apply, Diff, Export};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -30,6 +32,7 @@ pub enum Command {
     Endpoint(Endpoint),
     Source(Source),
     Filter(Filter),
+    Table(Table),
     EventType(EventType),
     Key(Key),
     Apply(Apply),

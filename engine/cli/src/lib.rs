@@ -62,6 +62,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Compile => commands::compile::run(),
         Command::Source(command) => command.run(),
         Command::Filter(command) => command.run(),
+        Command::Table(command) => command.run(),
         Command::Key(command) => command.run(),
         Command::Apply(command) => command.run(),
         Command::Diff(command) => command.run(),

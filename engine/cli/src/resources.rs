@@ -7,6 +7,7 @@ mod filters;
 mod journal;
 mod kinds;
 mod letters;
+mod lookup;
 mod shipped;
 mod story;
 mod table;
@@ -19,6 +20,7 @@ pub use filters::Filter;
 use filters::Settings;
 pub use kinds::{App, Endpoint, EventType, Key, Source};
 pub use letters::{Dlq, Explain};
+pub use lookup::Table;
 
 use crate::client::{Answer, Call};
 use crate::exit::{Exit, Failure};
@@ -84,6 +86,23 @@ impl<W: Within> One<W> {
     /// Of what is its own, such as `secret`.
     fn path_below(&self, rest: &str) -> Result<String, Failure> {
         Ok(joined(&self.path()?, rest))
+    }
+
+    /// Puts an earlier version in force again, the one before unless another is named.
+    fn roll_back(&self, to: Option<&str>) -> Result<Exit, Failure> {
+        let all = self.path_below("version")?;
+        let version = match to {
+            Some(version) => version.to_owned(),
+            None => {
+                let versions = ask(&self.server, Method::GET, &all, None)?.json();
+                let before = versions["data"][1]["version"].as_str().map(str::to_owned);
+                before.ok_or_else(|| {
+                    Failure::new(Exit::Failed, format!("{} has no earlier version", self.which))
+                })?
+            }
+        };
+        let path = joined(&below(&all, &version)?, "restore");
+        made(&self.server, &ask(&self.server, Method::POST, &path, None)?, "version")
     }
 
     /// Prints the secret that it has, after a rotation where there is one to ask for.

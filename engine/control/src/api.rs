@@ -38,6 +38,7 @@ mod places;
 mod query;
 mod repeats;
 mod sources;
+mod tables;
 mod tail;
 mod token;
 mod wire;
@@ -77,6 +78,7 @@ const TABLE: &[&[Operation]] = &[
     erase::OPERATIONS,
     filters::OPERATIONS,
     filters::LIVE,
+    tables::OPERATIONS,
     sources::OPERATIONS,
     keys::OPERATIONS,
     auth::OPERATIONS,

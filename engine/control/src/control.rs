@@ -8,7 +8,7 @@ use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
 use crate::{
     AdminKey, Body, Book, Build, Commands, Denied, Doors, FilterWatch, Health, Heard, Lines,
-    Machine, Metrics, Modules, Reach, Reads, host,
+    Machine, Metrics, Modules, Reach, Reads, Tables, host,
 };
 use bytes::Bytes;
 use event::{Rng, TenantId};
@@ -53,6 +53,8 @@ pub struct ControlLimits {
     pub events_bytes_max: usize,
     /// Of a body that brings a module.
     pub module_bytes_max: usize,
+    /// Of a body that brings a table.
+    pub table_bytes_max: usize,
     /// Wrong keys from one address in a minute; after that its keys are not looked at.
     pub failures_max: u32,
 }
@@ -64,6 +66,7 @@ impl Default for ControlLimits {
             body_bytes_max: 1 << 20,
             events_bytes_max: 1 << 20,
             module_bytes_max: 8 << 20,
+            table_bytes_max: 64 << 20,
             failures_max: 10,
         }
     }
@@ -80,6 +83,7 @@ pub struct Ports {
     pub keys: Keys,
     pub apps: Apps,
     pub modules: Box<dyn Modules>,
+    pub tables: Box<dyn Tables>,
     pub watch: Arc<FilterWatch>,
     pub doors: Doors,
     pub reach: Reach,
@@ -103,6 +107,8 @@ pub struct Control {
     pub(crate) tail_turns: Semaphore,
     pub(crate) dry_runs: RefCell<Places>,
     pub(crate) journal: RefCell<Journal>,
+    /// Of bodies that bring tables.
+    loads: RefCell<Places>,
 }
 
 /// A request that is let in.
@@ -124,6 +130,7 @@ impl Control {
         let (repeats, uses) = Default::default();
         let (readings, tails) = (Places::of_readings().into(), Places::of_tails().into());
         let (tail_turns, dry_runs) = (Semaphore::new(2), Places::of_dry_runs().into());
+        let loads = Places::of_loads().into();
         // They name requests and guard nothing.
         let request_ids = RefCell::new(ports.entropy.rng());
         Rc::new(Control {
@@ -138,6 +145,7 @@ impl Control {
             tail_turns,
             dry_runs,
             journal: RefCell::default(),
+            loads,
         })
     }
 
@@ -290,15 +298,32 @@ impl Control {
         let body_bytes_max = match (operation.scope, operation.body) {
             (Scope::Publish, _) => limits.events_bytes_max,
             (_, Content::Binary(_)) => limits.module_bytes_max,
+            (_, Content::Texts(_)) => limits.table_bytes_max,
             _ => limits.body_bytes_max,
+        };
+        let place = match (operation.body, &tenant) {
+            (Content::Texts(_), Some(app)) => {
+                let place = self.loads.borrow_mut().take(app);
+                Some(place.ok_or(Problem::Busy)?)
+            }
+            _ => None,
         };
         let body = api::read_body(body, body_bytes_max, limits.body_timeout).await?;
         self.still_holds(&principal, tenant.as_ref(), head)?;
         let (request_id, whole) = (id.to_owned(), head.clone());
         let tail: Rc<RefCell<Option<Tail>>> = Rc::default();
         let left = tail.clone();
-        let call =
-            Call { captured, tenant, query, head: whole, body, principal, request_id, tail: left };
+        let call = Call {
+            captured,
+            tenant,
+            query,
+            head: whole,
+            body,
+            principal,
+            request_id,
+            tail: left,
+            place,
+        };
         let key = head.headers.get(REPEAT_KEY).filter(|_| operation.is_repeatable());
         let mut response = match key {
             Some(key) => self.clone().once(operation, call, key, head).await?,

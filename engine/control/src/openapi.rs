@@ -100,6 +100,9 @@ impl Schemas {
                 Some(json!({ "application/json": { "schema": schema(&mut self.read) } }))
             }
             Content::Binary(media_type) => Some(json!({ media_type: {}, ANY_BYTES: {} })),
+            Content::Texts(media_types) => {
+                Some(media_types.iter().map(|of| (of.to_string(), json!({}))).collect())
+            }
             Content::Empty | Content::Text(_) => None,
         };
         if let Some(content) = content {
@@ -147,7 +150,7 @@ impl Schemas {
         for (status, content) in operation.answers {
             let mut response = json!({ "description": reason(*status) });
             match content {
-                Content::Empty => {}
+                Content::Empty | Content::Texts(_) => {}
                 Content::Binary(media_type) => response["content"] = json!({ *media_type: {} }),
                 Content::Text(media_type) => {
                     response["content"] =
@@ -218,7 +221,11 @@ fn failures(operation: &Operation) -> Vec<u16> {
         (422, has_body || is_svix || operation.is_change()),
         (429, needs_key(operation)),
         (503, operation.scope != Scope::Anyone),
-        (507, operation.scope == Scope::Publish || matches!(operation.body, Content::Binary(_))),
+        (
+            507,
+            operation.scope == Scope::Publish
+                || matches!(operation.body, Content::Binary(_) | Content::Texts(_)),
+        ),
     ]
     .into_iter()
     .filter_map(|(status, can_be)| can_be.then_some(status))

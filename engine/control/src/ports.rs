@@ -1,8 +1,11 @@
 use crate::ProcessUse;
 use bytes::Bytes;
-use event::{Arrival, DeliveryId, EndpointId, Event, EventId, Offset, Refusal, Verdict};
+use event::{Arrival, DeliveryId, EndpointId, Event, EventId, Offset, Refusal, TenantId, Verdict};
 use log::Log;
-use registry::{ChangeSet, DeclaredSource, FilterVersion, History, ModuleDigest, Snapshot};
+use registry::{
+    ChangeSet, DeclaredSource, FilterVersion, History, ModuleDigest, Snapshot, TableDigest,
+};
+use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,6 +133,47 @@ pub trait Modules {
 
     /// What to say of a name like `forebay/redakt` that no such module has.
     fn unshipped(&self, name: &str) -> String;
+}
+
+/// The contents of lookup tables.
+pub trait Tables {
+    /// Reads the text of a table and keeps what it holds, under its digest; it is durable when the
+    /// future resolves. `Denied::Rejected` says what its author has to change, and on which line.
+    fn keep(&self, text: Bytes, how: TableText) -> Pending<Result<KeptTable, Denied>>;
+
+    /// What was kept before and is still named by a version.
+    fn find(&self, digest: TableDigest) -> Pending<Result<KeptTable, Denied>>;
+
+    /// A value of a table that is in force. Never blocks.
+    fn look_up(&self, app: &TenantId, name: &str, key: &str) -> Option<String>;
+}
+
+/// How the text of a table is to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableText {
+    pub form: TableForm,
+    /// The column or member that holds the keys.
+    pub key: Option<String>,
+    /// The one that holds the values; without it a value is all of its row, as JSON.
+    pub value: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableForm {
+    Csv,
+    /// One object: its members' names are the keys.
+    Json,
+    /// An object on each line.
+    JsonLines,
+}
+
+/// A content that is kept as long as somebody has this, and then as long as a version names it.
+#[derive(Clone)]
+pub struct KeptTable {
+    pub digest: TableDigest,
+    pub keys: u64,
+    pub bytes: u64,
+    pub hold: Arc<dyn Any + Send + Sync>,
 }
 
 /// What a filter made of the events that it was shown, the first ones or all.

@@ -41,6 +41,8 @@ pub(crate) enum Problem {
     TooLarge(usize),
     /// The one that there is.
     MediaType(&'static str),
+    /// Those that there are.
+    MediaTypes(String),
     /// The name in the request is not this node's.
     Host,
     Rejected(String),
@@ -137,6 +139,10 @@ impl Problem {
                 format!("a body here has {max} bytes at most"),
             ),
             Problem::MediaType(wanted) => told(
+                row(415, "media_type", "Unsupported Media Type", ""),
+                format!("a body here is {wanted}"),
+            ),
+            Problem::MediaTypes(wanted) => told(
                 row(415, "media_type", "Unsupported Media Type", ""),
                 format!("a body here is {wanted}"),
             ),

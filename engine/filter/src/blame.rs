@@ -5,7 +5,7 @@ use crate::host::{LogLine, Metric, reason};
 use crate::instance::Instance;
 use crate::limits::BLAME_CALLS_MAX;
 use crate::pool::Pool;
-use crate::spec::{ErrorPolicy, FilterSpec, Purpose};
+use crate::spec::{ErrorPolicy, FilterSpec, Setting};
 use crate::verify::Form;
 use event::Verdict;
 use event::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
@@ -33,7 +33,7 @@ pub(crate) async fn settle(
     pool: &RefCell<Pool>,
     spec: &FilterSpec,
     inputs: &[Input],
-    purpose: Purpose,
+    setting: Setting<'_>,
     findings: &mut Findings,
 ) -> Vec<Verdict> {
     let mut verdicts = Vec::with_capacity(inputs.len());
@@ -45,7 +45,7 @@ pub(crate) async fn settle(
             pool,
             spec,
             batch,
-            purpose,
+            setting,
             verdicts: vec![None; batch.len()],
             fuel: 0,
             findings: &mut *findings,
@@ -82,7 +82,7 @@ struct Inquiry<'a> {
     pool: &'a RefCell<Pool>,
     spec: &'a FilterSpec,
     batch: &'a [Input],
-    purpose: Purpose,
+    setting: Setting<'a>,
     verdicts: Vec<Option<Verdict>>,
     fuel: u64,
     findings: &'a mut Findings,
@@ -123,7 +123,7 @@ impl Inquiry<'_> {
             Some(instance) => instance,
             None => Instance::start(self.engine, self.spec, &mut self.fuel).await?,
         };
-        let answer = instance.ask(self.spec, inputs, self.purpose, &mut self.fuel).await;
+        let answer = instance.ask(self.spec, inputs, self.setting, &mut self.fuel).await;
         let is_last = answer.is_ok() || members.len() == 1;
         let blamed = answer.as_ref().err().and_then(|fault| fault.at);
         self.keep_words(&mut instance, members, is_last, blamed);

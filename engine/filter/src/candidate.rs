@@ -2,7 +2,7 @@ use crate::batch::Input;
 use crate::blame::{Findings, settle};
 use crate::host::mix;
 use crate::pool::Pool;
-use crate::spec::{FilterSpec, Purpose};
+use crate::spec::{FilterSpec, Purpose, Setting};
 use event::Verdict;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub(crate) async fn settle_by_both(
     pool: &RefCell<Pool>,
     (spec, candidate): (&FilterSpec, &Candidate),
     inputs: &[Input],
-    purpose: Purpose,
+    setting: Setting<'_>,
     findings: &mut Findings,
 ) -> Vec<Verdict> {
     let fuel_before = findings.fuel;
@@ -66,9 +66,9 @@ pub(crate) async fn settle_by_both(
     let mut seen = Comparison { filter: spec.name.clone(), ..Comparison::default() };
     let verdicts = match candidate.share {
         Share::Shadow => {
-            let verdicts = settle(engine, pool, spec, inputs, purpose, findings).await;
+            let verdicts = settle(engine, pool, spec, inputs, setting, findings).await;
             seen.fuel_in_force = findings.fuel - fuel_before;
-            let dry = Purpose::DryRun;
+            let dry = Setting { purpose: Purpose::DryRun, ..setting };
             let others = settle(engine, pool, &candidate.spec, inputs, dry, &mut own).await;
             seen.compare(inputs, &verdicts, others);
             seen.judged = inputs.len();
@@ -85,9 +85,9 @@ pub(crate) async fn settle_by_both(
                     .collect()
             };
             let (taken, left) = (side(true), side(false));
-            let by_filter = settle(engine, pool, spec, &left, purpose, findings).await;
+            let by_filter = settle(engine, pool, spec, &left, setting, findings).await;
             seen.fuel_in_force = findings.fuel - fuel_before;
-            let by_other = settle(engine, pool, &candidate.spec, &taken, purpose, &mut own).await;
+            let by_other = settle(engine, pool, &candidate.spec, &taken, setting, &mut own).await;
             seen.judged = taken.len();
             seen.faults = own.faults.len();
             let (mut by_filter, mut by_other) = (by_filter.into_iter(), by_other.into_iter());

@@ -5,7 +5,8 @@ use crate::engine::FilterEngine;
 use crate::fault::FaultNote;
 use crate::host::{LogLine, Metric};
 use crate::pool::Pool;
-use crate::spec::{ChainSpec, FilterSpec, Purpose};
+use crate::spec::{ChainSpec, FilterSpec, Purpose, Setting};
+use crate::table::Tables;
 use condition::{Condition, ParsedBody};
 use event::limits::OUTPUTS_MAX;
 use event::{Event, Verdict};
@@ -46,9 +47,19 @@ impl Runner {
 
     /// Asks a chain about events, as many as you like: they are cut into batches here, and the
     /// answer does not depend on how, as long as no filter runs into its limit of fuel. Blocks
-    /// until it is done.
+    /// until it is done. There are no tables to look things up in.
     pub fn run(&self, chain: &ChainSpec, events: &[Arc<Event>], purpose: Purpose) -> ChainAnswer {
-        let mut answer = pin!(self.run_sliced(chain, events, purpose));
+        self.run_in(chain, events, Setting { purpose, tables: &Tables::default() })
+    }
+
+    /// The same with tables.
+    pub fn run_in(
+        &self,
+        chain: &ChainSpec,
+        events: &[Arc<Event>],
+        setting: Setting<'_>,
+    ) -> ChainAnswer {
+        let mut answer = pin!(self.run_sliced(chain, events, setting));
         let mut context = Context::from_waker(Waker::noop());
         loop {
             if let Poll::Ready(answer) = answer.as_mut().poll(&mut context) {
@@ -64,13 +75,13 @@ impl Runner {
         &self,
         chain: &ChainSpec,
         events: &[Arc<Event>],
-        purpose: Purpose,
+        setting: Setting<'_>,
     ) -> ChainAnswer {
         let mut findings = Findings::default();
         let mut standings: Vec<Standing> =
             events.iter().map(|event| Standing::first(chain, event)).collect();
         for filter in &chain.filters {
-            self.stage(filter, &mut standings, purpose, &mut findings).await;
+            self.stage(filter, &mut standings, setting, &mut findings).await;
         }
         let verdicts = standings.into_iter().zip(events).map(|(standing, event)| match standing {
             Standing::Going(outputs) if is_untouched(&outputs, event) => Verdict::Pass,
@@ -104,7 +115,7 @@ impl Runner {
         &self,
         filter: &FilterSpec,
         standings: &mut [Standing],
-        purpose: Purpose,
+        setting: Setting<'_>,
         findings: &mut Findings,
     ) {
         let mut inputs = Vec::new();
@@ -116,10 +127,10 @@ impl Runner {
         }
         let engine = self.engine.wasmtime();
         let verdicts = match &filter.candidate {
-            None => settle(engine, &self.pool, filter, &inputs, purpose, findings).await,
+            None => settle(engine, &self.pool, filter, &inputs, setting, findings).await,
             Some(other) => {
                 let both = (filter, other);
-                settle_by_both(engine, &self.pool, both, &inputs, purpose, findings).await
+                settle_by_both(engine, &self.pool, both, &inputs, setting, findings).await
             }
         };
         let mut answers = inputs.into_iter().zip(verdicts).peekable();

@@ -35,6 +35,8 @@ pub(crate) const INIT: &str = "forebay_init_v1";
 pub(crate) const VERIFY: &str = "forebay_verify_v1";
 /// In the order in which they are looked for; `_start` never is.
 pub(crate) const STARTS: [&str; 2] = ["_initialize", "__wasm_call_ctors"];
+/// As a report names it.
+pub(crate) const TABLE_GET: &str = "forebay_v1.table_get";
 pub(crate) const MANIFEST: &str = "forebay.manifest";
 
 const fn export(name: &'static str, params: &'static [Value], result: Option<Value>) -> Export {
@@ -77,7 +79,7 @@ pub(crate) const IMPORTS: &[Import] = &[
     ours("state_add", &[I32, I32, I64, I64, I32], Some(I32), imports::denied),
     ours("timer_set", &[I32, I32, I32, I32, I64], Some(I32), imports::denied),
     ours("timer_clear", &[I32, I32], Some(I32), imports::denied),
-    ours("table_get", &[I32, I32, I32, I32, I32, I32], Some(I32), imports::absent),
+    ours("table_get", &[I32, I32, I32, I32, I32, I32], Some(I32), imports::table_get),
     ours("metric", &[I32, I32, I32, F64], Some(I32), imports::metric),
     Import {
         module: "env",

@@ -1,5 +1,5 @@
 use crate::compile::{Compile, CompileCache, CompileFailure, SealKey, compiled};
-use crate::contract::{INIT, STARTS};
+use crate::contract::{INIT, STARTS, TABLE_GET};
 use crate::host::Host;
 use crate::imports;
 use crate::limits::ModuleLimits;
@@ -27,6 +27,8 @@ pub struct FilterModule {
     /// The start export to call, if any.
     pub(crate) start: Option<&'static str>,
     pub(crate) has_init: bool,
+    /// Whether it can ask for a table.
+    pub(crate) looks_up: bool,
     report: ModuleReport,
 }
 
@@ -94,7 +96,9 @@ impl FilterEngine {
             .map_err(|e| Refusal::new(format!("the imports do not link: {e:#}")))?;
         let start = STARTS.into_iter().find(|name| module.get_export(name).is_some());
         let has_init = module.get_export(INIT).is_some();
-        Ok(Arc::new(FilterModule { digest, pre, form: report.form, start, has_init, report }))
+        let looks_up = report.imports.iter().any(|import| import == TABLE_GET);
+        let form = report.form;
+        Ok(Arc::new(FilterModule { digest, pre, form, start, has_init, looks_up, report }))
     }
 
     pub(crate) fn wasmtime(&self) -> &Engine {

@@ -1,4 +1,5 @@
 use crate::limits::{LOG_BYTES_MAX, LOG_LINES_MAX, METRICS_MAX, SLICE_FUEL};
+use crate::table::Tables;
 use event::limits::REASON_BYTES_MAX;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,6 +58,8 @@ pub(crate) struct Host {
     pub limits: StoreLimits,
     pub memory: Option<Memory>,
     pub config: Arc<BTreeMap<String, Vec<u8>>>,
+    /// None outside a batch: what a guest looked up at its start would outlive the version.
+    pub tables: Option<Tables>,
     pub progress: Progress,
     pub facts: Vec<Fact>,
     /// Stands in for an event when the guest is at none.
@@ -80,6 +83,7 @@ impl Host {
             limits,
             memory: None,
             config,
+            tables: None,
             progress: Progress::Outside,
             facts: Vec::new(),
             outside: Fact::new(0, seed),

@@ -3,7 +3,8 @@ pub(crate) mod wasi;
 use crate::contract::{IMPORTS, Import, Value};
 use crate::fault::Halt;
 use crate::host::{Host, escape, reason};
-use event::limits::REASON_BYTES_MAX;
+use crate::table::TABLE_KEY_BYTES_MAX;
+use event::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX};
 use std::task::Poll;
 use wasmtime::{Caller, Engine, FuncType, Linker, Trap, Val, ValType};
 
@@ -18,12 +19,14 @@ pub(crate) const BAD_POINTER: i32 = -4;
 /// Fuel of any host call beside a unit for each byte that it moves: what it costs the host, in
 /// plain instructions.
 const CALL_FUEL: u64 = 300;
+/// Of each key that a look-up compares: in a large table it is not in the processor's caches.
+const STEP_FUEL: u64 = 64;
 
 /// What an import sees: the guest's memory and its side of the host.
 pub(crate) struct Env<'a> {
     pub memory: &'a mut [u8],
     pub host: &'a mut Host,
-    /// Bytes that the call moved.
+    /// Bytes that the call moved, and what else it is charged for.
     pub moved: u64,
 }
 
@@ -163,12 +166,7 @@ pub(crate) fn config_get(env: &mut Env<'_>, params: &[Val]) -> Result<Reply, Hal
     let Some(value) = std::str::from_utf8(key).ok().and_then(|key| config.get(key)) else {
         return Ok(Reply::I32(ABSENT));
     };
-    let len = i32::try_from(value.len()).unwrap_or(TOO_SMALL);
-    let (to, room) = (word(params, 2), word(params, 3));
-    if value.len() <= room as usize && env.write(to, value).is_none() {
-        return Ok(Reply::I32(BAD_POINTER));
-    }
-    Ok(Reply::I32(len))
+    give(env, value, word(params, 2), word(params, 3))
 }
 
 /// State and timers, which a chain is not offered.
@@ -176,9 +174,30 @@ pub(crate) fn denied(_: &mut Env<'_>, _: &[Val]) -> Result<Reply, Halt> {
     Ok(Reply::I32(DENIED))
 }
 
-/// Lookup tables, of which there are none.
-pub(crate) fn absent(_: &mut Env<'_>, _: &[Val]) -> Result<Reply, Halt> {
-    Ok(Reply::I32(ABSENT))
+/// A lookup in a table of the filter's tenant. An unknown table has no keys.
+pub(crate) fn table_get(env: &mut Env<'_>, params: &[Val]) -> Result<Reply, Halt> {
+    let Some(tables) = env.host.tables.clone() else { return Ok(Reply::I32(DENIED)) };
+    let Some(name) = env.read(word(params, 0), word(params, 1)) else {
+        return Ok(Reply::I32(BAD_POINTER));
+    };
+    let name = if name.len() > NAME_BYTES_MAX { &[] } else { name };
+    let table = std::str::from_utf8(name).ok().and_then(|name| tables.get(name));
+    let Some(key) = env.read(word(params, 2), word(params, 3)) else {
+        return Ok(Reply::I32(BAD_POINTER));
+    };
+    let found = table.filter(|_| key.len() <= TABLE_KEY_BYTES_MAX).and_then(|table| table.get(key));
+    env.moved += STEP_FUEL * u64::from(table.map_or(0, |table| table.steps()));
+    let Some(value) = found else { return Ok(Reply::I32(ABSENT)) };
+    give(env, value, word(params, 4), word(params, 5))
+}
+
+/// The length of a value, which is written where there is room for it.
+fn give(env: &mut Env<'_>, value: &[u8], to: u32, room: u32) -> Result<Reply, Halt> {
+    let len = i32::try_from(value.len()).unwrap_or(TOO_SMALL);
+    if value.len() <= room as usize && env.write(to, value).is_none() {
+        return Ok(Reply::I32(BAD_POINTER));
+    }
+    Ok(Reply::I32(len))
 }
 
 pub(crate) fn metric(env: &mut Env<'_>, params: &[Val]) -> Result<Reply, Halt> {

@@ -5,7 +5,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::host::{Fact, Host, Progress, mix};
 use crate::outputs::{Refused, verdicts};
 use crate::result::read_rows;
-use crate::spec::{FilterSpec, Purpose};
+use crate::spec::{FilterSpec, Purpose, Setting};
 use event::Verdict;
 use wasmtime::{Memory, Store, TypedFunc};
 
@@ -39,17 +39,20 @@ impl Instance {
         &mut self,
         spec: &FilterSpec,
         inputs: &[Input],
-        purpose: Purpose,
+        setting: Setting<'_>,
         fuel: &mut u64,
     ) -> Result<Vec<Verdict>, Fault> {
         let budget = spec.limits.fuel_of(inputs.len(), weight(inputs));
         let facts = inputs.iter().map(|input| fact(spec.seed, input)).collect();
         self.open(Progress::Outside, facts, budget);
+        self.host().tables = spec.module.looks_up.then(|| setting.tables.clone());
         let answer = match self.exports.entry.clone() {
-            Entry::Batch(call) => self.ask_batch(call, inputs, purpose).await,
+            Entry::Batch(call) => self.ask_batch(call, inputs, setting.purpose).await,
             Entry::Single(call) => self.ask_single(call, &inputs[0]).await,
         };
         *fuel += budget.saturating_sub(self.fuel_left());
+        // An instance that waits for its next batch keeps no old version in memory.
+        self.host().tables = None;
         answer
     }
 

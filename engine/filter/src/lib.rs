@@ -24,6 +24,7 @@ mod outputs;
 mod pool;
 mod result;
 mod spec;
+mod table;
 mod verify;
 
 pub use candidate::{Candidate, Comparison, Difference, Share};
@@ -35,5 +36,6 @@ pub use host::{LogLine, Metric};
 pub use inspect::{Inspection, MemoryRange, Named, inspect};
 pub use limits::{FilterLimits, ModuleLimits};
 pub use result::{Broken, Row, read_rows};
-pub use spec::{ChainSpec, ErrorPolicy, FilterSpec, Purpose, SpecFailure};
+pub use spec::{ChainSpec, ErrorPolicy, FilterSpec, Purpose, Setting, SpecFailure};
+pub use table::{TABLE_KEY_BYTES_MAX, Table, Tables};
 pub use verify::{Form, ModuleReport, Refusal};

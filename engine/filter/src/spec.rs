@@ -1,6 +1,7 @@
 use crate::candidate::Candidate;
 use crate::engine::FilterModule;
 use crate::limits::FilterLimits;
+use crate::table::Tables;
 use condition::Condition;
 use event::TenantId;
 use serde_json::Value;
@@ -107,6 +108,21 @@ impl FilterSpec {
     }
 }
 
+impl FilterSpec {
+    /// Whether it, or what is tried beside it, can ask for a table.
+    fn looks_up(&self) -> bool {
+        let candidate = self.candidate.as_ref();
+        self.module.looks_up || candidate.is_some_and(|other| other.spec.looks_up())
+    }
+}
+
+impl ChainSpec {
+    /// Whether any of its filters can ask for a table.
+    pub fn looks_up(&self) -> bool {
+        self.filters.iter().any(|filter| filter.looks_up())
+    }
+}
+
 fn members(config: &str) -> Result<BTreeMap<String, Vec<u8>>, SpecFailure> {
     let members: BTreeMap<String, Value> =
         serde_json::from_str(config).map_err(|e| SpecFailure::Config(e.to_string()))?;
@@ -133,6 +149,14 @@ pub struct ChainSpec {
     /// Asked first.
     pub condition: Option<Arc<Condition>>,
     pub filters: Vec<Arc<FilterSpec>>,
+}
+
+/// How a chain is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    pub purpose: Purpose,
+    /// What its filters may look things up in, all of them and for all events the same.
+    pub tables: &'a Tables,
 }
 
 /// Why events are run; the guest reads it in the flags of each.

@@ -5,3 +5,4 @@ pub mod book;
 pub mod control;
 pub mod deliver;
 pub mod guests;
+pub mod tables;

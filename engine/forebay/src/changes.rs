@@ -1,4 +1,5 @@
 use crate::modules::Modules;
+use crate::tables::Tables;
 use crate::ways::Ways;
 use crate::{ChangeError, OpenError, Plan, Recipe, Reloaded, Reread};
 use ingest::SourceTable;
@@ -16,6 +17,7 @@ pub struct Changes {
     pub publisher: Publisher,
     pub ways: Arc<Ways>,
     pub modules: Arc<Modules>,
+    pub tables: Arc<Tables>,
     recipe: Option<Recipe>,
     /// One configuration is put in force at a time: what the registry has and what lets events in
     /// are of the same one.
@@ -26,12 +28,14 @@ impl Changes {
     pub fn new(
         publisher: Publisher,
         modules: Arc<Modules>,
+        tables: Arc<Tables>,
         plan: &Plan,
     ) -> Result<Changes, OpenError> {
         let ways = Ways::new(plan).map_err(|bad| OpenError::Sources(bad.to_string()))?;
         ways.refresh(&publisher);
         let (ways, turn) = (Arc::new(ways), Arc::new(Semaphore::new(1)));
-        Ok(Changes { publisher, ways, modules, recipe: plan.recipe.clone(), turn })
+        tables.sweep(&publisher);
+        Ok(Changes { publisher, ways, modules, tables, recipe: plan.recipe.clone(), turn })
     }
 
     /// Whole or not at all: everything is checked before anything is put in force.
@@ -41,21 +45,37 @@ impl Changes {
     }
 
     async fn put(&self, plan: Plan) -> Result<usize, ChangeError> {
-        let modules = self.modules.clone();
+        let (modules, tables) = (self.modules.clone(), self.tables.clone());
         let plan = aside(move || {
             for (digest, wasm) in &plan.modules {
                 let admitted = modules.admit(*digest, wasm);
                 admitted.map_err(|failure| ChangeError::Module(failure.to_string()))?;
+            }
+            for table in plan.tables.values() {
+                let kept = tables.keep(table.clone());
+                kept.map_err(|error| ChangeError::Table(error.to_string()))?;
             }
             let sources = SourceTable::new(plan.sources.clone());
             sources.map_err(|bad| ChangeError::Sources(bad.to_string()))?;
             Ok(plan)
         })
         .await?;
-        let changed = self.change(|history| history.latest().diff(&plan.declared)).await?;
+        self.tables.announce(&plan.declared.tables);
+        let changed = self.change(|history| history.latest().diff(&plan.declared)).await;
+        self.renew_tables();
+        let changed = changed?;
         self.ways.declare(&plan);
         self.ways.refresh(&self.publisher);
         Ok(changed)
+    }
+
+    /// Lets filters look things up in what the registry has now, and takes away what it has no
+    /// more.
+    pub fn renew_tables(&self) {
+        self.tables.refresh(&self.publisher);
+        let (tables, publisher) = (self.tables.clone(), self.publisher.clone());
+        // Without a thread the next change, or the next start, takes it away.
+        let _ = spawn_thread("tables", SWEEP_NICE, move || tables.sweep(&publisher));
     }
 
     /// Reads the configuration again and applies it.
@@ -92,6 +112,8 @@ impl Changes {
         }
     }
 }
+
+const SWEEP_NICE: u8 = 5;
 
 /// Reads files and compiles, where nothing waits for it but who asked.
 async fn aside<T: Send + 'static>(

@@ -18,6 +18,7 @@ mod settings;
 mod shipped;
 mod shown;
 mod sources;
+mod tables;
 mod tree;
 mod units;
 mod value;
@@ -32,6 +33,7 @@ pub use shipped::Shipped;
 pub(crate) use shipped::unknown;
 pub use shown::{Origin, Setting};
 pub use sources::{BadSource, Source};
+pub use tables::LookupTable;
 pub use wanted::{Module, ResourceKind, Sheet, Wanted, Words, wanted};
 
 use ipnet::IpNet;
@@ -57,6 +59,7 @@ pub struct Config {
     pub observe: Observe,
     pub sources: Vec<Source>,
     pub filters: Vec<Filter>,
+    pub tables: Vec<LookupTable>,
     pub endpoints: Vec<DeclaredEndpoint>,
     settings: Vec<Setting>,
 }
@@ -126,7 +129,8 @@ impl Config {
     }
 
     /// Settings of another configuration that are not those of this one, where an engine takes them
-    /// up when it starts. Sources, filters and endpoints change while it runs.
+    /// up when it starts. Sources, filters, tables and
+    /// endpoints change while it runs.
     pub fn waiting(&self, other: &Config) -> Vec<String> {
         let fixed = |config: &Config| {
             let settings = config.settings.iter().filter(|setting| !setting.is_of_resource());

@@ -4,6 +4,7 @@ use crate::changes::Changes;
 use crate::closures::{Closure, Closures, SCHEME};
 use crate::modules::{Modules, key_at};
 use crate::server::{Listening, WayIn};
+use crate::tables::Tables;
 use crate::{ChangeError, OpenError, Plan, PublishError, Reloaded};
 use control::{FilterWatch, Health, Metrics, Phase};
 use delivery::{Client, ClientOptions, Guard};
@@ -45,7 +46,9 @@ impl Engine {
         let store = open_store(&plan)?;
         let log: Arc<dyn Log> = Arc::new(store);
         let modules = Arc::new(open_modules(&plan)?);
+        let tables = Arc::new(open_tables(&plan)?);
         let (started, sealing) = start_writer(&plan, log.clone(), &*clock)?;
+        tables.start_with(started.writer.history().latest());
         let closures: Arc<Closures> = Arc::default();
         let (metrics, health, watch) = (Metrics::new(), Health::new(), FilterWatch::new());
         let (fatal, failed) = tokio::sync::watch::channel(None);
@@ -55,7 +58,13 @@ impl Engine {
             clock: clock.clone(),
             guest_threads: plan.guest_threads,
             queued_bytes_max: plan.queued_bytes_max,
-            guests: guest_maker(modules.clone(), metrics.clone(), watch.clone(), clock.clone()),
+            guests: guest_maker(
+                modules.clone(),
+                tables.clone(),
+                metrics.clone(),
+                watch.clone(),
+                clock.clone(),
+            ),
             deliver: deliver_maker(&plan, clock.clone(), closures.clone(), metrics.clone())?,
             on_loss: Box::new(move |loss, lane, from, until| {
                 gaps.gap(loss == Loss::Damage, until.distance_from(from));
@@ -68,7 +77,7 @@ impl Engine {
             }),
         };
         let pumps = start_pumps(log.clone(), started, options)?;
-        let changes = Changes::new(pumps.publisher.clone(), modules, &plan)?;
+        let changes = Changes::new(pumps.publisher.clone(), modules, tables, &plan)?;
         let listening = match plan.listen {
             None => None,
             Some(at) => {
@@ -281,8 +290,19 @@ fn writer_options(plan: &Plan, sealing: Option<Arc<SealingKey>>) -> WriterOption
     }
 }
 
+/// Before the registry names what is declared.
+fn open_tables(plan: &Plan) -> Result<Tables, OpenError> {
+    let failed = |source| OpenError::Tables { path: plan.data.join("tables"), source };
+    let tables = Tables::open(&plan.data).map_err(failed)?;
+    for table in plan.tables.values() {
+        tables.keep(table.clone()).map_err(failed)?;
+    }
+    Ok(tables)
+}
+
 fn guest_maker(
     modules: Arc<Modules>,
+    tables: Arc<Tables>,
     metrics: Arc<Metrics>,
     watch: Arc<FilterWatch>,
     clock: Arc<dyn Clock>,
@@ -291,6 +311,7 @@ fn guest_maker(
         Box::new(Chains {
             runner: Runner::new(modules.engine().clone()),
             modules: modules.clone(),
+            tables: tables.clone(),
             metrics: metrics.clone(),
             watch: watch.clone(),
             clock: clock.clone(),

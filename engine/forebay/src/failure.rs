@@ -20,6 +20,8 @@ pub enum OpenError {
     #[error("filter `{name}`: {why}")]
     Module { name: String, why: String },
     #[error("{}: {source}", path.display())]
+    Tables { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", path.display())]
     Modules { path: PathBuf, source: io::Error },
     #[error(
         "{}: {source}\nhelp: it opens the secrets of what the management API \
@@ -45,7 +47,7 @@ impl OpenError {
         match self {
             OpenError::Log(failure) => failure.exit_code(),
             OpenError::Registry(_) => 3,
-            OpenError::Modules { .. } | OpenError::Key { .. } => 5,
+            OpenError::Modules { .. } | OpenError::Tables { .. } | OpenError::Key { .. } => 5,
             OpenError::Threads(_) => 1,
             _ => 2,
         }
@@ -69,6 +71,8 @@ pub enum ChangeError {
     Rejected(Rejected),
     #[error("a filter's module: {0}")]
     Module(String),
+    #[error("a lookup table: {0}")]
+    Table(String),
     #[error("sources: {0}")]
     Sources(String),
     #[error("{0}")]

@@ -2,21 +2,23 @@ use crate::adapters::guests::filter_spec;
 use crate::config::{Shipped, unknown};
 use crate::digest_of;
 use crate::modules::{ModuleFailure, Modules};
+use crate::queue::Queue;
+use crate::tables::Tables;
 use bytes::Bytes;
 use control::{Denied, Fault, Pending, Said, Trial};
 use event::{Envelope, Event, EventId, Headers, Offset, StreamId, Time, Verdict};
-use filter::{ChainAnswer, ChainSpec, FaultKind, FilterSpec, Purpose, Runner};
+use filter::{ChainAnswer, ChainSpec, FaultKind, FilterSpec, Purpose, Runner, Setting};
 use registry::{FilterVersion, ModuleDigest};
-use runtime::{Clock, spawn_thread};
+use runtime::Clock;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, oneshot};
 
 /// Takes modules in and tries them out, on threads of their own: a compiler fills a core, and so
 /// does a filter that is shown many events.
 pub struct Intake {
     modules: Arc<Modules>,
+    tables: Arc<Tables>,
     clock: Arc<dyn Clock>,
     compiling: Queue,
     trying: Queue,
@@ -24,14 +26,6 @@ pub struct Intake {
     showing: Queue,
 }
 
-/// Work of which one piece is done at a time, and a few wait, each with its bytes in memory.
-struct Queue {
-    places: Arc<Semaphore>,
-    turn: Arc<Semaphore>,
-}
-
-const PLACES: usize = 16;
-const INTAKE_NICE: u8 = 5;
 /// Of events that a filter is tried out with at a time; between two its time is looked at.
 const CHUNK: usize = 16;
 /// Of a dry run. One event may take some 100 ms of it, a chunk that never ends some 2 s.
@@ -45,38 +39,10 @@ const LOGS_MAX: usize = 100;
 const MODULES_BYTES_MAX: u64 = 2 << 30;
 
 impl Intake {
-    pub fn new(modules: Arc<Modules>, clock: Arc<dyn Clock>) -> Intake {
-        let (compiling, trying, showing) = (Queue::new(), Queue::new(), Queue::new());
-        Intake { modules, clock, compiling, trying, showing }
-    }
-}
-
-impl Queue {
-    fn new() -> Queue {
-        let (places, turn) = (Arc::new(Semaphore::new(PLACES)), Arc::new(Semaphore::new(1)));
-        Queue { places, turn }
-    }
-
-    fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, Denied> + Send + 'static,
-    ) -> Pending<Result<T, Denied>> {
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
-            return Box::pin(async { Err(Denied::Busy) });
-        };
-        let turn = self.turn.clone();
-        Box::pin(async move {
-            let turn = turn.acquire_owned().await.map_err(|_| Denied::Stopping)?;
-            let (tell, told) = oneshot::channel();
-            let work = move || {
-                let came = work();
-                drop((turn, place));
-                // The asker may have gone; a module is there when it asks again.
-                let _ = tell.send(came);
-            };
-            spawn_thread("modules", INTAKE_NICE, work).map_err(|_| Denied::Busy)?;
-            told.await.unwrap_or(Err(Denied::Busy))
-        })
+    pub fn new(modules: Arc<Modules>, tables: Arc<Tables>, clock: Arc<dyn Clock>) -> Intake {
+        let queue = || Queue::new("modules");
+        let (compiling, trying, showing) = (queue(), queue(), queue());
+        Intake { modules, tables, clock, compiling, trying, showing }
     }
 }
 
@@ -97,7 +63,8 @@ impl control::Modules for Intake {
         events: Vec<Arc<Event>>,
     ) -> Pending<Result<Vec<Trial>, Denied>> {
         let (modules, clock) = (self.modules.clone(), self.clock.clone());
-        self.showing.run(move || dry_run(&modules, &*clock, &filters, &events))
+        let tables = self.tables.clone();
+        self.showing.run(move || dry_run(&modules, &tables, &*clock, &filters, &events))
     }
 
     fn has(&self, digest: &ModuleDigest) -> bool {
@@ -155,6 +122,7 @@ fn spec(modules: &Modules, filter: &FilterVersion) -> Result<Arc<FilterSpec>, De
 /// Shows all filters the same events, a few at a time, until all are seen or the time is over.
 fn dry_run(
     modules: &Modules,
+    tables: &Tables,
     clock: &dyn Clock,
     filters: &[FilterVersion],
     events: &[Arc<Event>],
@@ -163,6 +131,9 @@ fn dry_run(
     filters.first().map_or(Ok(()), |tried| try_out(modules, tried))?;
     let specs =
         filters.iter().map(|filter| spec(modules, filter)).collect::<Result<Vec<_>, _>>()?;
+    let tables = filters.first().map_or_else(|| Ok(Default::default()), |f| tables.of(&f.tenant));
+    let tables = tables.map_err(Denied::Failed)?;
+    let setting = Setting { purpose: Purpose::DryRun, tables: &tables };
     // Instances of their own: what was tried out is in nobody's way.
     let runner = Runner::new(modules.engine().clone());
     let mut trials: Vec<Trial> = specs.iter().map(|_| Trial::default()).collect();
@@ -174,7 +145,7 @@ fn dry_run(
         for (spec, trial) in specs.iter().zip(&mut trials) {
             let chain = ChainSpec { condition: None, filters: vec![spec.clone()] };
             let before = clock.now();
-            let answer = runner.run(&chain, chunk, Purpose::DryRun);
+            let answer = runner.run_in(&chain, chunk, setting);
             trial.took += clock.now().since(before);
             bytes += answer.verdicts.iter().map(weight).sum::<usize>();
             add(trial, answer, n * CHUNK);

@@ -14,7 +14,9 @@ mod failure;
 mod intake;
 mod modules;
 mod plan;
+mod queue;
 mod server;
+mod tables;
 mod ways;
 mod workbench;
 

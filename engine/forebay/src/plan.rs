@@ -1,7 +1,7 @@
 use delivery::GuardOptions;
-use filter::{Compile, ModuleLimits};
+use filter::{Compile, ModuleLimits, Table};
 use pipeline::writer::{Durability, Retention, Unread};
-use registry::{Declared, FilterLimits, ModuleDigest, Terms};
+use registry::{Declared, FilterLimits, ModuleDigest, TableDigest, Terms};
 use signature::Family;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -29,6 +29,8 @@ pub struct Plan {
     /// The bytes of every module that is declared.
     pub modules: BTreeMap<ModuleDigest, Arc<[u8]>>,
     pub module_limits: ModuleLimits,
+    /// Every lookup table that is declared.
+    pub tables: BTreeMap<TableDigest, Arc<Table>>,
     /// What compiles modules; None: the engine does so in its own process.
     pub compiler: Option<Compiler>,
     pub sources: Vec<ingest::Source>,
@@ -98,6 +100,7 @@ impl Plan {
             filter_limits: FilterLimits::default(),
             modules: BTreeMap::new(),
             module_limits: ModuleLimits::default(),
+            tables: BTreeMap::new(),
             compiler: None,
             sources: Vec::new(),
             ingest: ingest::Limits::default(),

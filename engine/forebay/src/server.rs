@@ -1,6 +1,7 @@
 use crate::adapters::accept::Road;
 use crate::adapters::book::Book;
 use crate::adapters::control::{Desk, Proc, Shelf};
+use crate::adapters::tables::Loading;
 use crate::changes::Changes;
 use crate::config::vetted;
 use crate::intake::Intake;
@@ -155,7 +156,12 @@ fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions, book: Book
             book: Box::new(book),
             keys: keys(changes.publisher.clone()),
             apps: apps(changes.publisher.clone()),
-            modules: Box::new(Intake::new(changes.modules.clone(), clock.clone())),
+            modules: Box::new(Intake::new(
+                changes.modules.clone(),
+                changes.tables.clone(),
+                clock.clone(),
+            )),
+            tables: Box::new(Loading::new(changes.tables.clone(), log.clone())),
             doors: doors(changes.ways.clone()),
             reach: reach(guard),
             watch,

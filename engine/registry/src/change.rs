@@ -1,6 +1,6 @@
 use crate::record::RecordName;
 use crate::shelves::Name;
-use crate::{Endpoint, FilterVersion, Kind, Record, Source, Tenant};
+use crate::{Endpoint, FilterVersion, Kind, Record, Source, TableVersion, Tenant};
 use event::{EndpointId, TenantId};
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ pub struct ChangeSet {
     pub(crate) records: Vec<(RecordName, Option<Arc<Record>>)>,
     pub(crate) sources: Vec<(Name, Option<Source>)>,
     pub(crate) filters: Vec<(Name, Option<Arc<FilterVersion>>)>,
+    pub(crate) tables: Vec<(Name, Option<Arc<TableVersion>>)>,
     pub(crate) endpoints: Vec<(EndpointId, Option<Endpoint>)>,
     pub(crate) changed: Vec<Changed>,
 }

@@ -1,4 +1,6 @@
-use crate::{Candidate, Circuit, FilterLimits, ModuleDigest, OnError, Secrets, Terms};
+use crate::{
+    Candidate, Circuit, FilterLimits, ModuleDigest, OnError, Secrets, TableContent, Terms,
+};
 use event::TenantId;
 
 /// The whole set of resources that a configuration file makes true.
@@ -8,6 +10,7 @@ pub struct Declared {
     pub tenants: Vec<TenantId>,
     pub sources: Vec<DeclaredSource>,
     pub filters: Vec<DeclaredFilter>,
+    pub tables: Vec<DeclaredTable>,
     pub endpoints: Vec<DeclaredEndpoint>,
 }
 
@@ -45,6 +48,17 @@ pub struct DeclaredFilter {
     pub isolate: bool,
     pub circuit: Option<Circuit>,
     pub candidate: Option<Candidate>,
+    /// A JSON text for the management API to keep.
+    pub about: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct DeclaredTable {
+    pub tenant: TenantId,
+    pub name: String,
+    pub content: TableContent,
+    /// Contents to keep for whoever wants one of them back, the latest first.
+    pub earlier: Vec<TableContent>,
     /// A JSON text for the management API to keep.
     pub about: String,
 }

@@ -1,11 +1,11 @@
 use crate::check::{self, Fault};
 use crate::draft::{self, Drafter, owner, uses};
-use crate::row::{EndpointRow, FilterRow, Form, SourceRow, TermsRow};
+use crate::row::{EndpointRow, FilterRow, Form, SourceRow, TableRow, TermsRow};
 use crate::shelves::Name;
 use crate::{
     Chain, ChangeSet, Changed, Declared, DeclaredEndpoint, DeclaredError, DeclaredFilter,
-    DeclaredSource, Endpoint, FilterVersion, How, Kind, Origin, Rejected, Snapshot, Source, Tenant,
-    TypePattern, Wrong,
+    DeclaredSource, DeclaredTable, Endpoint, FilterVersion, How, Kind, Origin, Rejected, Snapshot,
+    Source, TableVersion, Tenant, TypePattern, Wrong,
 };
 use event::{EndpointId, Offset, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +43,7 @@ impl<'a> Diff<'a> {
             records: Vec::new(),
             sources: Vec::new(),
             filters: Vec::new(),
+            tables: Vec::new(),
             endpoints: Vec::new(),
             changed: Vec::new(),
         };
@@ -66,6 +67,7 @@ impl<'a> Diff<'a> {
 
     pub(crate) fn put_all(&mut self, declared: &Declared) {
         declared.filters.iter().for_each(|filter| self.put_filter(filter));
+        declared.tables.iter().for_each(|table| self.put_table(table));
         declared.sources.iter().for_each(|source| self.put_source(source));
         declared.endpoints.iter().for_each(|endpoint| self.put_endpoint(endpoint));
         self.tenants.extend(declared.tenants.iter().cloned());
@@ -78,6 +80,9 @@ impl<'a> Diff<'a> {
         let own = self.origin;
         for (name, _) in base.filters.iter().filter(|(_, filter)| filter.origin == own) {
             self.remove_unless_named(Kind::Filter, name);
+        }
+        for (name, _) in base.tables.iter().filter(|(_, table)| table.origin == own) {
+            self.remove_unless_named(Kind::Table, name);
         }
         for (name, _) in base.sources.iter().filter(|(_, source)| source.origin == own) {
             self.remove_unless_named(Kind::Source, name);
@@ -103,6 +108,7 @@ impl<'a> Diff<'a> {
     pub(crate) fn remove(&mut self, kind: Kind, name: &Name) {
         let origin = match kind {
             Kind::Filter => self.base.filters.get(name).map(|filter| filter.origin),
+            Kind::Table => self.base.tables.get(name).map(|table| table.origin),
             Kind::Source => self.base.sources.get(name).map(|source| source.origin),
             Kind::Endpoint => self.base.endpoint_named(&name.0, &name.1).map(|e| e.origin),
             Kind::Tenant | Kind::Counter | Kind::EventType | Kind::Key => None,
@@ -117,6 +123,7 @@ impl<'a> Diff<'a> {
                 self.filters.insert(name.clone(), None);
                 self.set.filters.push((name.clone(), None));
             }
+            Kind::Table => self.set.tables.push((name.clone(), None)),
             Kind::Source => self.set.sources.push((name.clone(), None)),
             _ => {
                 let id = self.base.endpoint_named(&name.0, &name.1).map(|e| e.id);
@@ -172,6 +179,27 @@ impl<'a> Diff<'a> {
         let new = Arc::new(new);
         self.filters.insert(name.clone(), Some(new.clone()));
         self.set.filters.push((name, Some(new)));
+    }
+
+    fn put_table(&mut self, declared: &DeclaredTable) {
+        let name: Name = (declared.tenant.clone(), declared.name.as_str().into());
+        let old = self.base.tables.get(&name);
+        if !self.may_put(Kind::Table, &name, old.map(|old| old.origin)) {
+            return;
+        }
+        let new = TableVersion {
+            tenant: declared.tenant.clone(),
+            name: name.1.clone(),
+            origin: self.origin,
+            content: declared.content,
+            earlier: declared.earlier.as_slice().into(),
+            about: declared.about.as_str().into(),
+        };
+        if old.is_some_and(|old| TableRow::of(old) == TableRow::of(&new)) {
+            return;
+        }
+        self.note(Kind::Table, &name, how(old.is_some()));
+        self.set.tables.push((name, Some(Arc::new(new))));
     }
 
     fn put_source(&mut self, declared: &DeclaredSource) {
@@ -317,9 +345,11 @@ impl<'a> Diff<'a> {
         let mut in_use = self.tenants.clone();
         let managed = |origin| origin == Origin::Managed;
         let filters = base.filters.iter().filter(|(_, filter)| managed(filter.origin));
+        let tables = base.tables.iter().filter(|(_, table)| managed(table.origin));
         let sources = base.sources.iter().filter(|(_, source)| managed(source.origin));
         let endpoints = base.endpoints.iter().filter(|(_, endpoint)| managed(endpoint.origin));
         in_use.extend(filters.map(|(_, filter)| filter.tenant.clone()));
+        in_use.extend(tables.map(|(_, table)| table.tenant.clone()));
         in_use.extend(sources.map(|(_, source)| source.tenant.clone()));
         in_use.extend(endpoints.map(|(_, endpoint)| endpoint.tenant.clone()));
         for tenant in base.tenants() {

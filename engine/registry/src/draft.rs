@@ -1,11 +1,12 @@
 use crate::record::RecordName;
 use crate::row::{
-    EndpointRow, FilterRow, FilterUse, Form, RecordRow, SealedRow, SourceRow, TenantRow, TermsRow,
+    EndpointRow, FilterRow, FilterUse, Form, RecordRow, SealedRow, SourceRow, TableRow, TenantRow,
+    TermsRow,
 };
 use crate::shelves::Name;
 use crate::{
     Chain, ChainId, Endpoint, FilterVersion, Record, SealingKey, Secret, Secrets, Snapshot, Source,
-    Tenant, Terms, TypePattern,
+    TableVersion, Tenant, Terms, TypePattern,
 };
 use condition::{Condition, ConditionError};
 use event::{EndpointId, Offset, TenantId, Time};
@@ -113,6 +114,29 @@ pub(crate) fn filter(name: &Name, row: FilterRow) -> FilterVersion {
         circuit: row.circuit,
         candidate: row.candidate,
         about: row.about.into(),
+    }
+}
+
+pub(crate) fn table(name: &Name, row: TableRow) -> TableVersion {
+    TableVersion {
+        tenant: name.0.clone(),
+        name: name.1.clone(),
+        origin: row.origin,
+        content: row.content,
+        earlier: row.earlier.into(),
+        about: row.about.into(),
+    }
+}
+
+impl TableRow {
+    pub(crate) fn of(table: &TableVersion) -> TableRow {
+        TableRow {
+            v: Form,
+            origin: table.origin,
+            content: table.content,
+            earlier: table.earlier.to_vec(),
+            about: table.about.to_string(),
+        }
     }
 }
 

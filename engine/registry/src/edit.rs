@@ -68,6 +68,9 @@ impl Edit<'_> {
         for (name, _) in base.filters.iter().filter(|(name, _)| name.0 == *id) {
             self.0.remove(Kind::Filter, name);
         }
+        for (name, _) in base.tables.iter().filter(|(name, _)| name.0 == *id) {
+            self.0.remove(Kind::Table, name);
+        }
         for (name, _) in base.sources.iter().filter(|(name, _)| name.0 == *id) {
             self.0.remove(Kind::Source, name);
         }
@@ -142,7 +145,7 @@ impl Edit<'_> {
         self.0.put_all(managed);
     }
 
-    /// Removes a filter, a source or an endpoint by name, if there is one.
+    /// Removes a filter, a table, a source or an endpoint by name, if there is one.
     pub fn remove(&mut self, kind: Kind, tenant: &TenantId, name: &str) {
         self.0.remove(kind, &(tenant.clone(), name.into()));
     }

@@ -1,4 +1,6 @@
-use crate::row::{CounterRow, EndpointRow, FilterRow, Form, RecordRow, SourceRow, TenantRow};
+use crate::row::{
+    CounterRow, EndpointRow, FilterRow, Form, RecordRow, SourceRow, TableRow, TenantRow,
+};
 use crate::row::{endpoint_bytes, name_bytes};
 use crate::tables::{COUNTER, Tables};
 use crate::{
@@ -169,6 +171,12 @@ impl History {
             rows.push(row(Kind::Filter, name_bytes(name), since, value));
             self.tables.set_filter(since, name, filter.clone());
             next.set_filter(name, filter.clone());
+        }
+        for (name, table) in &set.tables {
+            let value = table.as_deref().map(TableRow::of);
+            rows.push(row(Kind::Table, name_bytes(name), since, value));
+            self.tables.set_table(since, name, table.clone());
+            next.set_table(name, table.clone());
         }
         rows
     }

@@ -1,4 +1,4 @@
-//! Owns: the versions of tenants, sources, filters and endpoints; snapshots; the match index.
+//! Owns: the versions of tenants, sources, filters, tables, endpoints; snapshots; the match index.
 //! Imports: event, condition.
 //! Never: I/O, the log, a clock, a secret in clear in a row or in a `Debug`.
 //!
@@ -27,13 +27,16 @@ mod secret;
 mod shelves;
 mod snapshot;
 mod source;
+mod table;
 mod tables;
 mod tenant;
 mod versions;
 
 pub use chain::{Chain, ChainId};
 pub use change::{ChangeSet, Changed, How};
-pub use declared::{Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource, DeclaredTenant};
+pub use declared::{
+    Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource, DeclaredTable, DeclaredTenant,
+};
 pub use edit::Edit;
 pub use endpoint::{Concurrency, Endpoint, Ordering, Origin, Terms};
 pub use failure::{BadPattern, DeclaredError, Rejected, RowError, Stale, Wrong};
@@ -49,4 +52,5 @@ pub use seal::{NotOurs, SealingKey};
 pub use secret::{Secret, Secrets};
 pub use snapshot::Snapshot;
 pub use source::Source;
+pub use table::{TableContent, TableDigest, TableVersion};
 pub use tenant::Tenant;

@@ -1,5 +1,7 @@
 use crate::draft::{self, Drafter};
-use crate::row::{CounterRow, EndpointRow, FilterRow, RecordRow, SealedRow, SourceRow, TenantRow};
+use crate::row::{
+    CounterRow, EndpointRow, FilterRow, RecordRow, SealedRow, SourceRow, TableRow, TenantRow,
+};
 use crate::shelves::Name;
 use crate::tables::Tables;
 use crate::{Declared, Endpoint, Kind, RecordKind, Row, RowError, SealingKey, Secrets, Source};
@@ -85,6 +87,12 @@ impl Reader<'_> {
             }
             Kind::EventType => self.record(row, RecordKind::EventType)?,
             Kind::Key => self.record(row, RecordKind::Key)?,
+            Kind::Table => {
+                let name = row.name()?;
+                let value = row.read::<TableRow>()?;
+                let table = value.map(|value| draft::table(&name, value));
+                self.tables.set_table(since, &name, table.map(Arc::new));
+            }
         }
         Ok(())
     }

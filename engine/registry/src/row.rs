@@ -2,7 +2,7 @@ use crate::record::RecordName;
 use crate::shelves::Name;
 use crate::{
     Candidate, Circuit, Concurrency, FilterLimits, ModuleDigest, OnError, Ordering, Origin,
-    RecordKind, RowError,
+    RecordKind, RowError, TableContent,
 };
 use event::{EndpointId, Offset, TenantId};
 use serde::de::DeserializeOwned;
@@ -63,6 +63,7 @@ pub enum Kind {
     Endpoint = 4,
     EventType = 5,
     Key = 6,
+    Table = 7,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -133,6 +134,16 @@ pub(crate) struct FilterRow {
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
+pub(crate) struct TableRow {
+    pub v: Form,
+    pub origin: Origin,
+    pub content: TableContent,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<TableContent>,
+    pub about: String,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
 pub(crate) struct EndpointRow {
     pub v: Form,
     pub tenant: String,
@@ -174,7 +185,7 @@ pub(crate) struct TermsRow {
 
 impl Kind {
     pub fn of(number: u8) -> Option<Kind> {
-        const KINDS: [Kind; 7] = [
+        const KINDS: [Kind; 8] = [
             Kind::Counter,
             Kind::Tenant,
             Kind::Source,
@@ -182,6 +193,7 @@ impl Kind {
             Kind::Endpoint,
             Kind::EventType,
             Kind::Key,
+            Kind::Table,
         ];
         KINDS.into_iter().find(|kind| *kind as u8 == number)
     }
@@ -196,6 +208,7 @@ impl Kind {
             Kind::Endpoint => "endpoint",
             Kind::EventType => "event type",
             Kind::Key => "key",
+            Kind::Table => "table",
         }
     }
 }

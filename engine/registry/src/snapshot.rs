@@ -4,7 +4,7 @@ use crate::record::RecordName;
 use crate::shelves::{Name, Shelves};
 use crate::{
     Chain, ChainId, ChangeSet, Declared, Edit, Endpoint, FilterVersion, Kind, Origin, Record,
-    RecordKind, Rejected, Source, Tenant,
+    RecordKind, Rejected, Source, TableVersion, Tenant,
 };
 use event::{EndpointId, Offset, TenantId};
 use std::collections::BTreeMap;
@@ -29,6 +29,7 @@ pub struct Snapshot {
     records: Arc<BTreeMap<RecordName, Arc<Record>>>,
     pub(crate) sources: Shelves<Name, Arc<Source>>,
     pub(crate) filters: Shelves<Name, Arc<FilterVersion>>,
+    pub(crate) tables: Shelves<Name, Arc<TableVersion>>,
     pub(crate) endpoints: Shelves<EndpointId, Arc<Endpoint>>,
     names: Shelves<Name, EndpointId>,
     chains: Shelves<ChainId, Used>,
@@ -142,6 +143,15 @@ impl Snapshot {
         self.filters.sorted()
     }
 
+    pub fn table(&self, tenant: &TenantId, name: &str) -> Option<&Arc<TableVersion>> {
+        self.tables.get(&(tenant.clone(), name.into()))
+    }
+
+    /// By tenant and name.
+    pub fn tables(&self) -> Vec<&Arc<TableVersion>> {
+        self.tables.sorted()
+    }
+
     /// A chain that an endpoint of this snapshot runs.
     pub fn chain(&self, id: ChainId) -> Option<&Arc<Chain>> {
         self.chains.get(&id).map(|used| &used.chain)
@@ -180,7 +190,7 @@ impl Snapshot {
         edit.finish()
     }
 
-    /// What removes a managed source, filter or endpoint; an empty set if there is none.
+    /// What removes a managed source, filter, table or endpoint; an empty set if there is none.
     ///
     /// Errors: for a declared one, and for a filter that an endpoint still needs.
     pub fn remove(&self, kind: Kind, tenant: &TenantId, name: &str) -> Result<ChangeSet, Rejected> {
@@ -235,6 +245,13 @@ impl Snapshot {
         match filter {
             Some(filter) => self.filters.insert(name.clone(), filter),
             None => self.filters.remove(name),
+        };
+    }
+
+    pub(crate) fn set_table(&mut self, name: &Name, table: Option<Arc<TableVersion>>) {
+        match table {
+            Some(table) => self.tables.insert(name.clone(), table),
+            None => self.tables.remove(name),
         };
     }
 

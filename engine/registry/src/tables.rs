@@ -2,7 +2,9 @@ use crate::record::RecordName;
 use crate::row::{endpoint_bytes, name_bytes};
 use crate::shelves::{Name, Shelved, Shelves};
 use crate::versions::Versions;
-use crate::{Endpoint, FilterVersion, Kind, Record, RowKey, Snapshot, Source, Tenant};
+use crate::{
+    Endpoint, FilterVersion, Kind, Record, RowKey, Snapshot, Source, TableVersion, Tenant,
+};
 use event::{EndpointId, Offset, TenantId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ pub(crate) struct Tables {
     records: Shelves<RecordName, Versions<Record>>,
     sources: Shelves<Name, Versions<Source>>,
     filters: Shelves<Name, Versions<FilterVersion>>,
+    tables: Shelves<Name, Versions<TableVersion>>,
     endpoints: Shelves<EndpointId, Versions<Endpoint>>,
     /// By the offset that the trim must reach before nothing needs these rows.
     superseded: BTreeMap<Offset, Vec<Key>>,
@@ -36,6 +39,7 @@ enum Thing {
     Record(RecordName),
     Source(Name),
     Filter(Name),
+    Table(Name),
     Endpoint(EndpointId),
 }
 
@@ -77,6 +81,17 @@ impl Tables {
         let is_gone = value.is_none();
         let ended = entry(&mut self.filters, name).set(since, value);
         self.supersede(Thing::Filter(name.clone()), since, ended, is_gone);
+    }
+
+    pub(crate) fn set_table(
+        &mut self,
+        since: Offset,
+        name: &Name,
+        value: Option<Arc<TableVersion>>,
+    ) {
+        let is_gone = value.is_none();
+        let ended = entry(&mut self.tables, name).set(since, value);
+        self.supersede(Thing::Table(name.clone()), since, ended, is_gone);
     }
 
     pub(crate) fn set_endpoint(
@@ -126,6 +141,9 @@ impl Tables {
         for (name, versions) in self.filters.iter() {
             snapshot.set_filter(name, versions.at(offset).cloned());
         }
+        for (name, versions) in self.tables.iter() {
+            snapshot.set_table(name, versions.at(offset).cloned());
+        }
         // In id order, where the match index only ever appends.
         for endpoint in self.endpoints.sorted().into_iter().filter_map(|v| v.at(offset)) {
             snapshot.set_endpoint(endpoint.id, Some(endpoint.clone()));
@@ -163,6 +181,7 @@ impl Tables {
             Thing::Record(name) => self.records.get(name).map(|v| v.is_spent(since, trim)),
             Thing::Source(name) => self.sources.get(name).map(|v| v.is_spent(since, trim)),
             Thing::Filter(name) => self.filters.get(name).map(|v| v.is_spent(since, trim)),
+            Thing::Table(name) => self.tables.get(name).map(|v| v.is_spent(since, trim)),
             Thing::Endpoint(id) => self.endpoints.get(id).map(|v| v.is_spent(since, trim)),
         };
         answer.unwrap_or(false)
@@ -175,6 +194,7 @@ impl Tables {
             Thing::Record(name) => remove(&mut self.records, name, key.since),
             Thing::Source(name) => remove(&mut self.sources, name, key.since),
             Thing::Filter(name) => remove(&mut self.filters, name, key.since),
+            Thing::Table(name) => remove(&mut self.tables, name, key.since),
             Thing::Endpoint(id) => remove(&mut self.endpoints, id, key.since),
         }
     }
@@ -203,6 +223,7 @@ impl From<Key> for RowKey {
             Thing::Record((kind, name)) => (kind.into(), name.as_bytes().into()),
             Thing::Source(name) => (Kind::Source, name_bytes(&name)),
             Thing::Filter(name) => (Kind::Filter, name_bytes(&name)),
+            Thing::Table(name) => (Kind::Table, name_bytes(&name)),
             Thing::Endpoint(id) => (Kind::Endpoint, endpoint_bytes(id)),
         };
         RowKey { kind: kind as u8, id, since: key.since }

@@ -4,8 +4,8 @@
 
 use event::{EndpointId, Offset, TenantId, Time};
 use registry::{
-    Declared, DeclaredEndpoint, DeclaredTenant, Edit, History, Origin, RecordKind, Rejected, Row,
-    SealingKey, Secret, Secrets, Wrong,
+    Declared, DeclaredEndpoint, DeclaredTable, DeclaredTenant, Edit, History, Kind, Origin,
+    RecordKind, Rejected, Row, SealingKey, Secret, Secrets, TableContent, TableDigest, Wrong,
 };
 use std::sync::Arc;
 
@@ -258,4 +258,62 @@ fn snapshots_that_nobody_holds_go_with_further_changes() {
         let count = table.history.at(Offset(n)).records(RecordKind::Key).count();
         assert_eq!(count, n as usize, "what is asked for is built again");
     }
+}
+
+fn lookup_table(tenant: TenantId, fill: u8, earlier: &[u8]) -> Declared {
+    let content = |fill: &u8| {
+        let digest = TableDigest([*fill; 32]);
+        TableContent { digest, keys: 1, bytes: 10, since_ms: u64::from(*fill) }
+    };
+    let table = DeclaredTable {
+        tenant,
+        name: "countries".into(),
+        content: content(&fill),
+        earlier: earlier.iter().map(content).collect(),
+        about: "{}".into(),
+    };
+    Declared { tables: vec![table], ..Declared::default() }
+}
+
+#[test]
+fn tables_have_versions_and_go_with_their_tenant() {
+    let mut table = Table::with_acme();
+    table.edit(2, |edit| edit.put(&lookup_table(acme(), 1, &[]))).unwrap();
+    table.edit(4, |edit| edit.put(&lookup_table(acme(), 2, &[1]))).unwrap();
+    let rows = table.rows.len();
+    table.edit(5, |edit| edit.put(&lookup_table(acme(), 2, &[1]))).unwrap();
+    assert_eq!(table.rows.len(), rows, "what is so already is no change");
+    for history in [&table.history, &table.read_again()] {
+        let at = |offset| history.at(Offset(offset)).table(&acme(), "countries").cloned();
+        let fills = |offset| {
+            at(offset).map(|table| table.contents().map(|c| c.digest.0[0]).collect::<Vec<_>>())
+        };
+        assert_eq!([fills(1), fills(3), fills(4)], [None, Some(vec![1]), Some(vec![2, 1])]);
+        assert!(history.latest().table(&TenantId::new("default"), "countries").is_none());
+    }
+    let missing = table.edit(6, |edit| edit.put(&lookup_table(TenantId::new("x"), 1, &[])));
+    assert_eq!(wrong(missing).0, Wrong::Missing);
+    table.edit(7, |edit| edit.remove_tenant(&acme())).unwrap();
+    for history in [&table.history, &table.read_again()] {
+        assert!(history.latest().tables().is_empty());
+    }
+    let forgotten = table.history.forget_below(Offset(8));
+    let tables = |row: &registry::RowKey| row.kind == Kind::Table as u8;
+    assert_eq!(forgotten.iter().filter(|key| tables(key)).count(), 3, "{forgotten:?}");
+}
+
+#[test]
+fn what_a_file_declares_is_not_the_management_apis_to_change() {
+    let mut table = Table::with_acme();
+    let file = lookup_table(TenantId::new("default"), 1, &[]);
+    let set = table.history.latest().diff(&file).unwrap();
+    table.rows.extend(table.history.apply(set, Offset(2)).unwrap());
+    let changed = table.edit(3, |e| e.put(&lookup_table(TenantId::new("default"), 2, &[])));
+    assert_eq!(wrong(changed).0, Wrong::ReadOnly);
+    let default = TenantId::new("default");
+    let removed = table.edit(3, |edit| edit.remove(Kind::Table, &default, "countries"));
+    assert_eq!(wrong(removed).0, Wrong::ReadOnly);
+    let set = table.history.latest().diff(&Declared::default()).unwrap();
+    table.rows.extend(table.history.apply(set, Offset(4)).unwrap());
+    assert!(table.read_again().latest().tables().is_empty());
 }

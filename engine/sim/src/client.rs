@@ -112,6 +112,7 @@ impl Client {
             tenants: vec![tenant(), neighbour()],
             sources: Vec::new(),
             filters: self.filters.values().cloned().collect(),
+            tables: Vec::new(),
             endpoints: self.endpoints.values().cloned().collect(),
         }
     }

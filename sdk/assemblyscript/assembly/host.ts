@@ -15,6 +15,16 @@ declare function hostRandom(): i64;
 @external("forebay_v1", "config_get")
 declare function hostConfigGet(key: usize, keyLen: usize, to: usize, room: usize): i32;
 // @ts-ignore: decorator
+@external("forebay_v1", "table_get")
+declare function hostTableGet(
+  table: usize,
+  tableLen: usize,
+  key: usize,
+  keyLen: usize,
+  to: usize,
+  room: usize,
+): i32;
+// @ts-ignore: decorator
 @external("forebay_v1", "metric")
 declare function hostMetric(name: usize, len: usize, kind: i32, value: f64): i32;
 
@@ -73,6 +83,33 @@ export function configGet(name: string): string | null {
   const to = changetype<usize>(value);
   hostConfigGet(at, <usize>key.byteLength, to, <usize>len);
   return decode(to, len);
+}
+
+/**
+ * A value of a lookup table of the filter's application, as text; null where the table or the key
+ * is not there. All events of a batch see the same version of it, and at the top of a file there
+ * are no tables yet.
+ */
+export function lookUp(table: string, key: string): string | null {
+  const name = encode(table);
+  const wanted = encode(key);
+  const len = tableGet(name, wanted, 0, 0);
+  if (len < 0) return null;
+  const value = new ArrayBuffer(len);
+  const to = changetype<usize>(value);
+  tableGet(name, wanted, to, <usize>len);
+  return decode(to, len);
+}
+
+function tableGet(name: ArrayBuffer, key: ArrayBuffer, to: usize, room: usize): i32 {
+  return hostTableGet(
+    changetype<usize>(name),
+    <usize>name.byteLength,
+    changetype<usize>(key),
+    <usize>key.byteLength,
+    to,
+    room,
+  );
 }
 
 /** Says why the call is about to fail. */

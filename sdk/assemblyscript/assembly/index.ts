@@ -4,4 +4,4 @@ export { Output } from "./output";
 export { Verdict } from "./verdict";
 export { Bytes } from "./bytes";
 export { filter, keep } from "./filter";
-export { Level, log, logBytes, count, gauge, random, configGet } from "./host";
+export { Level, log, logBytes, count, gauge, random, configGet, lookUp } from "./host";

@@ -31,6 +31,14 @@ test("plain verdicts", () => {
   assert.deepEqual(filter.askAll(Array(256).fill({ type: "pass" })).length, 256);
 });
 
+test("a table has what the test gives it", () => {
+  const filter = load(module, {}, { countries: { DE: "Deutschland ☃", XX: "" } });
+  assert.equal(bodyOf(filter.ask({ type: "country", body: "DE" })).toString(), "Deutschland ☃");
+  assert.equal(bodyOf(filter.ask({ type: "country", body: "XX" })).toString(), "");
+  assert.equal(filter.ask({ type: "country", body: "FR" }).verdict, "drop");
+  assert.equal(load(module).ask({ type: "country", body: "DE" }).verdict, "drop");
+});
+
 test("the configuration is there before the first event", () => {
   assert.equal(bodyOf(load(module).ask({ type: "greet" })).toString(), "none");
   assert.equal(bodyOf(load(module, { greeting: "☃" }).ask({ type: "greet" })).toString(), "☃");

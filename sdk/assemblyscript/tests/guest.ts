@@ -1,6 +1,17 @@
 // A filter that uses of the SDK what the conformance filter does not.
 
-import { Bytes, configGet, Event, filter, Level, log, Output, random, Verdict } from "../index";
+import {
+  Bytes,
+  configGet,
+  Event,
+  filter,
+  Level,
+  log,
+  lookUp,
+  Output,
+  random,
+  Verdict,
+} from "../index";
 
 export * from "../exports";
 
@@ -15,6 +26,7 @@ filter((event: Event): Verdict => {
   if (event.isType("reject")) return Verdict.reject("");
   if (event.isType("throw")) throw new Error("thrown at " + event.id);
   if (event.isType("greet")) return replaced(event, greeting);
+  if (event.isType("country")) return country(event);
   if (event.isType("text")) return replaced(event, event.text());
   if (event.isType("random")) return replaced(event, random().toString());
   if (event.isType("key")) return Verdict.replace(Output.of(event).withKey("\ud800!"));
@@ -27,6 +39,11 @@ filter((event: Event): Verdict => {
 
 function replaced(event: Event, body: string): Verdict {
   return Verdict.replace(Output.of(event).withText(body));
+}
+
+function country(event: Event): Verdict {
+  const name = lookUp("countries", event.text());
+  return name === null ? Verdict.drop() : replaced(event, name);
 }
 
 function headers(event: Event): Verdict {

@@ -28,6 +28,7 @@ mod guest;
 mod headers;
 mod output;
 mod sample;
+mod table;
 mod verdict;
 
 #[doc(hidden)]
@@ -41,6 +42,9 @@ pub use guest::{Level, count, gauge, log, random};
 pub use headers::Headers;
 pub use output::{Header, Output};
 pub use sample::Sample;
+pub use table::look_up;
+#[cfg(not(target_arch = "wasm32"))]
+pub use table::set_entry;
 pub use verdict::{IntoVerdict, Verdict};
 
 /// Makes a function the filter of this module: one `filter!` in a crate of type `cdylib`.

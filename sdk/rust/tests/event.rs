@@ -1,6 +1,6 @@
 //! A filter's view of an event, through the host's own form of it.
 
-use forebay_filter::{Event, IntoVerdict, Output, Sample, Verdict};
+use forebay_filter::{Event, IntoVerdict, Output, Sample, Verdict, look_up, set_entry};
 
 fn push() -> Sample {
     Sample::new("push", br#"{"ref":"refs/heads/main"}"#)
@@ -89,3 +89,11 @@ fn keep(event: Event) -> bool {
 }
 
 forebay_filter::filter!(keep);
+
+#[test]
+fn tables_are_set_by_the_test() {
+    assert_eq!(look_up("countries", "DE"), None);
+    set_entry("countries", "DE", "Germany");
+    assert_eq!(look_up("countries", "DE").as_deref(), Some(&b"Germany"[..]));
+    assert_eq!((look_up("countries", "FR"), look_up("cities", "DE")), (None, None));
+}

@@ -4,8 +4,7 @@ use super::table::Column;
 use super::trial::Trial;
 use super::watched::{Candidate, Logs};
 use super::{
-    One, Within, as_json, ask, below, exchange, granted, joined, list, listed, made, show,
-    with_parameters,
+    One, Within, as_json, ask, exchange, granted, list, listed, made, show, with_parameters,
 };
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
@@ -224,22 +223,6 @@ impl One<OfFilters> {
         let path = with_parameters(&self.path_below("version")?, "stage=true");
         let staged = exchange(&self.server, Method::POST, &path, Some(("application/wasm", wasm)))?;
         Ok(granted(&self.server, staged)?.json()["module"].take())
-    }
-
-    fn roll_back(&self, to: Option<&str>) -> Result<Exit, Failure> {
-        let all = self.path_below("version")?;
-        let version = match to {
-            Some(version) => version.to_owned(),
-            None => {
-                let versions = ask(&self.server, Method::GET, &all, None)?.json();
-                let before = versions["data"][1]["version"].as_str().map(str::to_owned);
-                before.ok_or_else(|| {
-                    Failure::new(Exit::Failed, format!("{} has no earlier version", self.which))
-                })?
-            }
-        };
-        let path = joined(&below(&all, &version)?, "restore");
-        made(&self.server, &ask(&self.server, Method::POST, &path, None)?, "version")
     }
 }
 

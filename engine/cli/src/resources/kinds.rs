@@ -269,6 +269,18 @@ impl Within for OfFilters {
 }
 
 #[derive(Args)]
+pub struct OfTables {
+    #[command(flatten)]
+    app: InApp,
+}
+
+impl Within for OfTables {
+    fn path(&self) -> Result<String, Failure> {
+        Ok(self.app.path("/v1/table"))
+    }
+}
+
+#[derive(Args)]
 struct OfApp {
     /// The application's id or uid
     #[arg(long, value_name = "APP", env = "FOREBAY_APP", default_value = TenantId::DEFAULT)]

@@ -13,5 +13,6 @@ mod run;
 mod serve;
 mod shipped;
 mod sign;
+mod tables;
 mod wanted;
 mod workshop;

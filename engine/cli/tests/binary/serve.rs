@@ -46,6 +46,17 @@ impl Serving {
         assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
     }
 
+    /// Without a chance to do anything more.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn reload(&self) {
+        self.signal("-HUP");
+        self.wait_for("\"message\":\"the configuration was read again\"");
+    }
+
     pub fn stop(mut self) -> i32 {
         self.signal("-TERM");
         self.child.wait().unwrap().code().expect("it ended by itself")

@@ -1,4 +1,4 @@
-use crate::api::{Captured, Principal, Query, Role, Tail};
+use crate::api::{Captured, Place, Principal, Query, Role, Tail};
 use crate::problem::{Flaw, Problem};
 use crate::reply;
 use bytes::Bytes;
@@ -23,6 +23,9 @@ pub(crate) struct Call {
     pub request_id: String,
     /// Where an operation leaves what it goes on to send.
     pub tail: Rc<RefCell<Option<Tail>>>,
+    /// What its body has taken of what there is for such bodies, until it has been carried out.
+    #[expect(dead_code, reason = "it is given back when it is dropped")]
+    pub place: Option<Place>,
 }
 
 /// Of bytes of which nothing is said.
@@ -67,6 +70,13 @@ impl Call {
             }
             _ => Ok(self.body.clone()),
         }
+    }
+
+    /// Which of these media types the body says it is. 415 for none of them.
+    pub fn one_of(&self, known: &[&'static str]) -> Result<&'static str, Problem> {
+        let given = self.media_type().unwrap_or_default();
+        let found = known.iter().find(|known| **known == given);
+        found.copied().ok_or(Problem::MediaTypes(known.join(" or ")))
     }
 
     /// A body without a type is taken at its word.

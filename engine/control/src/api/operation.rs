@@ -57,6 +57,8 @@ pub enum Content {
     Json(SchemaOf),
     /// Bytes of this media type.
     Binary(&'static str),
+    /// Of one of these media types.
+    Texts(&'static [&'static str]),
     /// Of this media type.
     Text(&'static str),
 }

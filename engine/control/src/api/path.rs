@@ -42,6 +42,7 @@ const CAPTURES: &[Capture] = &[
         example: "big-orders",
         fits: |text| text.bytes().filter(|&byte| byte == b'/').count() <= 1,
     },
+    Capture { name: "table_name", doc: "The table's name.", example: "countries", fits: any },
     Capture { name: "source_name", doc: "The source's name.", example: "github", fits: any },
     Capture {
         name: "version",

@@ -33,6 +33,11 @@ impl Places {
         Places::new(8, 2)
     }
 
+    /// Each is a table's text in memory, of up to 64 MiB.
+    pub fn of_loads() -> Places {
+        Places::new(2, 1)
+    }
+
     fn new(all_max: usize, of_one_max: usize) -> Places {
         Places { all: Arc::default(), of: BTreeMap::new(), all_max, of_one_max }
     }

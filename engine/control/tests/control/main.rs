@@ -22,4 +22,5 @@ mod pages;
 mod requests;
 mod scrape;
 mod sources;
+mod tables;
 mod tail;

@@ -230,7 +230,7 @@ fn two_questions_take_turns_on_one_runner() {
     let runner = Runner::new(engine().clone());
     let (slow, quick) = (only(BY_BODY), only(SINGLE));
     let (long, short) = (events(&[b"l"]), events(&[b"keep"]));
-    let mut looping = Box::pin(runner.run_sliced(&slow, &long, Purpose::Live));
+    let mut looping = Box::pin(runner.run_sliced(&slow, &long, live()));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let mut turns = 0;
     while looping.as_mut().poll(&mut context).is_pending() {
@@ -239,7 +239,7 @@ fn two_questions_take_turns_on_one_runner() {
         assert_eq!(answer.verdicts, [Verdict::Pass]);
     }
     assert!(turns >= 8, "a loop of 101 million units gave way only {turns} times");
-    drop(Box::pin(runner.run_sliced(&slow, &long, Purpose::Live)).as_mut().poll(&mut context));
+    drop(Box::pin(runner.run_sliced(&slow, &long, live())).as_mut().poll(&mut context));
     let again: Vec<Arc<_>> = events(&[b"p"]);
     assert_eq!(runner.run(&slow, &again, Purpose::Live).verdicts, [Verdict::Pass]);
 }

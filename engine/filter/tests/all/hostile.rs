@@ -61,7 +61,7 @@ fn w1_every_kind_of_loop_gives_way_to_others() {
     let (healthy, event) = (only(SINGLE), events(&[b"keep"]));
     for wat in [guest!("w1-loop"), guest!("w1-ping-pong"), guest!("w1-loop-in-start")] {
         let hostile = only(wat);
-        let mut asked = Box::pin(runner.run_sliced(&hostile, &event, Purpose::Live));
+        let mut asked = Box::pin(runner.run_sliced(&hostile, &event, live()));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         let mut turns = 0;
         while asked.as_mut().poll(&mut context).is_pending() {

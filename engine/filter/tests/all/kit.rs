@@ -2,7 +2,7 @@ use bytes::Bytes;
 use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time, Verdict};
 use filter::{
     AdmitFailure, ChainAnswer, ChainSpec, ErrorPolicy, FilterEngine, FilterLimits, FilterModule,
-    FilterSpec, InProcess, ModuleLimits, NoCache, Purpose, Runner, SealKey,
+    FilterSpec, InProcess, ModuleLimits, NoCache, Purpose, Runner, SealKey, Tables,
 };
 use std::sync::{Arc, OnceLock};
 
@@ -99,6 +99,12 @@ pub fn events(bodies: &[&[u8]]) -> Vec<Arc<Event>> {
 
 pub fn ask(chain: &ChainSpec, events: &[Arc<Event>]) -> ChainAnswer {
     Runner::new(engine().clone()).run(chain, events, Purpose::Live)
+}
+
+/// Live, without tables.
+pub fn live() -> filter::Setting<'static> {
+    static NONE: OnceLock<Tables> = OnceLock::new();
+    filter::Setting { purpose: Purpose::Live, tables: NONE.get_or_init(Tables::default) }
 }
 
 pub fn rejected(verdict: &Verdict) -> &str {

@@ -13,4 +13,5 @@ mod languages;
 mod large;
 mod pointers;
 mod shipped;
+mod tables;
 mod upload;

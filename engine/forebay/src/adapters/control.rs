@@ -21,12 +21,16 @@ impl Commands for Desk {
     }
 
     fn change(&self, set: ChangeSet) -> Pending<Result<(), Denied>> {
-        let (publisher, ways) = (self.0.publisher.clone(), self.0.ways.clone());
-        let has_sources = set.changed().iter().any(|line| line.kind == Kind::Source);
+        let (changes, publisher) = (self.0.clone(), self.0.publisher.clone());
+        let has = |kind| set.changed().iter().any(|line| line.kind == kind);
+        let (has_sources, has_tables) = (has(Kind::Source), has(Kind::Table));
         Box::pin(async move {
             ask(publisher.clone(), Command::Change(set)).await?;
             if has_sources {
-                ways.refresh(&publisher);
+                changes.ways.refresh(&publisher);
+            }
+            if has_tables {
+                changes.renew_tables();
             }
             Ok(())
         })

@@ -1,8 +1,9 @@
 use crate::modules::Modules;
+use crate::tables::Tables;
 use control::{CircuitState, Compared, FilterWatch, Metrics, SaidLine as Said};
 use event::{Event, TenantId, Verdict};
 use filter::{Candidate, ChainAnswer, ChainSpec, Comparison, Difference, ErrorPolicy, FaultKind};
-use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner, SpecFailure};
+use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner, Setting, SpecFailure};
 use pipeline::screen::Guests;
 use pipeline::{Answer, Question};
 use registry::{Chain, ChainId, FilterVersion, OnError, Share};
@@ -19,6 +20,7 @@ const ERROR: u8 = 3;
 pub struct Chains {
     pub runner: Runner,
     pub modules: Arc<Modules>,
+    pub tables: Arc<Tables>,
     pub metrics: Arc<Metrics>,
     pub watch: Arc<FilterWatch>,
     pub clock: Arc<dyn Clock>,
@@ -36,12 +38,15 @@ const CHAINS_MAX: usize = 10_000;
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 impl Guests for Chains {
-    /// A chain that cannot be run here, say because its module is gone, stops its endpoints:
-    /// nothing is lost, and a person has to look.
+    /// A chain that cannot be run here, say because its module or a table is gone, stops its
+    /// endpoints: nothing is lost, and a person has to look.
     fn judge(&mut self, question: &Question) -> Answer {
         let (id, shard) = (question.id, question.shard);
-        let prepared = match self.prepared(&question.chain) {
-            Ok(prepared) => prepared,
+        let prepared = self.prepared(&question.chain);
+        let with_tables =
+            prepared.and_then(|chain| Ok((self.tables_of(&chain.spec, &question.chain)?, chain)));
+        let (tables, prepared) = match with_tables {
+            Ok(found) => found,
             Err(reason) => {
                 tracing::error!(chain = %question.chain.id, "a chain cannot be run: {reason}");
                 return stop(question, &reason);
@@ -50,7 +55,7 @@ impl Guests for Chains {
         if let Some(reason) = self.open_circuit(&prepared) {
             return stop(question, &reason);
         }
-        let Some(answer) = self.run(&prepared.spec, &question.events) else {
+        let Some(answer) = self.run(&prepared.spec, &tables, &question.events) else {
             return postpone(question, "the host failed while it ran the filters");
         };
         self.count(&question.chain, &answer);
@@ -164,6 +169,11 @@ impl Chains {
         }
     }
 
+    /// One version of each for the whole question. A chain that looks nothing up needs none.
+    fn tables_of(&self, spec: &ChainSpec, chain: &Chain) -> Result<filter::Tables, String> {
+        if spec.looks_up() { self.tables.of(&chain.tenant) } else { Ok(filter::Tables::default()) }
+    }
+
     /// A chain is counted under its last filter, whose word is the chain's.
     fn count(&self, chain: &Chain, answer: &ChainAnswer) {
         let name = chain.filters.last().map_or("where", |filter| &*filter.name);
@@ -172,9 +182,15 @@ impl Chains {
     }
 
     /// A panic of the host is not the guest's: its instances are thrown away, the thread lives.
-    fn run(&mut self, spec: &ChainSpec, events: &[Arc<Event>]) -> Option<ChainAnswer> {
+    fn run(
+        &mut self,
+        spec: &ChainSpec,
+        tables: &filter::Tables,
+        events: &[Arc<Event>],
+    ) -> Option<ChainAnswer> {
         let runner = &self.runner;
-        let run = AssertUnwindSafe(|| runner.run(spec, events, Purpose::Live));
+        let setting = Setting { purpose: Purpose::Live, tables };
+        let run = AssertUnwindSafe(|| runner.run_in(spec, events, setting));
         let answer = catch_unwind(run).ok();
         if answer.is_none() {
             tracing::error!("the host panicked while it ran filters; their instances are new");

@@ -2,7 +2,7 @@ use crate::config::notes::Notes;
 use crate::config::problem::{ConfigError, Place, Shows};
 use crate::config::section::Section;
 use crate::config::tree::{self, Table};
-use crate::config::{Config, check, endpoints, modules, sections, sources};
+use crate::config::{Config, check, endpoints, modules, sections, sources, tables};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -143,6 +143,7 @@ fn config_of(table: &Table, reach: &Reach, notes: &mut Notes) -> Config {
         sources: sources::all(&mut top, reach, &server),
         endpoints: endpoints::all(&mut top, reach, &delivery.terms),
         filters: modules::all(&mut top, reach, &filters),
+        tables: tables::all(&mut top, reach),
         server,
         delivery,
         guests: filters,

@@ -2,10 +2,11 @@ use crate::Plan;
 use crate::config::modules::Filter;
 use crate::config::shipped::PREFIX;
 use crate::config::sources::BadSource;
-use crate::config::{Config, Source};
+use crate::config::{Config, LookupTable, Source};
+use crate::tables::digest_of;
 use delivery::GuardOptions;
-use filter::ModuleLimits;
-use registry::{Declared, ModuleDigest};
+use filter::{ModuleLimits, Table};
+use registry::{Declared, ModuleDigest, TableDigest};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ impl Config {
             filter_limits: self.guests.limits,
             modules: self.module_bytes(),
             module_limits: self.module_limits(),
+            tables: self.lookup_tables(),
             sources: self.ways_in()?,
             ingest: ingest::Limits {
                 body_bytes_max: to_usize(self.ingest.body_bytes_max),
@@ -47,6 +49,7 @@ impl Config {
             tenants: Vec::new(),
             sources: self.sources.iter().map(Source::declared).collect(),
             filters: self.all_filters().iter().map(Filter::declared).collect(),
+            tables: self.tables.iter().map(LookupTable::declared).collect(),
             endpoints: self.endpoints.clone(),
         }
     }
@@ -55,6 +58,11 @@ impl Config {
     pub fn module_bytes(&self) -> BTreeMap<ModuleDigest, Arc<[u8]>> {
         let filters = self.all_filters().into_iter();
         filters.map(|filter| (filter.digest(), filter.wasm)).collect()
+    }
+
+    /// Every lookup table that is declared.
+    pub fn lookup_tables(&self) -> BTreeMap<TableDigest, Arc<Table>> {
+        self.tables.iter().map(|table| (digest_of(&table.table), table.table.clone())).collect()
     }
 
     /// The sources, as ingest takes them.

@@ -18,7 +18,7 @@ pub struct Setting {
 impl Setting {
     /// Of a source, a filter or an endpoint.
     pub(crate) fn is_of_resource(&self) -> bool {
-        let tables = ["[[", "[source.", "[filter.", "[endpoint."];
+        let tables = ["[[", "[source.", "[filter.", "[table.", "[endpoint."];
         tables.iter().any(|start| self.header.starts_with(start))
     }
 
