@@ -94,6 +94,7 @@ fn as_read(call: &Call) -> Call {
         principal: call.principal.clone(),
         request_id: call.request_id.clone(),
         tail: Default::default(),
+        place: None,
     }
 }
 
@@ -105,12 +106,15 @@ async fn seen(control: &Control, reader: &Operation, read: Call) -> Value {
     }
 }
 
-/// What an answer says, unless that is a secret.
+/// What an answer says, unless that is a secret. Examples are of events, and would outlive their
+/// erasure.
 fn shown(response: &Response<Bytes>) -> Value {
-    match response.extensions().get::<Secret>() {
-        Some(_) => json!("a secret, which is not kept"),
-        None => serde_json::from_slice(response.body()).unwrap_or_default(),
+    if response.extensions().get::<Secret>().is_some() {
+        return json!("a secret, which is not kept");
     }
+    let mut said: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    said.as_object_mut().map(|members| members.remove("examples"));
+    said
 }
 
 fn bounded(side: Value) -> Value {

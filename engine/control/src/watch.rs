@@ -21,6 +21,8 @@ struct State {
     filters: BTreeMap<(TenantId, Arc<str>), Watched>,
     /// Numbers lines, over all filters.
     lines: u64,
+    /// The last events that were erased: a guest that had them before may speak of them after.
+    erased: VecDeque<EventId>,
 }
 
 #[derive(Default)]
@@ -74,6 +76,8 @@ pub struct Compared {
 const FILTERS_MAX: usize = 256;
 const LINES_MAX: usize = 500;
 const BYTES_MAX: usize = 128 << 10;
+/// Of several requests to erase: a guest has an event for seconds at most.
+const ERASED_MAX: usize = 4096;
 pub(crate) const ERROR: u8 = 3;
 
 impl FilterWatch {
@@ -81,10 +85,21 @@ impl FilterWatch {
         Arc::default()
     }
 
-    /// Lines of one tenant's filters, in their order.
-    pub fn said<'a>(&self, tenant: &TenantId, now: Time, said: impl Iterator<Item = SaidLine<'a>>) {
+    /// Lines of one tenant's filters about some events, in their order.
+    pub fn said<'a>(
+        &self,
+        tenant: &TenantId,
+        events: &[Arc<Event>],
+        now: Time,
+        said: impl Iterator<Item = SaidLine<'a>>,
+    ) {
         let mut state = self.state();
+        let has_erased = events.iter().any(|event| state.erased.contains(&event.id));
         for said in said {
+            // A line of no event may be about any of them.
+            if said.event.map_or(has_erased, |event| state.erased.contains(&event)) {
+                continue;
+            }
             let name = said.filter.strip_suffix(CANDIDATE);
             state.lines += 1;
             let line = Line {
@@ -117,9 +132,11 @@ impl FilterWatch {
     }
 
     /// What a filter's candidate made of events. It counts anew for a new candidate.
-    pub fn compared(&self, filter: &FilterVersion, now: Time, compared: Compared) {
+    pub fn compared(&self, filter: &FilterVersion, now: Time, mut compared: Compared) {
         let Some((candidate, _)) = filter.candidate() else { return };
         let mut state = self.state();
+        let is_kept = |(event, ..): &(Arc<Event>, _, _)| !state.erased.contains(&event.id);
+        compared.examples.retain(is_kept);
         let seen = &mut state.of(&filter.tenant, &filter.name).seen;
         let version = candidate.digest();
         if seen.as_ref().is_none_or(|seen| seen.version != version) {
@@ -148,7 +165,11 @@ impl FilterWatch {
     /// Lines and examples that are about one of these events go, and lines that are about none.
     pub(crate) fn forget(&self, events: &BTreeSet<EventId>) {
         let is_kept = |event: &EventId| !events.contains(event);
-        for watched in self.state().filters.values_mut() {
+        let mut state = self.state();
+        state.erased.extend(events);
+        let spare = state.erased.len().saturating_sub(ERASED_MAX);
+        state.erased.drain(..spare);
+        for watched in state.filters.values_mut() {
             watched.lines.retain(|line| line.event.as_ref().is_some_and(is_kept));
             watched.bytes = watched.lines.iter().map(|line| line.text.len()).sum();
             if let Some(seen) = &mut watched.seen {
@@ -214,7 +235,7 @@ mod tests {
 
     fn say(watch: &FilterWatch, filter: &str, level: u8, text: &str) {
         let said = SaidLine { filter, event: None, level, fault: None, text };
-        watch.said(&tenant(), Time::from_secs(1), [said].into_iter());
+        watch.said(&tenant(), &[], Time::from_secs(1), [said].into_iter());
     }
 
     fn texts(watch: &FilterWatch, after: u64, level: u8, limit: usize) -> Vec<String> {
@@ -251,10 +272,13 @@ mod tests {
         let ids = [1, 2].map(|n| EventId::new(n, event::Offset(n)));
         let said = |event| SaidLine { filter: "f", event, level: 1, fault: None, text: "x" };
         let all = [Some(ids[0]), Some(ids[1]), None].map(said);
-        watch.said(&tenant(), Time::from_secs(1), all.into_iter());
+        watch.said(&tenant(), &[], Time::from_secs(1), all.into_iter());
         watch.forget(&BTreeSet::from([ids[0]]));
         let lines = watch.lines((&tenant(), "f"), 0, 0, 9);
         assert_eq!(lines.iter().map(|line| line.event).collect::<Vec<_>>(), [Some(ids[1])]);
+        // Its guest had it before, and speaks after.
+        watch.said(&tenant(), &[], Time::from_secs(2), [said(Some(ids[0]))].into_iter());
+        assert_eq!(watch.lines((&tenant(), "f"), 0, 0, 9).len(), 1);
     }
 
     #[test]

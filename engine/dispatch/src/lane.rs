@@ -41,7 +41,7 @@ pub struct Lane {
     rate: RateLimit,
     in_flight: u32,
     /// Events of what is in trouble and in flight that were erased meanwhile.
-    erased_in_flight: BTreeSet<Offset>,
+    erased_in_flight: BTreeSet<(Offset, u32)>,
     /// When the failures began that no success has ended, as far as this process has seen: a clock
     /// that was wrong, or a time that nothing ran in, disables no endpoint.
     failing_since: Option<Time>,
@@ -234,9 +234,10 @@ impl Lane {
     ///
     /// What is in trouble ends when it is due, by its parcel, which is a stub then.
     pub fn erase(&mut self, stubs: &BTreeMap<Offset, Arc<Event>>) -> bool {
-        let in_flight: BTreeSet<_> = self.trouble.in_flight_offsets().collect();
-        self.erased_in_flight.retain(|offset| in_flight.contains(offset));
-        self.erased_in_flight.extend(in_flight.into_iter().filter(|at| stubs.contains_key(at)));
+        let in_flight: BTreeSet<_> = self.trouble.outputs_in_flight().collect();
+        self.erased_in_flight.retain(|output| in_flight.contains(output));
+        let is_erased = |(offset, _): &(Offset, u32)| stubs.contains_key(offset);
+        self.erased_in_flight.extend(in_flight.into_iter().filter(is_erased));
         let (Some(first), Some(last)) = (self.entries.front(), self.entries.back()) else {
             return false;
         };

@@ -102,9 +102,10 @@ fn replaced_headers(source: &Event, headers: &[(&str, &[u8])]) -> Result<Headers
     Ok(replaced)
 }
 
-/// What the delivery itself sets.
+/// What the delivery itself sets, and what the engine keeps to itself.
 fn is_reserved(name: &str) -> bool {
     name.starts_with("webhook-")
         || name.starts_with("svix-")
+        || name.starts_with("forebay-")
         || ["host", "content-length", "transfer-encoding", "connection"].contains(&name)
 }

@@ -6,17 +6,26 @@ use hyper::HeaderMap;
 /// source names, and what its path captured. Nothing else of a sender reaches the log.
 pub(crate) fn kept(headers: &HeaderMap, named: &[String], captures: &Captures<'_>) -> Headers {
     let mut kept = Headers::new();
+    let is_wanted = |name: &str| {
+        matches!(name, "content-type" | "traceparent")
+            || name.starts_with("ce-")
+            || named.iter().any(|named| named == name)
+    };
     for (name, value) in headers {
         let name = name.as_str();
-        let is_kept = matches!(name, "content-type" | "traceparent")
-            || name.starts_with("ce-")
-            || named.iter().any(|named| named == name);
+        let is_kept = !is_ours(name) && is_wanted(name);
         if is_kept && kept.len() < limits::HEADERS_MAX {
             kept.push(name, value.as_bytes());
         }
     }
-    captures.iter().for_each(|(name, value)| kept.push(name, value.as_bytes()));
+    let captures = captures.iter().filter(|(name, _)| !is_ours(name));
+    captures.for_each(|(name, value)| kept.push(name, value.as_bytes()));
     kept
+}
+
+/// The engine marks what it keeps by headers of its own.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("forebay-")
 }
 
 /// A text fit to be an event's type: short enough, and without controls.

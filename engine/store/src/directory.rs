@@ -47,6 +47,11 @@ impl Directory {
         Ok(Room { free_bytes, is_below_floor: free_bytes < self.disk_floor_bytes })
     }
 
+    /// Whether there is room for so many bytes above the floor.
+    pub fn has_room_for(&self, bytes: u64) -> Result<bool, Failure> {
+        Ok(self.free_bytes()? >= self.disk_floor_bytes.saturating_add(bytes))
+    }
+
     /// Refuses what would take the last room: events below the floor, rows below a quarter of it.
     pub fn admit(&self, has_events: bool) -> Result<(), Failure> {
         let floor = if has_events { self.disk_floor_bytes } else { self.disk_floor_bytes / 4 };

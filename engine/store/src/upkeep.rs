@@ -45,7 +45,8 @@ impl Work {
             Work::Drop(table) => tables.drop_table(table),
             Work::Flush(some) => flush(tables, &some),
             Work::Rewrite { some, seqno, rewriting } => {
-                let old = rewrite(tables, &some, seqno)?;
+                // What fails is tried again: until it is done the old files stay, and harm nobody.
+                let old = rewrite(tables, &some, seqno).unwrap_or(None);
                 let next = old.map_or(Rewriting::Wanted, Rewriting::Done);
                 *rewriting.lock().expect("no holder of this lock panics") = next;
                 Ok(())

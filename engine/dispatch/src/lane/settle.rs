@@ -265,7 +265,8 @@ impl Lane {
     /// Its content was erased while it was in flight.
     fn was_erased(&mut self, landed: &Landed) -> bool {
         let is_erased = landed.event.as_ref().is_some_and(|event| event.is_erased());
-        self.erased_in_flight.remove(&landed.delivery.offset) || is_erased
+        let DeliveryId { offset, k, .. } = landed.delivery;
+        self.erased_in_flight.remove(&(offset, k)) || is_erased
     }
 
     fn put_retry(&mut self, delivery: DeliveryId, row: RetryRow, due: Time, effects: &mut Effects) {

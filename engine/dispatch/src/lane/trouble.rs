@@ -57,8 +57,8 @@ impl Trouble {
         self.in_flight.contains_key(&(offset, k))
     }
 
-    pub fn in_flight_offsets(&self) -> impl Iterator<Item = Offset> + '_ {
-        self.in_flight.keys().map(|(offset, _)| *offset)
+    pub fn outputs_in_flight(&self) -> impl Iterator<Item = (Offset, u32)> + '_ {
+        self.in_flight.keys().copied()
     }
 
     pub fn row_in_flight(&self, offset: Offset, k: u32) -> RetryRow {

@@ -136,7 +136,8 @@ impl Chains {
                 text: &fault.text,
             });
             let now = self.clock.wall();
-            self.watch.said(&question.chain.tenant, now, lines.chain(faults));
+            let tenant = &question.chain.tenant;
+            self.watch.said(tenant, &question.events, now, lines.chain(faults));
         }
         for seen in &answer.comparisons {
             let mut filters = question.chain.filters.iter();
@@ -165,7 +166,7 @@ impl Chains {
                         before their next event";
             tracing::error!(filter = %name, app = tenant.as_str(), "{text}");
             let said = Said { filter: name, event: None, level: ERROR, fault: None, text };
-            self.watch.said(tenant, self.clock.wall(), [said].into_iter());
+            self.watch.said(tenant, &[], self.clock.wall(), [said].into_iter());
         }
     }
 

@@ -1,6 +1,5 @@
 //! Erasure: stubs take the place of events, and nothing that holds their content stays on record.
 
-use super::commands::is;
 use super::*;
 use dispatch::Effects;
 use event::{Change, DeliveryId, Event, Parcel, Stage};
@@ -26,7 +25,10 @@ impl Writer {
         }
         let mut concerned: BTreeSet<DeliveryId> = deliveries.into_iter().collect();
         for offset in stubs.keys() {
-            let rows = readable(self.log.attempts(offset.only()))?.unwrap_or_default();
+            let Some(rows) = readable(self.log.attempts(offset.only()))? else {
+                // Which deliveries keep its content is not known.
+                return Ok(Err(CommandError::Damaged));
+            };
             concerned.extend(rows.iter().map(|row| row.delivery));
         }
         for delivery in concerned {
@@ -45,8 +47,7 @@ impl Writer {
     /// A dead letter goes whole. What is in trouble ends at its lane, by its stub.
     fn erase_delivery(&mut self, delivery: DeliveryId, stub: &Arc<Event>) -> Result<(), Failure> {
         // A row that cannot be read is one that is there.
-        let is_dead = readable(self.log.dead(Some(delivery), 1))?
-            .is_none_or(|rows| rows.into_iter().any(|row| is(delivery)(&row)));
+        let is_dead = readable(self.log.letter(delivery))?.is_none_or(|row| row.is_some());
         if is_dead {
             self.group.dead.push(Change::Remove(delivery));
             self.group.parcels.push(Change::Remove(delivery));

@@ -84,6 +84,11 @@ impl Store {
             None => {
                 let (rewriting, seqno) = (round.rewriting.clone(), round.seqno);
                 let some = self.concerned(writer);
+                // A table is there twice until the last of its old files goes.
+                let needed = some.iter().map(Keyspace::disk_space).max().unwrap_or(0);
+                if !self.directory.has_room_for(needed)? {
+                    return Ok(false);
+                }
                 self.fill(writer, 1)?;
                 self.upkeep.rewrite(&self.tables, some, seqno, rewriting)?;
             }
@@ -114,7 +119,7 @@ impl Store {
 
     /// Without room it waits: what is erased is read by nobody all the same.
     fn fill(&self, writer: &mut Writer, fillers: usize) -> Result<(), Failure> {
-        if self.directory.admit(false).is_err() {
+        if self.directory.admit(true).is_err() {
             return Ok(());
         }
         let mut view = View::clone(&self.view());

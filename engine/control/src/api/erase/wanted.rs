@@ -112,7 +112,7 @@ impl Wanted {
                 self.in_parcels(log, all, next.unwrap_or(Place::Dead(None)), now)
             }
             Place::Dead(from) => {
-                let rows = log.dead(from, ROWS_MAX)?;
+                let rows = log.letters(from, ROWS_MAX)?.rows;
                 let last = rows.last().filter(|_| rows.len() == ROWS_MAX).map(|(id, _)| *id);
                 let all = rows.into_iter().map(|(id, _)| id);
                 let next = Place::Dead(last.map(|last| last.next()));
@@ -225,7 +225,7 @@ pub(super) fn one(log: &dyn Log, app: &TenantId, id: EventId, now: Time) -> Resu
     }
     let mut from = None;
     loop {
-        let rows = log.dead(from, ROWS_MAX)?;
+        let rows = log.letters(from, ROWS_MAX)?.rows;
         let last = rows.last().filter(|_| rows.len() == ROWS_MAX).map(|(id, _)| *id);
         for (delivery, _) in rows.iter().filter(|(delivery, _)| delivery.offset == offset) {
             kept.look(log, *delivery, now, is_it)?;
