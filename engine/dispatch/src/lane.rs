@@ -253,7 +253,7 @@ impl Lane {
 
     /// The events whose parcels are on their way, or whose chains are asked once more.
     pub fn fetching(&self) -> impl Iterator<Item = Offset> + '_ {
-        self.trouble.in_flight_offsets()
+        self.trouble.outputs_in_flight().map(|(offset, _)| offset)
     }
 
     /// An attempt row that a restart found: this output, of so many, has ended, or another row
