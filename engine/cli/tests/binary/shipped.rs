@@ -72,7 +72,8 @@ fn every_shipped_filter_starts_and_names_the_key_that_is_wrong() {
 fn shipped_filters_change_what_is_delivered() {
     let (hooks, received) = receiver();
     let folder = Folder::with(&format!(
-        "[[filter]]\nname = \"fewer\"\nmodule = \"forebay/fields\"\nconfig = {{ drop = [\"/b\"] }}\n\
+        "[[filter]]\nname = \"fewer\"\nmodule = \"forebay/fields\"\n\
+         config = {{ drop = [\"/b\"] }}\n\
          [[endpoint]]\nname = \"in-one-row\"\nurl = \"{hooks}\"\nsecret = \"{SECRET}\"\n\
          filters = [\"forebay/redact\", \"fewer\", \"forebay/sanitise\"]\n"
     ));
