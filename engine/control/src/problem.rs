@@ -39,10 +39,8 @@ pub(crate) enum Problem {
     Precondition,
     /// The most bytes that a body may have.
     TooLarge(usize),
-    /// The one that there is.
-    MediaType(&'static str),
     /// Those that there are.
-    MediaTypes(String),
+    MediaType(Cow<'static, str>),
     /// The name in the request is not this node's.
     Host,
     Rejected(String),
@@ -139,10 +137,6 @@ impl Problem {
                 format!("a body here has {max} bytes at most"),
             ),
             Problem::MediaType(wanted) => told(
-                row(415, "media_type", "Unsupported Media Type", ""),
-                format!("a body here is {wanted}"),
-            ),
-            Problem::MediaTypes(wanted) => told(
                 row(415, "media_type", "Unsupported Media Type", ""),
                 format!("a body here is {wanted}"),
             ),

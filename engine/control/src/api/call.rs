@@ -45,7 +45,7 @@ impl Call {
     /// Reads the body. 415 for another media type, 422 with the place for what does not fit.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Problem> {
         if !self.is_json() {
-            return Err(Problem::MediaType("application/json"));
+            return Err(Problem::MediaType("application/json".into()));
         }
         // Places are only looked for in what is wrong: that takes as long as the reading itself.
         if let Ok(read) = serde_json::from_slice(&self.body) {
@@ -66,7 +66,7 @@ impl Call {
     pub fn binary(&self, media_type: &'static str) -> Result<Bytes, Problem> {
         match self.media_type() {
             Some(given) if given != media_type && given != ANY_BYTES => {
-                Err(Problem::MediaType(media_type))
+                Err(Problem::MediaType(media_type.into()))
             }
             _ => Ok(self.body.clone()),
         }
@@ -76,7 +76,7 @@ impl Call {
     pub fn one_of(&self, known: &[&'static str]) -> Result<&'static str, Problem> {
         let given = self.media_type().unwrap_or_default();
         let found = known.iter().find(|known| **known == given);
-        found.copied().ok_or(Problem::MediaTypes(known.join(" or ")))
+        found.copied().ok_or(Problem::MediaType(known.join(" or ").into()))
     }
 
     /// A body without a type is taken at its word.
