@@ -215,14 +215,12 @@ pub trait Book {
     /// Keeps a line. It survives the death of the process; the oldest go when there are many.
     fn keep(&self, line: &str);
 
-    /// So many lines, the newest first, after those that were skipped; and how many are to be
-    /// skipped for the next page, if there is one.
-    fn page(
-        &self,
-        skip: Option<u64>,
-        count: usize,
-    ) -> Pending<Result<(Vec<String>, Option<u64>), Denied>>;
+    /// So many lines, the newest first, after those that were skipped.
+    fn page(&self, skip: Option<u64>, count: usize) -> Pending<Result<BookPage, Denied>>;
 }
+
+/// Lines, and how many are to be skipped for the next ones, if there are any.
+pub type BookPage = (Vec<String>, Option<u64>);
 
 /// The machine that the process runs on.
 pub trait Machine {

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use control::{
-    AdminKey, Apps, Body, Book, Build, Commands, Control, ControlLimits, ControlOptions, Denied,
-    Health, KeptTable, KeyRing, KeyRow, Machine, Metrics, Modules, Pending, Phase, Ports,
+    AdminKey, Apps, Body, Book, BookPage, Build, Commands, Control, ControlLimits, ControlOptions,
+    Denied, Health, KeptTable, KeyRing, KeyRow, Machine, Metrics, Modules, Pending, Phase, Ports,
     ProcessUse, Published, Reading, Reads, Reloaded, Role, TableText, Tables, Token, Trial,
 };
 use event::{
@@ -443,11 +443,7 @@ impl Book for Lines {
         self.0.borrow_mut().push(line.to_owned());
     }
 
-    fn page(
-        &self,
-        skip: Option<u64>,
-        count: usize,
-    ) -> Pending<Result<(Vec<String>, Option<u64>), Denied>> {
+    fn page(&self, skip: Option<u64>, count: usize) -> Pending<Result<BookPage, Denied>> {
         let all = self.0.borrow();
         let skip = skip.unwrap_or(0) as usize;
         let page: Vec<_> = all.iter().rev().skip(skip).take(count).cloned().collect();

@@ -1,4 +1,4 @@
-use control::{Denied, Pending};
+use control::{BookPage, Denied, Pending};
 use runtime::spawn_thread;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -45,7 +45,7 @@ impl Book {
 
     /// Lines from the newest on, after so many, and how many they are then; nothing when there are
     /// no more.
-    fn read(&self, skip: u64, count: usize) -> io::Result<(Vec<String>, Option<u64>)> {
+    fn read(&self, skip: u64, count: usize) -> io::Result<BookPage> {
         let (mut found, mut passed) = (Vec::new(), 0);
         for path in [self.path.clone(), self.older()] {
             let mut lines = Backwards::open(&path)?;
@@ -71,11 +71,7 @@ impl control::Book for Book {
         }
     }
 
-    fn page(
-        &self,
-        skip: Option<u64>,
-        count: usize,
-    ) -> Pending<Result<(Vec<String>, Option<u64>), Denied>> {
+    fn page(&self, skip: Option<u64>, count: usize) -> Pending<Result<BookPage, Denied>> {
         let (book, (tell, told)) = (self.clone(), oneshot::channel());
         // Without a thread the asker is told that nobody answers.
         let _ = spawn_thread("audit", READER_NICE, move || {
