@@ -71,15 +71,3 @@ fn keyed(key: String) -> Arc<Event> {
     event.envelope.key = Some(key.into());
     Arc::new(event)
 }
-#[cfg(test)]
-#[test]
-fn measure_now() {
-    let folder = tempfile::tempdir().unwrap();
-    let setting = Setting { span: std::time::Duration::from_secs(3), folder: folder.path() };
-    for case in cases(&setting).unwrap() {
-        eprintln!("{}", case.name);
-        for figure in case.figures {
-            eprintln!("   {} {:.0} ns", figure.name, figure.cpu_us * 1000.0);
-        }
-    }
-}

@@ -7,7 +7,6 @@
 )]
 
 #[path = "support/receiver.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
 mod receiver;
 
 use event::{StreamId, Time};
