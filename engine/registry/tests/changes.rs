@@ -211,6 +211,7 @@ fn everything_that_is_wrong_is_told_at_once() {
             DeclaredFilter { config: "{".into(), ..filter("a", "broken", 1) },
         ],
         endpoints: vec![bad, endpoint("a", "twice"), endpoint("a", "twice"), endpoint("a", " x")],
+        ..Declared::default()
     };
     let rejected = History::default().latest().diff(&declared).unwrap_err();
     let place = rejected.0.iter().find_map(|error| error.place.clone()).unwrap();

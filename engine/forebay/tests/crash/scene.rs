@@ -84,6 +84,7 @@ fn source() -> ingest::Source {
         respond: ingest::Respond::of(&scheme.answer),
         content: ingest::Content::Any,
         body_bytes_max: 1 << 20,
+        rate: None,
         scheme,
     }
 }
