@@ -325,7 +325,7 @@ fn rows_that_cannot_be_read_are_refused() {
         row.value = text.replace(from, to).into_bytes();
         read(rows).map(|_| ()).unwrap_err().to_string()
     };
-    assert!(spoil(Kind::Endpoint, "\"v\":2", "\"v\":3").contains("written in form 3"));
+    assert!(spoil(Kind::Endpoint, "\"v\":3", "\"v\":4").contains("written in form 4"));
     assert!(spoil(Kind::Endpoint, "{", "[").contains("kind 4 from offset 7"));
     assert!(
         spoil(Kind::Filter, "\"module\":\"01", "\"module\":\"02").contains("filter `f` is gone")
