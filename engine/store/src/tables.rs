@@ -151,8 +151,7 @@ fn open_database(path: &Path, options: &StoreOptions) -> Result<Database, Failur
             .cache_size(options.cache_bytes)
             .journal_compression(CompressionType::None)
             .max_journaling_size(JOURNALS_BYTES)
-            // One may compact what an erasure has left; the first only flushes, so no commit waits.
-            .worker_threads(2)
+            .worker_threads(1)
             .open()
     };
     // It panics on some damaged files.
