@@ -316,10 +316,11 @@ impl Log for MemLog {
 
     fn parcel(&self, delivery: DeliveryId) -> Result<Option<Parcel>, Failure> {
         let state = self.state();
-        if state.damaged_parcels.contains(&delivery) {
-            return Err(Failure::Damaged { offset: delivery.offset });
+        let parcel = state.live.parcels.get(&delivery).cloned();
+        match parcel.is_some() && state.damaged_parcels.contains(&delivery) {
+            true => Err(Failure::Damaged { offset: delivery.offset }),
+            false => Ok(parcel),
         }
-        Ok(state.live.parcels.get(&delivery).cloned())
     }
 
     fn dead(
