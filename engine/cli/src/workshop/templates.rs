@@ -60,6 +60,7 @@ const RUST_SDK: Files = &[
     ("forebay-filter/src/lib.rs", include_bytes!("../../../../sdk/rust/src/lib.rs")),
     ("forebay-filter/src/output.rs", include_bytes!("../../../../sdk/rust/src/output.rs")),
     ("forebay-filter/src/sample.rs", include_bytes!("../../../../sdk/rust/src/sample.rs")),
+    ("forebay-filter/src/table.rs", include_bytes!("../../../../sdk/rust/src/table.rs")),
     ("forebay-filter/src/verdict.rs", include_bytes!("../../../../sdk/rust/src/verdict.rs")),
 ];
 
@@ -188,3 +189,30 @@ const JAVASCRIPT_SDK: Files = &[
     ("LICENSE-forebay", include_bytes!("../../../../sdk/javascript/LICENSE-MIT")),
     ("LICENSE-quickjs", include_bytes!("../../../../sdk/javascript/LICENSE-QUICKJS")),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn every_source_of_an_sdk_is_carried() {
+        let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk");
+        let folders = [
+            (RUST_SDK, "rust/src", ".rs"),
+            (GO_SDK, "go", ".go"),
+            (ASSEMBLYSCRIPT_SDK, "assemblyscript/assembly", ".ts"),
+        ];
+        for (carried, folder, end) in folders {
+            for entry in fs::read_dir(sdk.join(folder)).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.to_string_lossy().into_owned();
+                if name.ends_with(end) && !name.ends_with("_test.go") {
+                    let bytes = fs::read(&path).unwrap();
+                    assert!(carried.iter().any(|(_, file)| *file == bytes), "{name}");
+                }
+            }
+        }
+    }
+}
