@@ -317,7 +317,7 @@ test("a message's content is expunged", async (t) => {
   const app = await newApp(t);
   const message = await send(app);
   await svix.message.expungeContent(app, message.id);
-  const { payload } = await svix.message.get(app, message.id);
+  const { payload } = await svix.message.get(app, message.id, { withContent: true });
   assert.deepEqual(payload, { expired: true });
   await svix.message.expungeContent(app, message.id);
   await fails(404, "not_found", svix.message.expungeContent(app, "nothing"));

@@ -391,7 +391,8 @@ async fn a_messages_content_is_expunged() {
     let message = MessageIn::new("a".into(), json!({ "a": 1 }));
     let id = svix.message().create(app.clone(), message, None).await.unwrap().id;
     svix.message().expunge_content(app.clone(), id.clone()).await.unwrap();
-    let message = svix.message().get(app.clone(), id, None).await.unwrap();
+    let shown = Some(MessageGetOptions { with_content: Some(true) });
+    let message = svix.message().get(app.clone(), id, shown).await.unwrap();
     assert_eq!(message.payload, json!({ "expired": true }));
     svix.application().delete(app).await.unwrap();
 }
