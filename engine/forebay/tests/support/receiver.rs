@@ -98,6 +98,12 @@ impl Receiver {
         self.seen.lock().unwrap().len()
     }
 
+    /// Bodies that begin so.
+    pub fn count_of(&self, begin: &str) -> usize {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().filter(|request| request.body.starts_with(begin.as_bytes())).count()
+    }
+
     pub fn stop(self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
