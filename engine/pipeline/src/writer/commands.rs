@@ -92,8 +92,7 @@ impl Writer {
         now: Time,
         pending: &mut Pending<T>,
     ) -> Result<Result<(), CommandError>, Failure> {
-        let Some((_, dead)) = self.log.dead(Some(delivery), 1)?.into_iter().find(is(delivery))
-        else {
+        let Some(dead) = self.log.letter(delivery)? else {
             return Ok(Err(CommandError::NotFound));
         };
         if self.is_in_group(delivery) {
@@ -185,10 +184,10 @@ impl Writer {
     }
 
     fn purge(&mut self, delivery: DeliveryId) -> Result<Result<(), CommandError>, Failure> {
-        let found = match self.log.dead(Some(delivery), 1) {
+        let found = match self.log.letter(delivery) {
             // To forget a row takes its key alone.
             Err(Failure::DamagedRow { .. }) => true,
-            rows => rows?.into_iter().any(|row| is(delivery)(&row)),
+            row => row?.is_some(),
         };
         if !found || self.is_in_group(delivery) {
             return Ok(Err(CommandError::NotFound));
@@ -224,10 +223,6 @@ impl Writer {
     pub(super) fn shard_of(&self, endpoint: event::EndpointId) -> u32 {
         crate::shard::shard_of(endpoint, self.watermarks.shards.len() as u32)
     }
-}
-
-pub(super) fn is<V>(delivery: DeliveryId) -> impl Fn(&(DeliveryId, V)) -> bool {
-    move |(id, _)| *id == delivery
 }
 
 pub(super) fn key_of(key: RowKey) -> RegistryKey {
