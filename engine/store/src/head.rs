@@ -79,14 +79,7 @@ impl HeadFile {
 
     pub fn write(&mut self, head: Head) -> Result<(), Failure> {
         self.turn += 1;
-        let mut bytes = Vec::with_capacity(SLOT_BYTES);
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&FORMAT.to_be_bytes());
-        for number in [self.turn, head.offset.0, head.group, u64::from(head.is_clean)] {
-            bytes.extend_from_slice(&number.to_be_bytes());
-        }
-        let checksum = xxh3_64(&bytes);
-        bytes.extend_from_slice(&checksum.to_be_bytes());
+        let bytes = encode(self.turn, head);
         let written = self.file.write_all_at(&bytes, self.turn % 2 * SLOT_DISTANCE);
         written.map_err(|source| Failure::Disk { path: self.path.clone(), source })
     }
@@ -95,6 +88,26 @@ impl HeadFile {
         let synced = self.file.sync_all();
         synced.map_err(|source| Failure::Disk { path: self.path.clone(), source })
     }
+}
+
+/// A whole file that says `head`.
+pub fn slots(head: Head) -> Vec<u8> {
+    let mut bytes = encode(2, head);
+    bytes.resize(SLOT_DISTANCE as usize, 0);
+    bytes.extend(encode(1, head));
+    bytes
+}
+
+fn encode(turn: u64, head: Head) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(SLOT_BYTES);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&FORMAT.to_be_bytes());
+    for number in [turn, head.offset.0, head.group, u64::from(head.is_clean)] {
+        bytes.extend_from_slice(&number.to_be_bytes());
+    }
+    let checksum = xxh3_64(&bytes);
+    bytes.extend_from_slice(&checksum.to_be_bytes());
+    bytes
 }
 
 #[derive(Clone, Copy)]

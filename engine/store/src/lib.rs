@@ -34,4 +34,4 @@ pub use index::{IndexEntry, key_hash};
 pub use options::{Durability, Spawn, StoreOptions};
 pub use recovery::{Recovered, TornTail};
 pub use salvage::{Salvaged, salvage};
-pub use store::Store;
+pub use store::{Snapshot, SnapshotFile, Store};

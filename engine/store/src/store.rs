@@ -1,5 +1,8 @@
 mod as_log;
 mod erase;
+mod snapshot;
+
+pub use snapshot::{Snapshot, SnapshotFile};
 
 use crate::directory::{Directory, sync_dir};
 use crate::erasure::Erasure;

@@ -21,5 +21,6 @@ mod power;
 mod rot;
 mod salvage;
 mod size;
+mod snapshot;
 mod support;
 mod turns;
