@@ -49,7 +49,7 @@ pub use key::{AdminKey, BadKey};
 pub use metrics::{Build, CodeClass, Metrics, ProcessTexts, ProcessUse, Readings};
 pub use openapi::openapi;
 pub use ports::{
-    Book, BookPage, Commands, Denied, Doors, Fault, KeptTable, Machine, Modules, Pending,
-    Published, Reach, Reading, Reads, Reloaded, Said, TableForm, TableText, Tables, Trial,
+    Backups, Book, BookPage, Commands, Denied, Doors, Fault, KeptTable, Machine, Modules, Pending,
+    Pieces, Published, Reach, Reading, Reads, Reloaded, Said, TableForm, TableText, Tables, Trial,
 };
 pub use watch::{CircuitState, Compared, FilterWatch, SaidLine};

@@ -1,4 +1,5 @@
 use crate::adapters::accept::Road;
+use crate::adapters::backup::Vault;
 use crate::adapters::book::Book;
 use crate::adapters::control::{Desk, Proc, Shelf};
 use crate::adapters::tables::Loading;
@@ -23,12 +24,13 @@ use pipeline::writer::Durability;
 use registry::SealingKey;
 use runtime::{Clock, OsEntropy, descriptors_max, spawn_thread, tasks};
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use store::Store;
 use tokio::sync::oneshot;
 
 /// What the thread that lets events in stands on.
@@ -37,6 +39,7 @@ pub struct WayIn {
     pub sealing: Arc<SealingKey>,
     pub clock: Arc<dyn Clock>,
     pub log: Arc<dyn Log>,
+    pub store: Arc<Store>,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
     pub watch: Arc<FilterWatch>,
@@ -70,7 +73,7 @@ impl Listening {
             },
         };
         let (mut limits, guard) = (plan.ingest.clone(), plan.guard.clone());
-        let book = Book::new(&plan.data);
+        let (book, data) = (Book::new(&plan.data), plan.data.clone());
         limits.connections_max = connections_max(limits.connections_max, descriptors_max());
         let (stop, stopped) = oneshot::channel();
         let (bound, binding) = mpsc::channel();
@@ -89,7 +92,9 @@ impl Listening {
             }
             drop(bound.send(addr));
             let stopped = async { drop(stopped.await) };
-            Server::new(ports(way_in, options, guard, book), limits).serve(listener, stopped).await;
+            Server::new(ports(way_in, options, guard, book, data), limits)
+                .serve(listener, stopped)
+                .await;
         };
         let run = move || tasks::run(serve()).expect("a thread of its own can have a runtime");
         let thread = spawn_thread("ingest", 0, run).map_err(OpenError::Threads)?;
@@ -138,8 +143,16 @@ fn own_url(addr: SocketAddr) -> String {
     }
 }
 
-fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions, book: Book) -> Ports<Road> {
-    let WayIn { changes, sealing, clock, log, metrics, health, watch } = way_in;
+fn ports(
+    way_in: WayIn,
+    options: ControlOptions,
+    guard: GuardOptions,
+    book: Book,
+    data: PathBuf,
+) -> Ports<Road> {
+    let WayIn { changes, sealing, clock, log, store, metrics, health, watch } = way_in;
+    let (is_taken, clock_of, health_of) = (Arc::default(), clock.clone(), health.clone());
+    let vault = Vault { store, data, clock: clock_of, health: health_of, is_taken };
     let counted = metrics.clone();
     let control = Control::new(
         options,
@@ -162,6 +175,7 @@ fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions, book: Book
                 clock.clone(),
             )),
             tables: Box::new(Loading::new(changes.tables.clone(), log.clone())),
+            backups: Box::new(vault),
             doors: doors(changes.ways.clone()),
             reach: reach(guard),
             watch,
