@@ -90,7 +90,7 @@ impl Store {
             if let Some(snapshot) = self.try_snapshot(files_max)? {
                 return Ok(snapshot);
             }
-            std::thread::sleep(PAUSE);
+            std::thread::park_timeout(PAUSE);
         }
         let why = "its files do not keep still for long enough to be held";
         Err(unusable(&self.directory, why.into()))
