@@ -38,6 +38,7 @@ mod places;
 mod query;
 mod repeats;
 mod sources;
+mod stats;
 mod tables;
 mod tail;
 mod token;
@@ -85,6 +86,7 @@ const TABLE: &[&[Operation]] = &[
     letters::OPERATIONS,
     explain::OPERATIONS,
     tail::OPERATIONS,
+    stats::OPERATIONS,
 ];
 
 /// Everything that can be asked of a node.

@@ -8,7 +8,7 @@ use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
 use crate::{
     AdminKey, Body, Book, Build, Commands, Denied, Doors, FilterWatch, Health, Heard, Lines,
-    Machine, Metrics, Modules, Reach, Reads, Tables, host,
+    Machine, Metrics, Modules, Reach, Reads, Stats, Tables, host,
 };
 use bytes::Bytes;
 use event::{Rng, TenantId};
@@ -74,6 +74,7 @@ impl Default for ControlLimits {
 
 pub struct Ports {
     pub metrics: Arc<Metrics>,
+    pub stats: Arc<Stats>,
     pub health: Arc<Health>,
     pub commands: Rc<dyn Commands>,
     pub reads: Box<dyn Reads>,

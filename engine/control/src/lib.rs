@@ -34,6 +34,7 @@ mod page;
 mod ports;
 mod problem;
 mod reply;
+mod stats;
 mod walk;
 mod watch;
 
@@ -52,4 +53,5 @@ pub use ports::{
     Book, BookPage, Commands, Denied, Doors, Fault, KeptTable, Machine, Modules, Pending,
     Published, Reach, Reading, Reads, Reloaded, Said, TableForm, TableText, Tables, Trial,
 };
+pub use stats::{Counts, Series, Stats, Tally, Unsaved};
 pub use watch::{CircuitState, Compared, FilterWatch, SaidLine};

@@ -10,7 +10,7 @@ use crate::ways::Ways;
 use crate::{OpenError, Plan};
 use control::{
     AdminKey, Apps, Build, Control, ControlLimits, ControlOptions, Doors, FilterWatch, Health,
-    Heard, KeyRing, Keys, Metrics, Reach, Role,
+    Heard, KeyRing, Keys, Metrics, Reach, Role, Stats,
 };
 use delivery::{Guard, GuardOptions};
 use event::{TenantId, Time};
@@ -38,6 +38,7 @@ pub struct WayIn {
     pub clock: Arc<dyn Clock>,
     pub log: Arc<dyn Log>,
     pub metrics: Arc<Metrics>,
+    pub stats: Arc<Stats>,
     pub health: Arc<Health>,
     pub watch: Arc<FilterWatch>,
 }
@@ -139,12 +140,13 @@ fn own_url(addr: SocketAddr) -> String {
 }
 
 fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions, book: Book) -> Ports<Road> {
-    let WayIn { changes, sealing, clock, log, metrics, health, watch } = way_in;
+    let WayIn { changes, sealing, clock, log, metrics, stats, health, watch } = way_in;
     let counted = metrics.clone();
     let control = Control::new(
         options,
         control::Ports {
             metrics,
+            stats,
             health: health.clone(),
             commands: Rc::new(Desk(changes.clone())),
             reads: Box::new(Shelf {

@@ -13,6 +13,7 @@ mod run;
 mod serve;
 mod shipped;
 mod sign;
+mod stats;
 mod tables;
 mod wanted;
 mod workshop;

@@ -22,5 +22,6 @@ mod pages;
 mod requests;
 mod scrape;
 mod sources;
+mod stats;
 mod tables;
 mod tail;

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use control::{
     AdminKey, Apps, Body, Book, BookPage, Build, Commands, Control, ControlLimits, ControlOptions,
     Denied, Health, KeptTable, KeyRing, KeyRow, Machine, Metrics, Modules, Pending, Phase, Ports,
-    ProcessUse, Published, Reading, Reads, Reloaded, Role, TableText, Tables, Token, Trial,
+    ProcessUse, Published, Reading, Reads, Reloaded, Role, Stats, TableText, Tables, Token, Trial,
 };
 use event::{
     Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
@@ -35,6 +35,7 @@ pub struct Node {
     pub log: Arc<MemLog>,
     pub history: Rc<RefCell<History>>,
     pub metrics: Arc<Metrics>,
+    pub stats: Arc<Stats>,
     pub health: Arc<Health>,
     pub key: String,
     pub is_loopback: bool,
@@ -70,6 +71,7 @@ impl Node {
             log: Arc::new(MemLog::new(1000)),
             history: Rc::default(),
             metrics: Metrics::new(),
+            stats: Stats::new(),
             health,
             key: AdminKey::generate(&OsEntropy).1.to_string(),
             is_loopback: true,
@@ -142,6 +144,7 @@ impl Node {
         let ports = Ports {
             watch: control::FilterWatch::new(),
             metrics: self.metrics.clone(),
+            stats: self.stats.clone(),
             health: self.health.clone(),
             commands: Rc::new(Desk {
                 orders: self.commands.clone(),

@@ -7,7 +7,7 @@ use crate::door::{Bell, Door};
 use crate::writer::{Loss, Started};
 use crate::{Shard, ShardStart};
 use arc_swap::ArcSwap;
-use event::{LaneId, Offset};
+use event::{Event, LaneId, Offset};
 use log::{Failure, Log};
 use runtime::{Clock, spawn_thread, tasks};
 use std::io;
@@ -32,8 +32,8 @@ pub struct PumpOptions {
     pub deliver: DeliverMaker,
     /// Told when retention takes what a lane has not read.
     pub on_loss: Box<dyn Fn(Loss, LaneId, Offset, Offset) + Send>,
-    /// Told of each commit with events: how many, and how long its step took.
-    pub on_commit: Box<dyn Fn(usize, Duration) + Send>,
+    /// Told of each commit with events: which, and how long its step took.
+    pub on_commit: Box<dyn FnMut(&[Arc<Event>], Duration) + Send>,
     /// Told, on the writer's thread, when the log has failed: the process must end.
     pub on_fatal: Box<dyn FnOnce(Failure) + Send>,
 }

@@ -6,7 +6,6 @@ from datetime import datetime, timezone
 import pytest
 import svix.models as m
 from conftest import URL, fails, is_wrong
-from svix.api.endpoint import EndpointGetStatsOptions
 from svix.api.message import MessageListOptions
 
 NOW = datetime.now(timezone.utc)
@@ -16,8 +15,6 @@ def test_what_is_not_there_yet_says_so(svix, app):
     endpoint = svix.endpoint.create(app, m.EndpointIn(url="https://example.com/in")).id
     here, example = svix.endpoint, m.EventExampleIn(event_type="a")
     for call, *args in [
-        (here.get_stats, app, endpoint),
-        (here.get_stats, app, endpoint, EndpointGetStatsOptions(since=NOW, until=NOW)),
         (here.send_example, app, endpoint, example),
         (here.replay_missing, app, endpoint, m.ReplayIn(since=NOW)),
     ]:
