@@ -6,6 +6,7 @@ use crate::audit::Change;
 use crate::journal::Journal;
 use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
+use crate::schemas::Schemas;
 use crate::{
     AdminKey, Body, Book, Build, Commands, Denied, Doors, FilterWatch, Health, Heard, Lines,
     Machine, Metrics, Modules, Reach, Reads, Stats, Tables, host,
@@ -102,6 +103,7 @@ pub struct Control {
     request_ids: RefCell<Rng>,
     repeats: RefCell<Repeats>,
     pub(crate) uses: RefCell<Uses>,
+    pub(crate) schemas: RefCell<Schemas>,
     readings: RefCell<Places>,
     pub(crate) tails: RefCell<Places>,
     /// Tails read one or two at a time: a long look of theirs holds up no page.
@@ -141,6 +143,7 @@ impl Control {
             request_ids,
             repeats,
             uses,
+            schemas: RefCell::default(),
             readings,
             tails,
             tail_turns,

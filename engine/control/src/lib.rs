@@ -34,6 +34,7 @@ mod page;
 mod ports;
 mod problem;
 mod reply;
+mod schemas;
 mod stats;
 mod walk;
 mod watch;

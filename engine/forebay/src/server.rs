@@ -172,12 +172,14 @@ fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions, book: Book
             entropy: Arc::new(OsEntropy),
         },
     );
-    let (publishers, heard, heard_by) = (control.clone(), control.clone(), clock.clone());
+    let (publishers, checked) = (control.clone(), control.clone());
+    let (heard, heard_by) = (control.clone(), clock.clone());
     Ports {
         accept: Road(changes.publisher),
         clock,
         sources: changes.ways.table.clone(),
         producer: Box::new(move |given, peer| producer(&publishers, given, peer)),
+        unfit: Box::new(move |event_type, body| checked.unfit_event(event_type, body)),
         fallback: fallback(control, health, log),
         observe: Box::new(move |observed| {
             count(&counted, observed);

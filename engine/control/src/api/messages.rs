@@ -84,6 +84,10 @@ async fn create(control: &Control, call: Call) -> Answered {
         (None, Some(new)) => apps::ensure(control, call.named("app_id"), new).await?,
         _ => call.app()?.clone(),
     };
+    let flaws = control.unfit(given.event_type.as_str(), given.payload.get().as_bytes());
+    if !flaws.is_empty() {
+        return Err(Problem::Invalid(flaws));
+    }
     let with_content = flag(&call.query, "with_content", true)?;
     let arrival = arrival(control, &call, app, &given);
     let is_own = given.event_id.is_some() && !call.head.headers.contains_key("idempotency-key");
