@@ -35,6 +35,7 @@ mod node;
 mod operation;
 mod path;
 mod places;
+mod poller;
 mod query;
 mod repeats;
 mod sources;
@@ -74,6 +75,7 @@ const TABLE: &[&[Operation]] = &[
     endpoints::SECRETS,
     messages::OPERATIONS,
     attempts::OPERATIONS,
+    poller::OPERATIONS,
     again::OPERATIONS,
     absent::OPERATIONS,
     erase::OPERATIONS,

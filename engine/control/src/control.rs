@@ -8,8 +8,8 @@ use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
 use crate::schemas::Schemas;
 use crate::{
-    AdminKey, Body, Book, Build, Commands, Denied, Doors, FilterWatch, Health, Heard, Lines,
-    Machine, Metrics, Modules, Reach, Reads, Stats, Tables, host,
+    AdminKey, Body, Book, Bookmarks, Build, Commands, Denied, Doors, FilterWatch, Health, Heard,
+    Lines, Machine, Metrics, Modules, Reach, Reads, Stats, Tables, host,
 };
 use bytes::Bytes;
 use event::{Rng, TenantId};
@@ -81,6 +81,7 @@ pub struct Ports {
     pub reads: Box<dyn Reads>,
     pub machine: Box<dyn Machine>,
     pub book: Box<dyn Book>,
+    pub bookmarks: Box<dyn Bookmarks>,
     /// Keys beside the configured one.
     pub keys: Keys,
     pub apps: Apps,

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod book;
+pub mod bookmarks;
 pub mod control;
 pub mod deliver;
 pub mod guests;

@@ -1,5 +1,6 @@
 use crate::adapters::accept::Road;
 use crate::adapters::book::Book;
+use crate::adapters::bookmarks::Bookmarks;
 use crate::adapters::control::{Desk, Proc, Shelf};
 use crate::adapters::tables::Loading;
 use crate::changes::Changes;
@@ -71,7 +72,7 @@ impl Listening {
             },
         };
         let (mut limits, guard) = (plan.ingest.clone(), plan.guard.clone());
-        let book = Book::new(&plan.data);
+        let (book, data) = (Book::new(&plan.data), plan.data.clone());
         limits.connections_max = connections_max(limits.connections_max, descriptors_max());
         let (stop, stopped) = oneshot::channel();
         let (bound, binding) = mpsc::channel();
@@ -90,7 +91,10 @@ impl Listening {
             }
             drop(bound.send(addr));
             let stopped = async { drop(stopped.await) };
-            Server::new(ports(way_in, options, guard, book), limits).serve(listener, stopped).await;
+            let bookmarks = bookmarks(&data, way_in.changes.publisher.clone());
+            Server::new(ports(way_in, options, guard, (book, bookmarks)), limits)
+                .serve(listener, stopped)
+                .await;
         };
         let run = move || tasks::run(serve()).expect("a thread of its own can have a runtime");
         let thread = spawn_thread("ingest", 0, run).map_err(OpenError::Threads)?;
@@ -139,7 +143,18 @@ fn own_url(addr: SocketAddr) -> String {
     }
 }
 
-fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions, book: Book) -> Ports<Road> {
+/// Of endpoints that there are.
+fn bookmarks(data: &Path, publisher: Publisher) -> Bookmarks {
+    let is_there = move |id| publisher.history().latest().endpoint(id).is_some();
+    Bookmarks::open(data, Box::new(is_there))
+}
+
+fn ports(
+    way_in: WayIn,
+    options: ControlOptions,
+    guard: GuardOptions,
+    (book, bookmarks): (Book, Bookmarks),
+) -> Ports<Road> {
     let WayIn { changes, sealing, clock, log, metrics, stats, health, watch } = way_in;
     let counted = metrics.clone();
     let control = Control::new(
@@ -156,6 +171,7 @@ fn ports(way_in: WayIn, options: ControlOptions, guard: GuardOptions, book: Book
             }),
             machine: Box::new(Proc),
             book: Box::new(book),
+            bookmarks: Box::new(bookmarks),
             keys: keys(changes.publisher.clone()),
             apps: apps(changes.publisher.clone()),
             modules: Box::new(Intake::new(

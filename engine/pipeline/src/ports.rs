@@ -152,7 +152,7 @@ pub enum FromShard {
     },
 }
 
-/// What a chain came to at an endpoint. One that stops is asked again, and has not come to anything.
+/// What a chain came to at an endpoint. One that stops has come to nothing, and is asked again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ruling {
     Sent,

@@ -26,7 +26,8 @@ fn an_event_type_lives_its_life() {
     let shown = node.get(&path).json();
     let expected = json!({
         "name": "user.signup", "description": "d", "archived": false, "deprecated": false,
-        "schemas": { "1": { "type": "object" } }, "enforcedSchema": null, "groupName": null, "featureFlag": null,
+        "schemas": { "1": { "type": "object" } }, "enforcedSchema": null,
+        "groupName": null, "featureFlag": null,
         "featureFlags": null, "createdAt": "2023-11-14T22:13:20Z",
         "updatedAt": "2023-11-14T22:13:20Z",
     });

@@ -19,6 +19,7 @@ mod messages;
 mod node;
 mod openapi;
 mod pages;
+mod poller;
 mod requests;
 mod scrape;
 mod sources;

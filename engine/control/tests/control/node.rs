@@ -1,8 +1,9 @@
 use bytes::Bytes;
 use control::{
-    AdminKey, Apps, Body, Book, BookPage, Build, Commands, Control, ControlLimits, ControlOptions,
-    Denied, Health, KeptTable, KeyRing, KeyRow, Machine, Metrics, Modules, Pending, Phase, Ports,
-    ProcessUse, Published, Reading, Reads, Reloaded, Role, Stats, TableText, Tables, Token, Trial,
+    AdminKey, Apps, Body, Book, BookPage, Bookmarks, Build, Commands, Control, ControlLimits,
+    ControlOptions, Denied, Health, KeptTable, KeyRing, KeyRow, Machine, Metrics, Modules, Pending,
+    Phase, Ports, ProcessUse, Published, Reading, Reads, Reloaded, Role, Stats, TableText, Tables,
+    Token, Trial,
 };
 use event::{
     Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
@@ -52,6 +53,8 @@ pub struct Node {
     pub clock: Arc<ManualClock>,
     /// The log of changes.
     pub changes: Rc<RefCell<Vec<String>>>,
+    /// Where consumers have come to.
+    marks: Rc<RefCell<BTreeMap<(EndpointId, String), Offset>>>,
 }
 
 /// What the commands answer, and what was ordered.
@@ -78,6 +81,7 @@ impl Node {
             reads: true,
             commands: Rc::default(),
             changes: Rc::default(),
+            marks: Rc::default(),
             keys: BTreeMap::new(),
             // Tests show more wrong keys than people do.
             limits: ControlLimits { failures_max: 100_000, ..ControlLimits::default() },
@@ -154,6 +158,7 @@ impl Node {
             reads: Box::new(reads),
             machine: Box::new(Small),
             book: Box::new(Lines(self.changes.clone())),
+            bookmarks: Box::new(Marks(self.marks.clone())),
             keys: Box::new({
                 let (keys, ring) = (self.keys.clone(), KeyRing::default());
                 let history = self.history.clone();
@@ -453,6 +458,19 @@ impl Book for Lines {
         let passed = skip + page.len();
         let next = (passed < all.len()).then_some(passed as u64);
         Box::pin(async move { Ok((page, next)) })
+    }
+}
+
+struct Marks(Rc<RefCell<BTreeMap<(EndpointId, String), Offset>>>);
+
+impl Bookmarks for Marks {
+    fn find(&self, endpoint: EndpointId, consumer: &str) -> Option<Offset> {
+        self.0.borrow().get(&(endpoint, consumer.to_owned())).copied()
+    }
+
+    fn put(&self, endpoint: EndpointId, consumer: &str, next: Offset) -> Result<(), Denied> {
+        self.0.borrow_mut().insert((endpoint, consumer.to_owned()), next);
+        Ok(())
     }
 }
 

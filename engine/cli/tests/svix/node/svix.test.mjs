@@ -335,6 +335,25 @@ test("an endpoint's deliveries are counted", async (t) => {
   await fails(404, "not_found", svix.endpoint.getStats(app, "nothing"));
 });
 
+test("a polled endpoint is fetched from", async (t) => {
+  const app = await newApp(t);
+  const { poller } = svix.message;
+  if (!poller) return;
+  await svix.endpoint.create(app, { url: "poll:", uid: "sink" });
+  const sent = [(await send(app)).id, (await send(app)).id];
+  const ids = ({ data }) => data.map(({ id }) => id);
+  const first = await poller.poll(app, "sink", { limit: 1 });
+  assert.deepEqual([ids(first), first.done], [[sent[0]], false]);
+  const { iterator } = first;
+  const second = await poller.poll(app, "sink", { iterator });
+  assert.deepEqual([ids(second), second.done], [[sent[1]], true]);
+  assert.deepEqual(ids(await poller.consumerPoll(app, "sink", "me")), sent);
+  assert.deepEqual(ids(await poller.consumerPoll(app, "sink", "me", { iterator })), [sent[1]]);
+  assert.deepEqual(ids(await poller.consumerPoll(app, "sink", "me")), [sent[1]]);
+  await poller.consumerSeek(app, "sink", "me", { after: ago(hour) });
+  assert.deepEqual(ids(await poller.consumerPoll(app, "sink", "me")), sent);
+});
+
 test("what is not there yet says so", async (t) => {
   const app = await newApp(t);
   const { id } = await svix.endpoint.create(app, { url: elsewhere });

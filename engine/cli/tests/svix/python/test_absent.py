@@ -30,7 +30,6 @@ def test_what_is_not_there_yet_says_so(svix, app):
         lambda svix, app: svix.event_type.import_openapi(m.EventTypeImportOpenApiIn()),
         lambda svix, app: svix.ingest.source.list(),
         lambda svix, app: svix.integration.list(app),
-        lambda svix, app: svix.message.poller.poll(app, "sink"),
         lambda svix, app: svix.operational_webhook.endpoint.list(),
         lambda svix, app: svix.statistics.aggregate_event_types(),
         lambda svix, app: svix.streaming.stream.list(),
