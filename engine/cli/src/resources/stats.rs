@@ -12,9 +12,7 @@ use std::time::Duration;
 /// Counts of whole hours reach back 35 days, finer ones six hours. Each row has a bar for what was
 /// delivered, against the row that has most.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  forebay stats\n  forebay stats --last 24h --step 1h --app \
-                        shop\n  forebay stats --endpoint ci --by type\n  \
-                        forebay stats --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z --json")]
+#[command(after_help = HELP)]
 pub struct Stats {
     #[command(flatten)]
     server: ServerArguments,
@@ -44,6 +42,13 @@ pub struct Stats {
     #[arg(long, value_enum)]
     by: Option<By>,
 }
+
+const HELP: &str = "\
+Examples:
+  forebay stats
+  forebay stats --last 24h --step 1h --app shop
+  forebay stats --endpoint ci --by type
+  forebay stats --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z --json";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum By {
@@ -191,7 +196,10 @@ mod tests {
 
     #[test]
     fn rows_have_their_names_and_the_sum_is_below() {
-        let row = |at: &str, delivered: u64| json!({ "at": at, "accepted": 1, "delivered": delivered, "attemptMs": { "p50": 3.25 } });
+        let row = |at: &str, delivered: u64| {
+            let times = json!({ "p50": 3.25 });
+            json!({ "at": at, "accepted": 1, "delivered": delivered, "attemptMs": times })
+        };
         let total = json!({ "accepted": 2, "delivered": 30, "attemptMs": {} });
         let lines = lines(vec![row("10:00", 10), row("10:01", 20)], &total);
         let names: Vec<_> = lines.iter().map(|line| line["name"].as_str()).collect();

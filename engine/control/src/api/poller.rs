@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use crate::reply::answer;
 use crate::walk::{self, End, Path};
 use condition::ParsedBody;
-use event::{Event, EventId, Offset, Time};
+use event::{Event, EventId, Offset};
 use log::{Failure, Log};
 use registry::Endpoint;
 use schemars::JsonSchema;

@@ -29,7 +29,7 @@ impl Tally {
     }
 
     /// Where to count what comes in.
-    pub fn of_type(&mut self, app: &TenantId, event_type: &str) -> &Arc<Counts> {
+    pub fn of_type(&mut self, app: &TenantId, event_type: &str) -> Arc<Counts> {
         self.of(NONE, app, event_type)
     }
 
@@ -39,13 +39,13 @@ impl Tally {
         endpoint: EndpointId,
         app: &TenantId,
         event_type: &str,
-    ) -> &Arc<Counts> {
+    ) -> Arc<Counts> {
         self.of(endpoint, app, event_type)
     }
 
-    fn of(&mut self, endpoint: EndpointId, app: &TenantId, event_type: &str) -> &Arc<Counts> {
-        if self.knows(endpoint, app, event_type) {
-            return self.found(endpoint, app, event_type);
+    fn of(&mut self, endpoint: EndpointId, app: &TenantId, event_type: &str) -> Arc<Counts> {
+        if let Some(counts) = self.find(endpoint, app, event_type) {
+            return counts;
         }
         if self.count >= SERIES_MAX {
             self.forget_retired();
@@ -53,28 +53,20 @@ impl Tally {
         let has_room =
             self.count < SERIES_MAX && self.of_app.get(app).is_none_or(|count| *count < OF_APP_MAX);
         if has_room {
-            self.add(endpoint, app, event_type);
-            return self.found(endpoint, app, event_type);
+            return self.add(endpoint, app, event_type);
         }
         // As many again, so that an application that came late has a place for all of its own.
         let nobody = TenantId::new(OTHER);
         let app = if self.count < 2 * SERIES_MAX { app } else { &nobody };
-        if !self.knows(NONE, app, OTHER) {
-            self.add(NONE, app, OTHER);
-        }
-        self.found(NONE, app, OTHER)
+        self.find(NONE, app, OTHER).unwrap_or_else(|| self.add(NONE, app, OTHER))
     }
 
-    fn knows(&self, endpoint: EndpointId, app: &TenantId, event_type: &str) -> bool {
-        let found = self.known.get(&endpoint).and_then(|apps| apps.get(app)?.get(event_type));
-        found.is_some_and(|counts| !counts.is_retired())
+    fn find(&self, endpoint: EndpointId, app: &TenantId, event_type: &str) -> Option<Arc<Counts>> {
+        let counts = self.known.get(&endpoint)?.get(app)?.get(event_type)?;
+        (!counts.is_retired()).then(|| counts.clone())
     }
 
-    fn found(&self, endpoint: EndpointId, app: &TenantId, event_type: &str) -> &Arc<Counts> {
-        &self.known[&endpoint][app][event_type]
-    }
-
-    fn add(&mut self, endpoint: EndpointId, app: &TenantId, event_type: &str) {
+    fn add(&mut self, endpoint: EndpointId, app: &TenantId, event_type: &str) -> Arc<Counts> {
         let (name, counts): (Arc<str>, Arc<Counts>) = (event_type.into(), Arc::default());
         let apps = self.known.entry(endpoint).or_default();
         let types = apps.entry(app.clone()).or_default();
@@ -85,7 +77,8 @@ impl Tally {
         let endpoint = (endpoint != NONE).then_some(endpoint);
         let series = Series { app: app.clone(), endpoint, event_type: name };
         // At the end of the process there may be nobody left to gather it.
-        let _ = self.fresh.send(Live { series, counts, used: Time::NEVER });
+        let _ = self.fresh.send(Live { series, counts: counts.clone(), used: Time::NEVER });
+        counts
     }
 
     fn forget_retired(&mut self) {

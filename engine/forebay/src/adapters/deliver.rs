@@ -125,7 +125,7 @@ impl Outbound {
         }
         counts.attempt_began();
         let is_last = *number as usize > endpoint.terms.schedule.len();
-        Begun { counts: counts.clone(), arrived: event.envelope.time, is_last }
+        Begun { counts, arrived: event.envelope.time, is_last }
     }
 
     fn target(&self, endpoint: &Endpoint) -> Result<Rc<Target>, String> {

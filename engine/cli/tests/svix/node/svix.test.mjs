@@ -338,7 +338,6 @@ test("an endpoint's deliveries are counted", async (t) => {
 test("a polled endpoint is fetched from", async (t) => {
   const app = await newApp(t);
   const { poller } = svix.message;
-  if (!poller) return;
   await svix.endpoint.create(app, { url: "poll:", uid: "sink" });
   const sent = [(await send(app)).id, (await send(app)).id];
   const ids = ({ data }) => data.map(({ id }) => id);

@@ -410,7 +410,7 @@ async fn a_polled_endpoint_is_fetched_from() {
     let page = poller.consumer_poll(app.clone(), sink(), me(), None).await.unwrap();
     let ids: Vec<_> = page.data.iter().map(|message| message.id.clone()).collect();
     assert_eq!((ids, page.done), (vec![first.clone(), second], true));
-    let seek = PollingEndpointConsumerSeekIn::new("2020-01-01T00:00:00Z".into());
+    let seek = serde_json::from_value(json!({ "after": "2020-01-01T00:00:00Z" })).unwrap();
     poller.consumer_seek(app.clone(), sink(), me(), seek, None).await.unwrap();
     let options = MessagePollerPollOptions { limit: Some(1), ..Default::default() };
     let page = poller.poll(app.clone(), sink(), Some(options)).await.unwrap();
