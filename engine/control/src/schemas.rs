@@ -21,9 +21,12 @@ pub(crate) struct Schema {
 /// What was compiled on this thread.
 #[derive(Default)]
 pub(crate) struct Schemas {
-    kept: BTreeMap<Arc<str>, (Arc<Record>, Option<Rc<Schema>>)>,
+    kept: BTreeMap<Arc<str>, Kept>,
     compiled: usize,
 }
+
+/// The record that was looked at, and its schema where it asks for one.
+type Kept = (Arc<Record>, Option<Rc<Schema>>);
 
 /// More event types than this are forgotten together and compiled again when they are asked for.
 const COMPILED_MAX: usize = 256;

@@ -73,7 +73,7 @@ impl Sketch {
 /// The lower bound of a bucket, in microseconds.
 fn bound_us(bucket: u64) -> u64 {
     let (doublings, part) = (bucket / OF_A_DOUBLING, bucket % OF_A_DOUBLING);
-    (FIRST_US * (OF_A_DOUBLING + part) << doublings) / OF_A_DOUBLING
+    ((FIRST_US * (OF_A_DOUBLING + part)) << doublings) / OF_A_DOUBLING
 }
 
 fn bucket_of(took: Duration) -> u8 {

@@ -10,11 +10,13 @@ use std::sync::mpsc::Sender;
 /// It has room for 4,096 series, 1,024 of one application: what finds none is counted under the
 /// type `(other)` of its application, without an endpoint.
 pub struct Tally {
-    known: BTreeMap<EndpointId, BTreeMap<TenantId, BTreeMap<Arc<str>, Arc<Counts>>>>,
+    known: BTreeMap<EndpointId, BTreeMap<TenantId, Types>>,
     count: usize,
     of_app: BTreeMap<TenantId, usize>,
     fresh: Sender<Live>,
 }
+
+type Types = BTreeMap<Arc<str>, Arc<Counts>>;
 
 const SERIES_MAX: usize = 4096;
 const OF_APP_MAX: usize = 1024;

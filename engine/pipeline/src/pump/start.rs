@@ -2,12 +2,12 @@ use super::publisher::{Publisher, Queued};
 use super::reader::ReaderPump;
 use super::screen::{GuestMaker, ScreenPump};
 use super::shard::{DeliverMaker, ShardPump};
-use super::writer::{ShardDoor, WriterPump};
+use super::writer::{OnCommit, ShardDoor, WriterPump};
 use crate::door::{Bell, Door};
 use crate::writer::{Loss, Started};
 use crate::{Shard, ShardStart};
 use arc_swap::ArcSwap;
-use event::{Event, LaneId, Offset};
+use event::{LaneId, Offset};
 use log::{Failure, Log};
 use runtime::{Clock, spawn_thread, tasks};
 use std::io;
@@ -32,8 +32,7 @@ pub struct PumpOptions {
     pub deliver: DeliverMaker,
     /// Told when retention takes what a lane has not read.
     pub on_loss: Box<dyn Fn(Loss, LaneId, Offset, Offset) + Send>,
-    /// Told of each commit with events: which, and how long its step took.
-    pub on_commit: Box<dyn FnMut(&[Arc<Event>], Duration) + Send>,
+    pub on_commit: OnCommit,
     /// Told, on the writer's thread, when the log has failed: the process must end.
     pub on_fatal: Box<dyn FnOnce(Failure) + Send>,
 }

@@ -27,8 +27,11 @@ pub(super) struct WriterPump {
     /// The newest history that is durable, for all to see.
     pub history: Arc<ArcSwap<History>>,
     pub on_loss: Box<dyn Fn(Loss, LaneId, Offset, Offset) + Send>,
-    pub on_commit: Box<dyn FnMut(&[Arc<Event>], Duration) + Send>,
+    pub on_commit: OnCommit,
 }
+
+/// Told of each commit with events: which, and how long its step took.
+pub type OnCommit = Box<dyn FnMut(&[Arc<Event>], Duration) + Send>;
 
 /// The way to one shard, which must never hold the writer up.
 pub(super) struct ShardDoor {
