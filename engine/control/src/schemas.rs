@@ -38,7 +38,7 @@ const PARTS_MAX: usize = 1_000;
 const DEPTH_MAX: usize = 64;
 /// No part is applied to a value from within itself, so a payload of depth d is looked at through
 /// d × parts calls at most, each of which takes less than this of the stack.
-const CALL_BYTES: usize = 8 << 10;
+const CALL_BYTES: usize = 16 << 10;
 /// What the stack of any thread has to spare.
 const HERE_BYTES: usize = 512 << 10;
 
