@@ -50,6 +50,8 @@ pub enum Command {
     Verify(VerifyArguments),
     Bench(crate::bench::BenchArguments),
     Doctor(DoctorArguments),
+    Backup(BackupArguments),
+    Restore(RestoreArguments),
     /// Print the management API as an OpenAPI 3.1 document; a server has it at /openapi.json
     #[command(after_help = "Example:\n  forebay openapi > openapi.json")]
     Openapi,
@@ -306,6 +308,57 @@ Examples:
     -H 'X-Hub-Signature-256: sha256=…'
   forebay sign --scheme stripe --secret-env S --body @b.json > headers
   forebay verify --scheme stripe --secret-env S --body @b.json -H \"$(cat headers)\"";
+
+/// Copy all that a node keeps into one file, while it runs
+///
+/// The copy is of one moment: all that had been answered by then is in it, and nothing later.
+/// Senders wait some milliseconds.
+#[derive(Args)]
+#[command(after_help = BACKUP_HELP)]
+pub struct BackupArguments {
+    /// A tar archive that is not there yet, or - for stdout
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub server: ServerArguments,
+    /// Of a data directory that no server has, instead
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["url", "key", "key_file", "context"])]
+    pub data: Option<PathBuf>,
+    /// Leave out the admin key and the key that opens the secrets: a restore needs secrets.key
+    /// from elsewhere
+    #[arg(long)]
+    pub without_keys: bool,
+}
+
+const BACKUP_HELP: &str = "\
+The file is worth as much as the data directory: it has the keys, unless they are left out, and
+every event that retention has kept.
+
+Examples:
+  forebay backup forebay-monday.tar
+  forebay backup - --without-keys | zstd > forebay.tar.zst
+  forebay backup forebay.tar --data /var/lib/forebay";
+
+/// Make a data directory of a backup
+///
+/// Every file is held against the backup's list and every event is read before the directory is
+/// one. What was on its way when the backup was made goes out again, under the same ids.
+#[derive(Args)]
+#[command(after_help = RESTORE_HELP)]
+pub struct RestoreArguments {
+    /// The backup, or - for stdin
+    pub file: PathBuf,
+    /// The data directory: one that is empty or not there
+    #[arg(long, value_name = "DIR", default_value = "./forebay-data")]
+    pub data: PathBuf,
+    /// Print what was restored as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+const RESTORE_HELP: &str = "\
+Examples:
+  forebay restore forebay-monday.tar --data /var/lib/forebay
+  zstd -d < forebay.tar.zst | forebay restore - --data ./copy";
 
 /// Recover what is intact in a data directory that does not open any more
 ///

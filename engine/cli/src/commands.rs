@@ -1,7 +1,9 @@
+pub mod backup;
 pub mod check;
 pub mod compile;
 pub mod config;
 pub mod doctor;
+pub mod restore;
 pub mod send;
 pub mod serve;
 pub mod sign;

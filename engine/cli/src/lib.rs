@@ -79,6 +79,8 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Verify(options) => commands::verify::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Doctor(options) => commands::doctor::run(&options),
+        Command::Backup(options) => commands::backup::run(&options),
+        Command::Restore(options) => commands::restore::run(&options),
         Command::Openapi => commands::openapi(),
         Command::Man { dir } => commands::man(dir.as_deref()),
         Command::Completions { shell } => commands::completions(shell),

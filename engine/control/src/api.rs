@@ -47,7 +47,7 @@ mod wire;
 
 pub use access::{Access, Deed, Principal, Role, Scope, Whose, permits};
 pub(crate) use body::{dismiss, read as read_body};
-pub(crate) use call::{ANY_BYTES, Call};
+pub(crate) use call::{ANY_BYTES, Call, Stream};
 pub(crate) use failures::Failures;
 pub(crate) use filters::{Excerpt, VerdictOut};
 pub use keys::KeyRing;

@@ -93,7 +93,7 @@ fn as_read(call: &Call) -> Call {
         body: Bytes::new(),
         principal: call.principal.clone(),
         request_id: call.request_id.clone(),
-        tail: Default::default(),
+        stream: Default::default(),
         place: None,
     }
 }

@@ -1,7 +1,7 @@
 use crate::api::Place;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
@@ -14,20 +14,21 @@ pub enum Body {
 
 /// What is sent as it comes, until whoever sends it stops.
 pub struct Lines {
-    pub(crate) pieces: mpsc::Receiver<Bytes>,
+    /// After an error the connection ends before the body does, so nobody takes it for whole.
+    pub(crate) pieces: mpsc::Receiver<io::Result<Bytes>>,
     /// Given back when the connection lets go of what it was sent.
-    pub(crate) _place: Place,
+    pub(crate) _place: Option<Place>,
 }
 
 impl hyper::body::Body for Lines {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.pieces.poll_recv(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.pieces.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn size_hint(&self) -> SizeHint {

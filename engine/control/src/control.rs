@@ -1,6 +1,7 @@
 use crate::api::{
     self, APP, Access, Answered, Apps, Begun, Call, Captured, Content, Failures, Keys, Matched,
-    Operation, Places, Principal, Query, RepeatKey, Repeats, Role, Scope, Tail, Token, Uses, Whose,
+    Operation, Places, Principal, Query, RepeatKey, Repeats, Role, Scope, Stream, Token, Uses,
+    Whose,
 };
 use crate::audit::Change;
 use crate::journal::Journal;
@@ -8,8 +9,8 @@ use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
 use crate::schemas::Schemas;
 use crate::{
-    AdminKey, Body, Book, Bookmarks, Build, Commands, Denied, Doors, FilterWatch, Health, Heard,
-    Lines, Machine, Metrics, Modules, Reach, Reads, Stats, Tables, host,
+    AdminKey, Backups, Body, Book, Bookmarks, Build, Commands, Denied, Doors, FilterWatch, Health,
+    Heard, Lines, Machine, Metrics, Modules, Reach, Reads, Stats, Tables, host,
 };
 use bytes::Bytes;
 use event::{Rng, TenantId};
@@ -87,6 +88,7 @@ pub struct Ports {
     pub apps: Apps,
     pub modules: Box<dyn Modules>,
     pub tables: Box<dyn Tables>,
+    pub backups: Box<dyn Backups>,
     pub watch: Arc<FilterWatch>,
     pub doors: Doors,
     pub reach: Reach,
@@ -316,8 +318,8 @@ impl Control {
         let body = api::read_body(body, body_bytes_max, limits.body_timeout).await?;
         self.still_holds(&principal, tenant.as_ref(), head)?;
         let (request_id, whole) = (id.to_owned(), head.clone());
-        let tail: Rc<RefCell<Option<Tail>>> = Rc::default();
-        let left = tail.clone();
+        let stream: Rc<RefCell<Option<Stream>>> = Rc::default();
+        let left = stream.clone();
         let call = Call {
             captured,
             tenant,
@@ -326,7 +328,7 @@ impl Control {
             body,
             principal,
             request_id,
-            tail: left,
+            stream: left,
             place,
         };
         let key = head.headers.get(REPEAT_KEY).filter(|_| operation.is_repeatable());
@@ -346,8 +348,11 @@ impl Control {
             response.headers_mut().insert(ETAG, tag);
         }
         // Whoever asks for the head alone is sent nothing.
-        let tail = tail.take().filter(|_| head.method != Method::HEAD);
-        let lines = tail.map(|tail| api::start_tail(self, tail)).transpose()?;
+        let lines = match stream.take().filter(|_| head.method != Method::HEAD) {
+            Some(Stream::Tail(tail)) => Some(api::start_tail(self, tail)?),
+            Some(Stream::Lines(lines)) => Some(lines),
+            None => None,
+        };
         Ok((response, lines))
     }
 

@@ -51,8 +51,9 @@ pub use key::{AdminKey, BadKey};
 pub use metrics::{Build, CodeClass, Metrics, ProcessTexts, ProcessUse, Readings};
 pub use openapi::openapi;
 pub use ports::{
-    Book, BookPage, Bookmarks, Commands, Denied, Doors, Fault, KeptTable, Machine, Modules,
-    Pending, Published, Reach, Reading, Reads, Reloaded, Said, TableForm, TableText, Tables, Trial,
+    Backups, Book, BookPage, Bookmarks, Commands, Denied, Doors, Fault, KeptTable, Machine,
+    Modules, Pending, Pieces, Published, Reach, Reading, Reads, Reloaded, Said, TableForm,
+    TableText, Tables, Trial,
 };
 pub use stats::{Counts, Series, Stats, Tally, Unsaved};
 pub use watch::{CircuitState, Compared, FilterWatch, SaidLine};

@@ -6,9 +6,11 @@ use registry::{
     ChangeSet, DeclaredSource, FilterVersion, History, ModuleDigest, Snapshot, TableDigest,
 };
 use std::any::Any;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 pub type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -146,6 +148,16 @@ pub trait Tables {
 
     /// A value of a table that is in force. Never blocks.
     fn look_up(&self, app: &TenantId, name: &str, key: &str) -> Option<String>;
+}
+
+/// The archive of a backup, piece by piece. One that ends early ends with an error.
+pub type Pieces = mpsc::Receiver<io::Result<Bytes>>;
+
+/// Copies of the whole node.
+pub trait Backups {
+    /// Holds the node as it is now and begins to give it as a tar archive. `Denied::Busy` while
+    /// another backup is under way; `Denied::Rejected` says why there can be none.
+    fn begin(&self, with_keys: bool) -> Pending<Result<Pieces, Denied>>;
 }
 
 /// How the text of a table is to be read.

@@ -35,6 +35,10 @@ impl Address {
             return Err(refusal("a user name or password in the URL"));
         }
         url.set_fragment(None);
+        // Written as it is sent it may have become longer.
+        if url.as_str().len() > URL_BYTES_MAX {
+            return Err(refusal("a URL of more than 2048 bytes"));
+        }
         Address::of(url).ok_or_else(|| refusal("not a URL that HTTP can carry"))
     }
 

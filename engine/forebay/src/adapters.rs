@@ -1,6 +1,7 @@
 //! Ten-line bridges from the ports of one room to the services of another.
 
 pub mod accept;
+pub mod backup;
 pub mod book;
 pub mod bookmarks;
 pub mod control;

@@ -1,5 +1,6 @@
 use crate::adapters::deliver::Outbound;
 use crate::adapters::guests::Chains;
+use crate::backup::Backup;
 use crate::changes::Changes;
 use crate::closures::{Closure, Closures, SCHEME};
 use crate::keeper::Keeper;
@@ -21,6 +22,7 @@ use runtime::{Clock, Entropy, OsClock, OsEntropy, OsNet, spawn_thread};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +36,8 @@ pub struct Engine {
     listening: Option<Listening>,
     keeper: Keeper,
     log: Arc<dyn Log>,
+    store: Arc<Store>,
+    data: PathBuf,
     health: Arc<Health>,
     closures: Arc<Closures>,
     clock: Arc<dyn Clock>,
@@ -45,8 +49,8 @@ impl Engine {
     /// it recovers; from the moment it returns, what was under way goes on.
     pub fn open(plan: Plan) -> Result<Engine, OpenError> {
         let clock: Arc<dyn Clock> = Arc::new(OsClock::new());
-        let store = open_store(&plan)?;
-        let log: Arc<dyn Log> = Arc::new(store);
+        let store = Arc::new(open_store(&plan)?);
+        let log: Arc<dyn Log> = store.clone();
         let modules = Arc::new(open_modules(&plan)?);
         let tables = Arc::new(open_tables(&plan)?);
         let (started, sealing) = start_writer(&plan, log.clone(), &*clock)?;
@@ -99,14 +103,28 @@ impl Engine {
             None => None,
             Some(at) => {
                 let (changes, clock, log) = (changes.clone(), clock.clone(), log.clone());
-                let health = health.clone();
-                let way_in = WayIn { changes, sealing, clock, log, metrics, stats, health, watch };
+                let (health, store) = (health.clone(), store.clone());
+                let way_in =
+                    WayIn { changes, sealing, clock, log, store, metrics, stats, health, watch };
                 Some(Listening::start(at, &plan, way_in)?)
             }
         };
         health.enter(Phase::Serving);
         let pumps = Some(pumps);
-        Ok(Engine { changes, pumps, listening, keeper, log, health, closures, clock, failed })
+        let data = plan.data;
+        Ok(Engine {
+            changes,
+            pumps,
+            listening,
+            keeper,
+            log,
+            store,
+            data,
+            health,
+            closures,
+            clock,
+            failed,
+        })
     }
 
     /// Where it listens, when it does; with port 0 the port that was given.
@@ -179,6 +197,15 @@ impl Engine {
     /// The log itself, to read what became of events.
     pub fn log(&self) -> &Arc<dyn Log> {
         &self.log
+    }
+
+    /// Holds all that the engine has now, to be written as an archive whenever it suits. Blocks:
+    /// commits wait some milliseconds. Without keys nobody reads the secrets in it who has not
+    /// `secrets.key`.
+    ///
+    /// Errors: `Unusable` when there are more files than may be open; `Disk`.
+    pub fn backup(&self, with_keys: bool) -> Result<Backup, Failure> {
+        Backup::hold(&self.store, &self.data, with_keys, self.clock.wall())
     }
 
     /// Follows the road: stop accepting, commit what was accepted, let what is in flight finish

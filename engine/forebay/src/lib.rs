@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "it carries: it reads the environment and waits")]
 
 mod adapters;
+mod backup;
 mod changes;
 mod closures;
 mod compiler;
@@ -21,6 +22,7 @@ mod tables;
 mod ways;
 mod workbench;
 
+pub use backup::{Backup, BackupSummary, RestoreError, Restored, Restoring, verify_backup};
 pub use compiler::{COMPILER_BYTES_MAX, COMPILER_SECS_MAX, ChildCompiler, compile_as_child};
 pub use config::Config;
 pub use control::openapi;

@@ -1,4 +1,5 @@
 use crate::adapters::accept::Road;
+use crate::adapters::backup::Vault;
 use crate::adapters::book::Book;
 use crate::adapters::bookmarks::Bookmarks;
 use crate::adapters::control::{Desk, Proc, Shelf};
@@ -24,12 +25,13 @@ use pipeline::writer::Durability;
 use registry::SealingKey;
 use runtime::{Clock, OsEntropy, descriptors_max, spawn_thread, tasks};
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use store::Store;
 use tokio::sync::oneshot;
 
 /// What the thread that lets events in stands on.
@@ -38,6 +40,7 @@ pub struct WayIn {
     pub sealing: Arc<SealingKey>,
     pub clock: Arc<dyn Clock>,
     pub log: Arc<dyn Log>,
+    pub store: Arc<Store>,
     pub metrics: Arc<Metrics>,
     pub stats: Arc<Stats>,
     pub health: Arc<Health>,
@@ -92,7 +95,7 @@ impl Listening {
             drop(bound.send(addr));
             let stopped = async { drop(stopped.await) };
             let bookmarks = bookmarks(&data, way_in.changes.publisher.clone());
-            Server::new(ports(way_in, options, guard, (book, bookmarks)), limits)
+            Server::new(ports(way_in, options, guard, (book, bookmarks), data), limits)
                 .serve(listener, stopped)
                 .await;
         };
@@ -154,8 +157,11 @@ fn ports(
     options: ControlOptions,
     guard: GuardOptions,
     (book, bookmarks): (Book, Bookmarks),
+    data: PathBuf,
 ) -> Ports<Road> {
-    let WayIn { changes, sealing, clock, log, metrics, stats, health, watch } = way_in;
+    let WayIn { changes, sealing, clock, log, store, metrics, stats, health, watch } = way_in;
+    let (is_taken, clock_of, health_of) = (Arc::default(), clock.clone(), health.clone());
+    let vault = Vault { store, data, clock: clock_of, health: health_of, is_taken };
     let counted = metrics.clone();
     let control = Control::new(
         options,
@@ -180,6 +186,7 @@ fn ports(
                 clock.clone(),
             )),
             tables: Box::new(Loading::new(changes.tables.clone(), log.clone())),
+            backups: Box::new(vault),
             doors: doors(changes.ways.clone()),
             reach: reach(guard),
             watch,

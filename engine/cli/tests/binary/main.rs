@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests meet the machine")]
 
+mod backup;
 mod bench;
 mod check;
 mod config;

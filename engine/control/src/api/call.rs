@@ -1,3 +1,4 @@
+use crate::Lines;
 use crate::api::{Captured, Place, Principal, Query, Role, Tail};
 use crate::problem::{Flaw, Problem};
 use crate::reply;
@@ -22,10 +23,16 @@ pub(crate) struct Call {
     pub principal: Principal,
     pub request_id: String,
     /// Where an operation leaves what it goes on to send.
-    pub tail: Rc<RefCell<Option<Tail>>>,
+    pub stream: Rc<RefCell<Option<Stream>>>,
     /// What its body has taken of what there is for such bodies, until it has been carried out.
     #[expect(dead_code, reason = "it is given back when it is dropped")]
     pub place: Option<Place>,
+}
+
+/// What an operation goes on to send behind its answer.
+pub(crate) enum Stream {
+    Tail(Tail),
+    Lines(Lines),
 }
 
 /// Of bytes of which nothing is said.

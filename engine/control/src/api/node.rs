@@ -1,8 +1,8 @@
 use crate::api::endpoints::pause_text;
-use crate::api::wire::Members;
-use crate::api::{Answered, Call, Content, Operation, Principal, Scope, Verb};
+use crate::api::wire::{Members, flag};
+use crate::api::{Answered, Call, Content, Operation, Parameter, Principal, Scope, Stream, Verb};
 use crate::reply::{answer, empty, json as written, problem, typed};
-use crate::{Control, Readings, openapi, page};
+use crate::{Control, Lines, Readings, openapi, page};
 use bytes::Bytes;
 use hyper::Response;
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
@@ -12,6 +12,12 @@ use serde_json::json;
 use std::sync::LazyLock;
 
 const HTML: &str = "text/html; charset=utf-8";
+const TAR: &str = "application/x-tar";
+
+const KEYS: Parameter = Parameter::of::<bool>(
+    "keys",
+    "Whether it has the admin key and the key that seals secrets; true when not said.",
+);
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -101,6 +107,17 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         body: Content::Empty,
         answers: &[(200, Content::json::<Came>())],
         run: |control, call| Box::pin(reload(control, call)),
+    },
+    Operation {
+        verb: Verb::Get,
+        path: "/v1/backup",
+        id: "node.backup",
+        summary: "All that the node keeps, as it is now, as a tar archive",
+        scope: Scope::Admin,
+        query: &[KEYS],
+        body: Content::Empty,
+        answers: &[(200, Content::Binary(TAR))],
+        run: |control, call| Box::pin(backup(control, call)),
     },
     Operation {
         verb: Verb::Get,
@@ -212,4 +229,14 @@ async fn metrics(control: &Control) -> Answered {
 async fn reload(control: &Control, _: Call) -> Answered {
     let reloaded = control.ports.commands.reload().await?;
     Ok(answer(200, &Came { changes: reloaded.changes, needs_restart: reloaded.restart }))
+}
+
+/// Not a change, and worth as much to whoever comes later: it may hold every secret.
+async fn backup(control: &Control, call: Call) -> Answered {
+    let with_keys = flag(&call.query, "keys", true)?;
+    let pieces = control.ports.backups.begin(with_keys).await?;
+    let (who, request_id) = (&*call.principal.id, &call.request_id);
+    tracing::info!(target: "audit", who, what = "node.backup", with_keys, request_id, "a backup");
+    *call.stream.borrow_mut() = Some(Stream::Lines(Lines { pieces, _place: None }));
+    Ok(typed(200, TAR, Bytes::new()))
 }

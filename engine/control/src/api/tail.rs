@@ -3,7 +3,8 @@
 
 use crate::api::wire::{APP, flag, header_pairs, moment};
 use crate::api::{
-    Answered, Call, Content, Deed, Operation, Parameter, Principal, Query, Scope, Verb, endpoints,
+    Answered, Call, Content, Deed, Operation, Parameter, Principal, Query, Scope, Stream, Verb,
+    endpoints,
 };
 use crate::explain::time;
 use crate::problem::Problem;
@@ -20,6 +21,7 @@ use log::{Failure, Log};
 use registry::{Endpoint, TypePattern};
 use runtime::tasks;
 use serde_json::json;
+use std::io;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -120,7 +122,7 @@ async fn tail(control: &Control, call: Call) -> Answered {
         principal: call.principal.clone(),
         wish: Arc::new(wish),
     };
-    *call.tail.borrow_mut() = Some(tail);
+    *call.stream.borrow_mut() = Some(Stream::Tail(tail));
     Ok(typed(200, "text/event-stream", Bytes::new()))
 }
 
@@ -259,11 +261,11 @@ pub(crate) fn start(control: Rc<Control>, tail: Tail) -> Result<Lines, Problem> 
     let place = control.tails.borrow_mut().take(&whose).ok_or(Problem::Busy)?;
     let (lines, pieces) = mpsc::channel(AHEAD);
     tasks::spawn(async move { run(&control, tail, lines).await });
-    Ok(Lines { pieces, _place: place })
+    Ok(Lines { pieces, _place: Some(place) })
 }
 
 /// Until nobody listens, the key has ended, or the node stops.
-async fn run(control: &Control, tail: Tail, lines: mpsc::Sender<Bytes>) {
+async fn run(control: &Control, tail: Tail, lines: mpsc::Sender<io::Result<Bytes>>) {
     let Tail { head, principal, wish, mut begin, follows } = tail;
     let holds = || {
         let is_live = control.still_holds(&principal, Some(&wish.app), &head).is_ok();
@@ -311,7 +313,11 @@ async fn run(control: &Control, tail: Tail, lines: mpsc::Sender<Bytes>) {
 }
 
 /// False when it is not taken: nobody listens, or nobody is to be told any more.
-async fn send(lines: &mpsc::Sender<Bytes>, piece: Bytes, holds: impl Fn() -> bool) -> bool {
+async fn send(
+    lines: &mpsc::Sender<io::Result<Bytes>>,
+    piece: Bytes,
+    holds: impl Fn() -> bool,
+) -> bool {
     let ended = async {
         let beats = UNREAD_MAX.as_millis() / BEAT.as_millis();
         for _ in 0..beats {
@@ -323,7 +329,7 @@ async fn send(lines: &mpsc::Sender<Bytes>, piece: Bytes, holds: impl Fn() -> boo
     };
     tokio::select! {
         biased;
-        taken = lines.send(piece) => taken.is_ok(),
+        taken = lines.send(Ok(piece)) => taken.is_ok(),
         () = ended => false,
     }
 }

@@ -1,9 +1,9 @@
 use bytes::Bytes;
 use control::{
-    AdminKey, Apps, Body, Book, BookPage, Bookmarks, Build, Commands, Control, ControlLimits,
-    ControlOptions, Denied, Health, KeptTable, KeyRing, KeyRow, Machine, Metrics, Modules, Pending,
-    Phase, Ports, ProcessUse, Published, Reading, Reads, Reloaded, Role, Stats, TableText, Tables,
-    Token, Trial,
+    AdminKey, Apps, Backups, Body, Book, BookPage, Bookmarks, Build, Commands, Control,
+    ControlLimits, ControlOptions, Denied, Health, KeptTable, KeyRing, KeyRow, Machine, Metrics,
+    Modules, Pending, Phase, Pieces, Ports, ProcessUse, Published, Reading, Reads, Reloaded, Role,
+    Stats, TableText, Tables, Token, Trial,
 };
 use event::{
     Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
@@ -28,6 +28,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 
 pub const NOW: Time = Time::from_secs(1_700_000_000);
 
@@ -170,6 +171,7 @@ impl Node {
             apps: apps(self.history.clone()),
             modules: Box::new(Rack(self.modules.clone())),
             tables: Box::new(Drawer(self.tables.clone())),
+            backups: Box::new(Copies),
             doors: Box::new(|_, source| match &*source.scheme {
                 "github" | "none" => Ok(()),
                 other => Err(format!("unknown scheme `{other}`")),
@@ -201,7 +203,9 @@ impl Node {
                         async move {
                             let answer = control.answer(request, peer.ip()).await;
                             Ok::<_, Infallible>(answer.map(|body| match body {
-                                Body::Whole(bytes) => Full::new(bytes).boxed_unsync(),
+                                Body::Whole(bytes) => {
+                                    Full::new(bytes).map_err(|none| match none {}).boxed_unsync()
+                                }
                                 Body::Stream(lines) => lines.boxed_unsync(),
                             }))
                         }
@@ -263,6 +267,7 @@ pub fn with_body(method: &str, path: &str, body: &str, headers: &[&str]) -> Stri
 }
 
 pub struct Reply {
+    /// 0 when the connection ended before there was one.
     pub status: u16,
     pub headers: BTreeMap<String, String>,
     pub body: String,
@@ -271,7 +276,9 @@ pub struct Reply {
 impl Reply {
     fn of(bytes: &[u8]) -> Reply {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            return Reply { status: 0, headers: BTreeMap::new(), body: text };
+        };
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.map(|line| {
@@ -533,6 +540,22 @@ impl Modules for Rack {
 
     fn unshipped(&self, name: &str) -> String {
         format!("{name:?} does not come with the engine")
+    }
+}
+
+/// Of two pieces; one without keys breaks off after the first.
+struct Copies;
+
+impl Backups for Copies {
+    fn begin(&self, with_keys: bool) -> Pending<Result<Pieces, Denied>> {
+        let (pieces, received) = mpsc::channel(2);
+        pieces.try_send(Ok(Bytes::from_static(b"one "))).unwrap();
+        let last = match with_keys {
+            true => Ok(Bytes::from_static(b"and two")),
+            false => Err(std::io::Error::other("the disk")),
+        };
+        pieces.try_send(last).unwrap();
+        Box::pin(async move { Ok(received) })
     }
 }
 

@@ -60,3 +60,13 @@ fn a_request_keeps_an_id_that_may_stand_in_a_log() {
     assert!(given("a;b=\"c\"").starts_with("req_"));
     assert!(given(&"x".repeat(129)).starts_with("req_"));
 }
+
+#[test]
+fn a_backup_that_breaks_off_is_no_whole_answer() {
+    let node = Node::new();
+    let whole = node.get("/v1/backup");
+    assert_eq!((whole.status, &*whole.headers["content-type"]), (200, "application/x-tar"));
+    assert!(whole.body.contains("one ") && whole.body.ends_with("\r\n0\r\n\r\n"), "{}", whole.body);
+    let broken = node.get("/v1/backup?keys=false");
+    assert!(!broken.body.contains("\r\n0\r\n"), "{}", broken.body);
+}

@@ -68,6 +68,7 @@ fn no_spelling_hides_an_address() {
 #[test]
 fn urls_that_http_should_not_carry_are_refused() {
     let long = format!("https://example.com/{}", "a".repeat(2048));
+    let long_when_sent = format!("https://example.com/{}", "①".repeat(300));
     let urls = [
         "ftp://example.com/",
         "file:///etc/passwd",
@@ -84,6 +85,7 @@ fn urls_that_http_should_not_carry_are_refused() {
         "http://[fe80::1%25eth0]/",
         "http://exa mple.com/",
         &long,
+        &long_when_sent,
     ];
     for url in urls {
         assert!(verdict(&strict(), url).is_err(), "{url}");

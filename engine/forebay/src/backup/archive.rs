@@ -1,0 +1,199 @@
+use super::{CONTENTS, Contents, Entry, FORMAT, KEYS, hex};
+use event::{Offset, Time};
+use log::Failure;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use store::{Snapshot, Store, StoreOptions};
+use tar::{Builder, EntryType, Header};
+
+/// A node as it was at one moment, in open files: whatever it does meanwhile, this is written.
+pub struct Backup {
+    snapshot: Snapshot,
+    /// What lies beside the log: modules, tables, keys. By their names in the data directory.
+    others: BTreeMap<PathBuf, File>,
+    with_keys: bool,
+    made_at: Time,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackupSummary {
+    /// One past the last event that it has.
+    pub head: Offset,
+    pub floor: Offset,
+    pub files: u64,
+    /// Of the files, without what the archive adds.
+    pub bytes: u64,
+    pub with_keys: bool,
+}
+
+/// What is of this machine or made anew: the log is in the snapshot.
+const LEFT_OUT: [&str; 6] = ["LOCK", "BALLAST", "HEAD", "log", "aside", "restoring"];
+
+impl Backup {
+    /// Holds what the engine on `store` and `data` has now. Blocks; commits wait some milliseconds.
+    /// Without keys the secrets in it can be read by nobody who has not `secrets.key`.
+    ///
+    /// Errors: `Unusable` when there are more files than may be open; `Disk`.
+    pub(crate) fn hold(
+        store: &Store,
+        data: &Path,
+        with_keys: bool,
+        made_at: Time,
+    ) -> Result<Backup, Failure> {
+        let disk = |source| Failure::Disk { path: data.to_owned(), source };
+        // Others hold the rest; a node that finds no descriptor ends.
+        let files_max = runtime::descriptors_max().map_or(usize::MAX, |all| (all / 4) as usize);
+        // Files come before the log names them and go after it has forgotten them. So all that it
+        // names is there before it is held, or after.
+        let mut others = files_beside(data, with_keys).map_err(disk)?;
+        let snapshot = store.snapshot(files_max)?;
+        others.extend(files_beside(data, with_keys).map_err(disk)?);
+        Ok(Backup { snapshot, others, with_keys, made_at })
+    }
+
+    /// The same of a directory that no engine has.
+    ///
+    /// Errors: those of a start, too; nothing that such a one would refuse is backed up.
+    pub fn of(data: &Path, with_keys: bool, made_at: Time) -> Result<Backup, Failure> {
+        let options =
+            StoreOptions { ballast_bytes: 0, disk_floor_bytes: 0, ..StoreOptions::new(data) };
+        let (store, _) = Store::open(options)?;
+        Backup::hold(&store, data, with_keys, made_at)
+    }
+
+    /// Of all files.
+    pub fn bytes(&self) -> u64 {
+        let others = self.others.values().filter_map(|file| file.metadata().ok());
+        let log = self.snapshot.files.iter().map(|file| file.bytes);
+        log.chain(others.map(|metadata| metadata.len())).sum()
+    }
+
+    /// Writes it as a tar archive, which ends with a list of all that it holds.
+    pub fn write(self, out: &mut dyn Write) -> io::Result<BackupSummary> {
+        let mut archive = Archive { tar: Builder::new(out), at: self.made_at, entries: Vec::new() };
+        for folder in &self.snapshot.folders {
+            archive.folder(folder)?;
+        }
+        for file in &self.snapshot.files {
+            archive.file(&file.name, file.bytes, &mut file.reader())?;
+        }
+        let folders: std::collections::BTreeSet<_> =
+            self.others.keys().flat_map(|name| name.ancestors().skip(1)).collect();
+        for folder in folders.into_iter().filter(|folder| !folder.as_os_str().is_empty()) {
+            archive.folder(folder)?;
+        }
+        for (name, file) in &self.others {
+            let bytes = file.metadata()?.len();
+            let mut file = file;
+            archive.file(name, bytes, &mut file)?;
+        }
+        let summary = BackupSummary {
+            head: self.snapshot.head,
+            floor: self.snapshot.floor,
+            files: archive.entries.len() as u64,
+            bytes: archive.entries.iter().map(|entry| entry.bytes).sum(),
+            with_keys: self.with_keys,
+        };
+        let contents = Contents {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            made_at_ms: self.made_at.millis(),
+            head: summary.head.0,
+            floor: summary.floor.0,
+            with_keys: self.with_keys,
+            files: std::mem::take(&mut archive.entries),
+        };
+        let text = serde_json::to_vec_pretty(&contents).expect("it is strings and numbers");
+        archive.file(Path::new(CONTENTS), text.len() as u64, &mut &text[..])?;
+        archive.tar.into_inner()?.flush()?;
+        Ok(summary)
+    }
+}
+
+/// Every file of a data directory that is worth keeping, but the log.
+fn files_beside(data: &Path, with_keys: bool) -> io::Result<BTreeMap<PathBuf, File>> {
+    let (mut files, mut folders) = (BTreeMap::new(), vec![PathBuf::new()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(data.join(&folder))? {
+            let entry = entry?;
+            let name = folder.join(entry.file_name());
+            let kind = entry.file_type()?;
+            if !is_kept(&name, with_keys) {
+                continue;
+            }
+            if kind.is_dir() {
+                folders.push(name);
+            } else if kind.is_file() {
+                match File::open(entry.path()) {
+                    Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+                    file => drop(files.insert(name, file?)),
+                }
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn is_kept(name: &Path, with_keys: bool) -> bool {
+    let is_one_of = |names: &[&str]| names.iter().any(|other| name == Path::new(other));
+    let is_key = is_one_of(&KEYS);
+    // The cache of compiled modules is this machine's own, and so is the key that seals it.
+    let is_made_anew = name == Path::new("modules/seal.key")
+        || name.extension().is_some_and(|ext| ext == "compiled" || ext == "new");
+    !is_one_of(&LEFT_OUT) && !is_made_anew && (with_keys || !is_key)
+}
+
+struct Archive<'a> {
+    tar: Builder<&'a mut dyn Write>,
+    at: Time,
+    entries: Vec<Entry>,
+}
+
+impl Archive<'_> {
+    fn folder(&mut self, name: &Path) -> io::Result<()> {
+        let mut header = self.header(EntryType::Directory, 0, 0o700);
+        self.tar.append_data(&mut header, name, io::empty())
+    }
+
+    fn file(&mut self, name: &Path, bytes: u64, content: &mut dyn Read) -> io::Result<()> {
+        let mut header = self.header(EntryType::Regular, bytes, 0o600);
+        let mut counted = Counted { content, left: bytes, hash: Sha256::new() };
+        self.tar.append_data(&mut header, name, &mut counted)?;
+        let name = name.to_str().expect("the engine gave it its name").to_owned();
+        self.entries.push(Entry { name, bytes, sha256: hex(&counted.hash.finalize()) });
+        Ok(())
+    }
+
+    fn header(&self, kind: EntryType, bytes: u64, mode: u32) -> Header {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(bytes);
+        header.set_mode(mode);
+        header.set_mtime(self.at.millis() / 1000);
+        header
+    }
+}
+
+/// So many bytes, no fewer, and their checksum.
+struct Counted<'a> {
+    content: &'a mut dyn Read,
+    left: u64,
+    hash: Sha256,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let room = into.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let count = self.content.read(&mut into[..room])?;
+        if count == 0 && room > 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a file has become shorter"));
+        }
+        self.hash.update(&into[..count]);
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
