@@ -142,6 +142,7 @@ async fn serve_ours(listener: TcpListener) {
         clock: Arc::new(OsClock::new()),
         sources: Arc::new(ArcSwap::from_pointee(table)),
         producer: Box::new(|_, _| None),
+        unfit: Box::new(|_, _| None),
         fallback: Box::new(|_| unreachable!("nothing else is asked for")),
         observe: Box::new(move |observed| seen.set(seen.get().max(observed.took))),
     };

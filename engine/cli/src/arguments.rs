@@ -6,7 +6,7 @@ use crate::given::{
 };
 use crate::live::{Listen, Tail};
 use crate::resources::{
-    App, Audit, Dlq, Endpoint, Erase, EventType, Explain, Filter, Key, Source, Table,
+    App, Audit, Dlq, Endpoint, Erase, EventType, Explain, Filter, Key, Source, Stats, Table,
 };
 use crate::wanted::{Apply, Diff, Export};
 use clap::{Args, Parser, Subcommand};
@@ -43,6 +43,7 @@ pub enum Command {
     Explain(Explain),
     Erase(Erase),
     Audit(Audit),
+    Stats(Stats),
     Tail(Tail),
     Listen(Listen),
     Sign(SignArguments),

@@ -72,6 +72,7 @@ fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Explain(command) => command.run(),
         Command::Erase(command) => command.run(),
         Command::Audit(command) => command.run(),
+        Command::Stats(command) => command.run(),
         Command::Tail(command) => command.run(),
         Command::Listen(command) => command.run(),
         Command::Sign(options) => commands::sign::run(&options),

@@ -9,6 +9,7 @@ mod kinds;
 mod letters;
 mod lookup;
 mod shipped;
+mod stats;
 mod story;
 mod table;
 mod trial;
@@ -21,6 +22,7 @@ use filters::Settings;
 pub use kinds::{App, Endpoint, EventType, Key, Source};
 pub use letters::{Dlq, Explain};
 pub use lookup::Table;
+pub use stats::Stats;
 
 use crate::client::{Answer, Call};
 use crate::exit::{Exit, Failure};

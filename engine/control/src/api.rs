@@ -35,9 +35,11 @@ mod node;
 mod operation;
 mod path;
 mod places;
+mod poller;
 mod query;
 mod repeats;
 mod sources;
+mod stats;
 mod tables;
 mod tail;
 mod token;
@@ -73,6 +75,7 @@ const TABLE: &[&[Operation]] = &[
     endpoints::SECRETS,
     messages::OPERATIONS,
     attempts::OPERATIONS,
+    poller::OPERATIONS,
     again::OPERATIONS,
     absent::OPERATIONS,
     erase::OPERATIONS,
@@ -85,6 +88,7 @@ const TABLE: &[&[Operation]] = &[
     letters::OPERATIONS,
     explain::OPERATIONS,
     tail::OPERATIONS,
+    stats::OPERATIONS,
 ];
 
 /// Everything that can be asked of a node.

@@ -7,9 +7,10 @@ use crate::audit::Change;
 use crate::journal::Journal;
 use crate::problem::{Form, Problem};
 use crate::reply::{self, empty, harden};
+use crate::schemas::Schemas;
 use crate::{
-    AdminKey, Backups, Body, Book, Build, Commands, Denied, Doors, FilterWatch, Health, Heard,
-    Lines, Machine, Metrics, Modules, Reach, Reads, Tables, host,
+    AdminKey, Backups, Body, Book, Bookmarks, Build, Commands, Denied, Doors, FilterWatch, Health,
+    Heard, Lines, Machine, Metrics, Modules, Reach, Reads, Stats, Tables, host,
 };
 use bytes::Bytes;
 use event::{Rng, TenantId};
@@ -75,11 +76,13 @@ impl Default for ControlLimits {
 
 pub struct Ports {
     pub metrics: Arc<Metrics>,
+    pub stats: Arc<Stats>,
     pub health: Arc<Health>,
     pub commands: Rc<dyn Commands>,
     pub reads: Box<dyn Reads>,
     pub machine: Box<dyn Machine>,
     pub book: Box<dyn Book>,
+    pub bookmarks: Box<dyn Bookmarks>,
     /// Keys beside the configured one.
     pub keys: Keys,
     pub apps: Apps,
@@ -103,6 +106,7 @@ pub struct Control {
     request_ids: RefCell<Rng>,
     repeats: RefCell<Repeats>,
     pub(crate) uses: RefCell<Uses>,
+    pub(crate) schemas: RefCell<Schemas>,
     readings: RefCell<Places>,
     pub(crate) tails: RefCell<Places>,
     /// Tails read one or two at a time: a long look of theirs holds up no page.
@@ -142,6 +146,7 @@ impl Control {
             request_ids,
             repeats,
             uses,
+            schemas: RefCell::default(),
             readings,
             tails,
             tail_turns,

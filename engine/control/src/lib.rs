@@ -34,6 +34,8 @@ mod page;
 mod ports;
 mod problem;
 mod reply;
+mod schemas;
+mod stats;
 mod walk;
 mod watch;
 
@@ -49,7 +51,9 @@ pub use key::{AdminKey, BadKey};
 pub use metrics::{Build, CodeClass, Metrics, ProcessTexts, ProcessUse, Readings};
 pub use openapi::openapi;
 pub use ports::{
-    Backups, Book, BookPage, Commands, Denied, Doors, Fault, KeptTable, Machine, Modules, Pending,
-    Pieces, Published, Reach, Reading, Reads, Reloaded, Said, TableForm, TableText, Tables, Trial,
+    Backups, Book, BookPage, Bookmarks, Commands, Denied, Doors, Fault, KeptTable, Machine,
+    Modules, Pending, Pieces, Published, Reach, Reading, Reads, Reloaded, Said, TableForm,
+    TableText, Tables, Trial,
 };
+pub use stats::{Counts, Series, Stats, Tally, Unsaved};
 pub use watch::{CircuitState, Compared, FilterWatch, SaidLine};

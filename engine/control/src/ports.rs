@@ -234,6 +234,15 @@ pub trait Book {
 /// Lines, and how many are to be skipped for the next ones, if there are any.
 pub type BookPage = (Vec<String>, Option<u64>);
 
+/// Where consumers of polled endpoints have come to.
+pub trait Bookmarks {
+    /// The next offset that it is to be told, if it was ever told to be kept.
+    fn find(&self, endpoint: EndpointId, consumer: &str) -> Option<Offset>;
+
+    /// Keeps it. It survives the death of the process; a power cut may take the last ones.
+    fn put(&self, endpoint: EndpointId, consumer: &str, next: Offset) -> Result<(), Denied>;
+}
+
 /// The machine that the process runs on.
 pub trait Machine {
     /// What it says of this process now: a few small files, read at each scrape.

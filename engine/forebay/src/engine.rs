@@ -3,11 +3,12 @@ use crate::adapters::guests::Chains;
 use crate::backup::Backup;
 use crate::changes::Changes;
 use crate::closures::{Closure, Closures, SCHEME};
+use crate::keeper::Keeper;
 use crate::modules::{Modules, key_at};
 use crate::server::{Listening, WayIn};
 use crate::tables::Tables;
 use crate::{ChangeError, OpenError, Plan, PublishError, Reloaded};
-use control::{FilterWatch, Health, Metrics, Phase};
+use control::{FilterWatch, Health, Metrics, Phase, Stats};
 use delivery::{Client, ClientOptions, Guard};
 use event::{Arrival, EndpointId, EventId, LaneId, Offset, TenantId};
 use filter::{FilterEngine, Runner};
@@ -33,6 +34,7 @@ pub struct Engine {
     changes: Changes,
     pumps: Option<Pumps>,
     listening: Option<Listening>,
+    keeper: Keeper,
     log: Arc<dyn Log>,
     store: Arc<Store>,
     data: PathBuf,
@@ -58,6 +60,8 @@ impl Engine {
         let (fatal, failed) = tokio::sync::watch::channel(None);
         let (counted, refusing) = (metrics.clone(), health.clone());
         let gaps = metrics.clone();
+        let stats = Stats::new();
+        let mut arrivals = stats.tally();
         let options = PumpOptions {
             clock: clock.clone(),
             guest_threads: plan.guest_threads,
@@ -69,17 +73,30 @@ impl Engine {
                 watch.clone(),
                 clock.clone(),
             ),
-            deliver: deliver_maker(&plan, clock.clone(), closures.clone(), metrics.clone())?,
+            deliver: deliver_maker(
+                &plan,
+                clock.clone(),
+                closures.clone(),
+                (metrics.clone(), stats.clone()),
+            )?,
             on_loss: Box::new(move |loss, lane, from, until| {
                 gaps.gap(loss == Loss::Damage, until.distance_from(from));
                 tell_loss(loss, lane, from, until);
             }),
-            on_commit: Box::new(move |events, took| counted.committed(events, Some(took))),
+            on_commit: Box::new(move |events, took| {
+                counted.committed(events.len(), Some(took));
+                for event in events {
+                    let envelope = &event.envelope;
+                    let counts = arrivals.of_type(&envelope.tenant, &envelope.event_type);
+                    counts.accepted(event.body.len());
+                }
+            }),
             on_fatal: Box::new(move |failure| {
                 refusing.storage_refuses(true);
                 drop(fatal.send(Some(Arc::new(failure))));
             }),
         };
+        let keeper = Keeper::start(&plan.data, stats.clone(), clock.clone())?;
         let pumps = start_pumps(log.clone(), started, options)?;
         let changes = Changes::new(pumps.publisher.clone(), modules, tables, &plan)?;
         let listening = match plan.listen {
@@ -87,14 +104,27 @@ impl Engine {
             Some(at) => {
                 let (changes, clock, log) = (changes.clone(), clock.clone(), log.clone());
                 let (health, store) = (health.clone(), store.clone());
-                let way_in = WayIn { changes, sealing, clock, log, store, metrics, health, watch };
+                let way_in =
+                    WayIn { changes, sealing, clock, log, store, metrics, stats, health, watch };
                 Some(Listening::start(at, &plan, way_in)?)
             }
         };
         health.enter(Phase::Serving);
         let pumps = Some(pumps);
         let data = plan.data;
-        Ok(Engine { changes, pumps, listening, log, store, data, health, closures, clock, failed })
+        Ok(Engine {
+            changes,
+            pumps,
+            listening,
+            keeper,
+            log,
+            store,
+            data,
+            health,
+            closures,
+            clock,
+            failed,
+        })
     }
 
     /// Where it listens, when it does; with port 0 the port that was given.
@@ -187,7 +217,7 @@ impl Engine {
         self.health.enter(Phase::Stopping);
         let (done, ended) = oneshot::channel();
         let (listening, pumps) = (self.listening.take(), self.pumps.take());
-        let clock = self.clock.clone();
+        let (clock, keeper) = (self.clock.clone(), self.keeper);
         let work = move || {
             let deadline = clock.now() + grace;
             if let Some(listening) = listening {
@@ -195,6 +225,8 @@ impl Engine {
             }
             let left = deadline.since(clock.now());
             let all_ended = pumps.is_none_or(|pumps| pumps.shut_down(&*clock, left));
+            // Nothing more is counted.
+            keeper.stop();
             // Whoever asked may have gone; there is nobody else to tell.
             let _ = done.send(all_ended);
         };
@@ -340,7 +372,7 @@ fn deliver_maker(
     plan: &Plan,
     clock: Arc<dyn Clock>,
     closures: Arc<Closures>,
-    metrics: Arc<Metrics>,
+    (metrics, stats): (Arc<Metrics>, Arc<Stats>),
 ) -> Result<DeliverMaker, OpenError> {
     let (guard, ca_pem, family) = (plan.guard.clone(), plan.ca_pem.clone(), plan.family);
     let make_client = move |clock: Arc<dyn Clock>| {
@@ -362,6 +394,7 @@ fn deliver_maker(
             closures: closures.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
+            tally: stats.tally().into(),
             targets: Default::default(),
         })
     }))

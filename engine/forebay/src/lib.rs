@@ -13,6 +13,7 @@ pub mod config;
 mod engine;
 mod failure;
 mod intake;
+mod keeper;
 mod modules;
 mod plan;
 mod queue;

@@ -1,6 +1,7 @@
 use crate::adapters::accept::Road;
 use crate::adapters::backup::Vault;
 use crate::adapters::book::Book;
+use crate::adapters::bookmarks::Bookmarks;
 use crate::adapters::control::{Desk, Proc, Shelf};
 use crate::adapters::tables::Loading;
 use crate::changes::Changes;
@@ -11,7 +12,7 @@ use crate::ways::Ways;
 use crate::{OpenError, Plan};
 use control::{
     AdminKey, Apps, Build, Control, ControlLimits, ControlOptions, Doors, FilterWatch, Health,
-    Heard, KeyRing, Keys, Metrics, Reach, Role,
+    Heard, KeyRing, Keys, Metrics, Reach, Role, Stats,
 };
 use delivery::{Guard, GuardOptions};
 use event::{TenantId, Time};
@@ -41,6 +42,7 @@ pub struct WayIn {
     pub log: Arc<dyn Log>,
     pub store: Arc<Store>,
     pub metrics: Arc<Metrics>,
+    pub stats: Arc<Stats>,
     pub health: Arc<Health>,
     pub watch: Arc<FilterWatch>,
 }
@@ -92,7 +94,8 @@ impl Listening {
             }
             drop(bound.send(addr));
             let stopped = async { drop(stopped.await) };
-            Server::new(ports(way_in, options, guard, book, data), limits)
+            let bookmarks = bookmarks(&data, way_in.changes.publisher.clone());
+            Server::new(ports(way_in, options, guard, (book, bookmarks), data), limits)
                 .serve(listener, stopped)
                 .await;
         };
@@ -143,14 +146,20 @@ fn own_url(addr: SocketAddr) -> String {
     }
 }
 
+/// Of endpoints that there are.
+fn bookmarks(data: &Path, publisher: Publisher) -> Bookmarks {
+    let is_there = move |id| publisher.history().latest().endpoint(id).is_some();
+    Bookmarks::open(data, Box::new(is_there))
+}
+
 fn ports(
     way_in: WayIn,
     options: ControlOptions,
     guard: GuardOptions,
-    book: Book,
+    (book, bookmarks): (Book, Bookmarks),
     data: PathBuf,
 ) -> Ports<Road> {
-    let WayIn { changes, sealing, clock, log, store, metrics, health, watch } = way_in;
+    let WayIn { changes, sealing, clock, log, store, metrics, stats, health, watch } = way_in;
     let (is_taken, clock_of, health_of) = (Arc::default(), clock.clone(), health.clone());
     let vault = Vault { store, data, clock: clock_of, health: health_of, is_taken };
     let counted = metrics.clone();
@@ -158,6 +167,7 @@ fn ports(
         options,
         control::Ports {
             metrics,
+            stats,
             health: health.clone(),
             commands: Rc::new(Desk(changes.clone())),
             reads: Box::new(Shelf {
@@ -167,6 +177,7 @@ fn ports(
             }),
             machine: Box::new(Proc),
             book: Box::new(book),
+            bookmarks: Box::new(bookmarks),
             keys: keys(changes.publisher.clone()),
             apps: apps(changes.publisher.clone()),
             modules: Box::new(Intake::new(
@@ -184,12 +195,14 @@ fn ports(
             entropy: Arc::new(OsEntropy),
         },
     );
-    let (publishers, heard, heard_by) = (control.clone(), control.clone(), clock.clone());
+    let (publishers, checked) = (control.clone(), control.clone());
+    let (heard, heard_by) = (control.clone(), clock.clone());
     Ports {
         accept: Road(changes.publisher),
         clock,
         sources: changes.ways.table.clone(),
         producer: Box::new(move |given, peer| producer(&publishers, given, peer)),
+        unfit: Box::new(move |event_type, body| checked.unfit_event(event_type, body)),
         fallback: fallback(control, health, log),
         observe: Box::new(move |observed| {
             count(&counted, observed);

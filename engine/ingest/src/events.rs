@@ -69,7 +69,7 @@ impl<A: Accept + 'static> Server<A> {
         };
         let item = item.map_err(Refusal::Malformed)?;
         let arrival = self.arrival(&producer, head, item).map_err(Refusal::Malformed)?;
-        let mut arrival = permitted(&producer, arrival)?;
+        let mut arrival = self.permitted(&producer, arrival)?;
         if let Some(key) = head.headers.get("idempotency-key") {
             arrival.duplicate = Some(duplicate(&arrival, "key", key.as_bytes()));
         }
@@ -95,8 +95,9 @@ impl<A: Accept + 'static> Server<A> {
         let items = cloud::batch(body).map_err(Refusal::Malformed)?;
         let arrivals = items.into_iter().map(|item| self.arrival(producer, head, item));
         let arrivals: Vec<_> = arrivals.collect::<Result<_, _>>().map_err(Refusal::Malformed)?;
-        let offer =
-            |arrival| permitted(producer, arrival).map(|arrival| self.ports.accept.offer(arrival));
+        let offer = |arrival| {
+            self.permitted(producer, arrival).map(|arrival| self.ports.accept.offer(arrival))
+        };
         let waiting: Vec<_> = arrivals.into_iter().map(offer).collect();
         let (mut answers, mut refusal) = (Vec::new(), None);
         for answer in waiting {
@@ -118,6 +119,18 @@ impl<A: Accept + 'static> Server<A> {
         let response = with_type(status, "application/json", body.into());
         let refused = refusal.and_then(|refusal| refusal.reply().refused);
         Ok(Reply { response, refused, is_duplicate: false, is_conflict: false, id: None })
+    }
+
+    /// Lets an event pass that its producer may publish, and that is what its type asks for.
+    fn permitted(&self, producer: &Producer, arrival: Arrival) -> Result<Arrival, Refusal> {
+        let event_type = &arrival.envelope.event_type;
+        if !producer.may_publish(event_type) {
+            return Err(Refusal::EventType(event_type.clone()));
+        }
+        match (self.ports.unfit)(event_type, &arrival.body) {
+            None => Ok(arrival),
+            Some(why) => Err(Refusal::Unfit(why)),
+        }
     }
 
     fn arrival(&self, producer: &Producer, head: &Parts, item: Item) -> Result<Arrival, Malformed> {
@@ -159,14 +172,6 @@ pub(crate) fn arrival(
     let mut arrival = Arrival { envelope, body: item.body, duplicate: None };
     arrival.duplicate = item.id.map(|(kind, id)| duplicate(&arrival, kind, &id));
     Ok(arrival)
-}
-
-/// Lets an event pass that its producer may publish.
-pub(crate) fn permitted(producer: &Producer, arrival: Arrival) -> Result<Arrival, Refusal> {
-    match producer.may_publish(&arrival.envelope.event_type) {
-        true => Ok(arrival),
-        false => Err(Refusal::EventType(arrival.envelope.event_type)),
-    }
 }
 
 /// A producer that chose the key of an event is told when it chose twice.

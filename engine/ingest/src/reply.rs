@@ -72,6 +72,8 @@ pub(crate) enum Refusal {
     NoKey,
     /// The producer's key is bound to other types than this one.
     EventType(Arc<str>),
+    /// What its type asks of its body, and the body does not keep to.
+    Unfit(String),
     Method,
     TooSlow,
     Conflict,
@@ -115,6 +117,10 @@ impl Refusal {
             Refusal::EventType(name) => Row {
                 detail: format!("this key may not publish the type `{name}`").into(),
                 ..row(403, "event_type", "Forbidden", "")
+            },
+            Refusal::Unfit(detail) => Row {
+                detail: detail.clone().into(),
+                ..row(422, "schema", "Unprocessable Content", "")
             },
             Refusal::Method => row(405, "method", "Method Not Allowed", "only POST"),
             Refusal::TooSlow => row(408, "too_slow", "Request Timeout", "the body came too slowly"),

@@ -28,6 +28,10 @@ pub type Fallback = Box<dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output =
 /// Who the bearer of a key is that came from an address.
 pub type Producers = Box<dyn Fn(&str, IpAddr) -> Option<Producer>>;
 
+/// What speaks against an event of this type with this body, if anything does, in words for its
+/// producer.
+pub type Unfit = Box<dyn Fn(&str, &[u8]) -> Option<String>>;
+
 /// Where a request came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
@@ -38,6 +42,8 @@ pub struct Ports<A> {
     /// Loaded at each request, so a change takes effect with the next.
     pub sources: Arc<ArcSwap<SourceTable>>,
     pub producer: Producers,
+    /// Asked about each event of a producer, never about a provider's webhook.
+    pub unfit: Unfit,
     pub fallback: Fallback,
     pub observe: Box<dyn Fn(&Observed<'_>)>,
 }

@@ -29,6 +29,7 @@ fn a_server_out_of_descriptors_waits_and_goes_on() {
             clock: Arc::new(ManualClock::at(Time::ZERO)),
             sources: Arc::new(ArcSwap::from_pointee(SourceTable::new(vec![]).unwrap())),
             producer: Box::new(|_, _| None),
+            unfit: Box::new(|_, _| None),
             fallback: Box::new(|_| {
                 Box::pin(async { hyper::Response::new(Body::Whole("here".into())) })
             }),

@@ -19,8 +19,8 @@ pub mod shard;
 pub mod writer;
 
 pub use ports::{
-    Answer, Attempt, Batch, Found, FromShard, Question, ReadAnswer, ReadRequest, Report, ToShard,
-    Wish,
+    Answer, Attempt, Batch, Found, FromShard, Question, ReadAnswer, ReadRequest, Report, Ruling,
+    ToShard, Wish,
 };
 pub use reader::Reader;
 pub use shard::{Shard, ShardStart};

@@ -1,6 +1,8 @@
 //! What the pumps say to each other and to the rooms behind the ports.
 
-use event::{Attempted, DeliveryId, Event, LaneId, Offset, Parcel, RetryKey, RetryRow, Verdict};
+use event::{
+    Attempted, DeliveryId, EndpointId, Event, LaneId, Offset, Parcel, RetryKey, RetryRow, Verdict,
+};
 use log::{Failure, ReadLimit};
 use registry::{Chain, Endpoint, History};
 use std::collections::BTreeMap;
@@ -126,7 +128,7 @@ pub enum ToShard {
         row: RetryRow,
     },
     /// A person ends the pause of an endpoint.
-    Resume(event::EndpointId),
+    Resume(EndpointId),
     /// The content of these events is erased: what was not sent by now is not sent any more.
     Erased(Arc<BTreeMap<Offset, Arc<Event>>>),
     /// Start nothing more.
@@ -140,6 +142,24 @@ pub enum FromShard {
     Ask(Question),
     Read(ReadRequest),
     Report(Report),
+    /// Nothing is to be done: it is told for those who count.
+    Judged {
+        endpoint: EndpointId,
+        event: Arc<Event>,
+        ruling: Ruling,
+        /// Not the first time that the chain was asked about it.
+        is_again: bool,
+    },
+}
+
+/// What a chain came to at an endpoint. One that stops has come to nothing, and is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    Sent,
+    Dropped,
+    /// A dead letter was made of it.
+    Rejected,
+    Postponed,
 }
 
 /// Rows for the next commit, and the watermark that holds once they are on disk.

@@ -99,7 +99,15 @@ impl Default for Terms {
     }
 }
 
+/// The URL of an endpoint that nothing is sent to: what it wants is fetched.
+pub const POLLED: &str = "poll:";
+
 impl Endpoint {
+    /// Nothing is owed to it.
+    pub fn is_polled(&self) -> bool {
+        *self.url == *POLLED
+    }
+
     pub fn chain_id(&self) -> Option<ChainId> {
         self.chain.as_ref().map(|chain| chain.id)
     }

@@ -20,6 +20,9 @@ pub(crate) struct TypeIndex {
 
 impl TypeIndex {
     pub(crate) fn add(&mut self, endpoint: &Arc<Endpoint>) {
+        if endpoint.is_polled() {
+            return;
+        }
         for pattern in patterns(endpoint) {
             let posting = match pattern {
                 TypePattern::All => &mut self.all,

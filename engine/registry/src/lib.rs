@@ -38,7 +38,7 @@ pub use declared::{
     Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource, DeclaredTable, DeclaredTenant,
 };
 pub use edit::Edit;
-pub use endpoint::{Concurrency, Endpoint, Ordering, Origin, Terms};
+pub use endpoint::{Concurrency, Endpoint, Ordering, Origin, POLLED, Terms};
 pub use failure::{BadPattern, DeclaredError, Rejected, RowError, Stale, Wrong};
 pub use filter::{
     CANDIDATE, Candidate, Circuit, FilterLimits, FilterVersion, ModuleDigest, OnError, Share,

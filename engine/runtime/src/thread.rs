@@ -16,6 +16,16 @@ pub fn spawn_thread<T: Send + 'static>(
     })
 }
 
+/// Does the work on a stack of this size and waits for it: for what calls itself deeply. Its pages
+/// are taken as they are needed.
+pub fn on_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = Builder::new().name("deep".into()).stack_size(bytes);
+        let running = thread.spawn_scoped(scope, work)?;
+        Ok(running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
 /// A thread keeps its priority if the system refuses: slower for others, never wrong.
 #[cfg(target_os = "linux")]
 fn yield_to_others(nice: u8) {
@@ -36,6 +46,15 @@ mod tests {
         let named = || std::thread::current().name().map(str::to_owned);
         let thread = spawn_thread("guest-0", 0, named).unwrap();
         assert_eq!(thread.join().unwrap().as_deref(), Some("guest-0"));
+    }
+
+    #[test]
+    fn deep_calls_have_the_stack_that_they_ask_for() {
+        fn sum(n: u64) -> u64 {
+            let page = std::hint::black_box([n; 512]);
+            if n == 0 { 0 } else { page[511] + sum(n - 1) }
+        }
+        assert_eq!(on_stack(64 << 20, || sum(8_000)).unwrap(), 8_000 * 8_001 / 2);
     }
 
     #[cfg(target_os = "linux")]

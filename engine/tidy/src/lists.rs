@@ -140,8 +140,8 @@ pub const NOT_CHOSEN: &[(&str, &str)] = &[
 
 /// Crates that we name ourselves and that Cargo.lock holds in several versions all the same.
 pub const DOUBLES: &[(&str, &str)] = &[
-    ("base64", "standardwebhooks is behind; it is used by tests alone"),
-    ("getrandom", "ring is behind"),
+    ("base64", "boon is behind, and standardwebhooks, which tests alone use"),
+    ("getrandom", "ring and ahash are behind"),
     ("sha2", "cranelift is behind"),
 ];
 

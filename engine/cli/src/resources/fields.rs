@@ -179,6 +179,15 @@ pub struct TypeFields {
     /// The JSON Schemas of its versions: a JSON object, @FILE, or - for stdin
     #[arg(long, value_name = "JSON")]
     schemas: Option<String>,
+    /// One JSON Schema, which takes the place of all: JSON, @FILE, or - for stdin
+    #[arg(long, value_name = "JSON", conflicts_with = "schemas")]
+    schema: Option<String>,
+    /// The version that it is
+    #[arg(long, value_name = "VERSION", requires = "schema", default_value = "1")]
+    schema_version: String,
+    /// Hold messages to the schema of this version; '' for none
+    #[arg(long, value_name = "VERSION")]
+    enforce: Option<String>,
     /// Whether it is left out of lists
     #[arg(long, value_name = "BOOL")]
     archived: Option<bool>,
@@ -192,11 +201,14 @@ impl Fields for TypeFields {
         &[("--name", "name", "such as order.paid")];
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
-        let schemas = self.schemas.as_deref().map(|text| json_of("--schemas", text)).transpose()?;
+        let all = self.schemas.as_deref().map(|text| json_of("--schemas", text)).transpose()?;
+        let one = self.schema.as_deref().map(|text| json_of("--schema", text)).transpose()?;
+        let schemas = all.or(one.map(|one| json!({ &*self.schema_version: one })));
         let members = Members::new()
             .with("name", &self.name)
             .with("description", &self.description)
             .with("schemas", &schemas)
+            .with_text("enforcedSchema", &self.enforce)
             .with("archived", &self.archived);
         Ok(members.0)
     }

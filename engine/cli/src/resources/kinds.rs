@@ -1,8 +1,10 @@
-use super::fields::{AppFields, EndpointFields, KeyFields, SourceFields, TypeFields, line};
+use super::fields::{AppFields, EndpointFields, KeyFields, SourceFields, TypeFields};
+use super::fields::{json_of, line};
 use super::journal::Journal;
-use super::{Fields, One, Verb, Within, ask, below, encoded, made, needed, with_parameters};
+use super::with_parameters;
+use super::{Fields, One, Verb, Within, ask, below, encoded, made, needed, table};
 use crate::exit::{Exit, Failure};
-use crate::given::ServerArguments;
+use crate::given::{ServerArguments, print};
 use clap::{Args, Subcommand};
 use event::TenantId;
 use hyper::Method;
@@ -34,15 +36,21 @@ Examples:
   forebay endpoint update ep_1 --app shop --where 'data.total > 100' --schedule 5s --schedule 5m
   forebay endpoint secret ep_1 --app shop --rotate";
 
-/// Event types: what messages there are, for people to choose from
+/// Event types: what messages there are, for people to choose from, and what they are held to
 #[derive(Args)]
-#[command(after_help = "Examples:\n  forebay event-type create --name order.paid --description \
-                        'An order was paid'\n  forebay event-type ls\n  forebay event-type update \
-                        order.paid --archived true")]
+#[command(after_help = TYPE_HELP)]
 pub struct EventType {
     #[command(subcommand)]
-    verb: Verb<OfTypes, TypeFields>,
+    verb: TypeVerb,
 }
+
+const TYPE_HELP: &str = "\
+Examples:
+  forebay event-type create --name order.paid --description 'An order was paid'
+  forebay event-type update order.paid --schema @order.schema.json --enforce 1
+  forebay event-type check order.paid order.json
+  forebay event-type update order.paid --archived true
+  forebay event-type ls";
 
 /// Sources: the ways in for webhooks of others, each with the scheme that verifies them
 #[derive(Args)]
@@ -85,9 +93,56 @@ impl App {
     }
 }
 
+#[derive(Subcommand)]
+enum TypeVerb {
+    #[command(flatten)]
+    Plain(Box<Verb<OfTypes, TypeFields>>),
+    /// Say whether a payload is as a type's schema says, and where not; nothing is sent
+    Check {
+        #[command(flatten)]
+        server: ServerArguments,
+        /// Of the event type
+        name: String,
+        /// The payload, as JSON; - for stdin
+        #[arg(value_name = "FILE")]
+        payload: String,
+        /// Which of its schemas [default: the one that is enforced, else the last by name]
+        #[arg(long, value_name = "VERSION")]
+        schema_version: Option<String>,
+    },
+}
+
 impl EventType {
     pub fn run(&self) -> Result<Exit, Failure> {
-        self.verb.run()
+        let (server, name, payload, version) = match &self.verb {
+            TypeVerb::Plain(verb) => return verb.run(),
+            TypeVerb::Check { server, name, payload, schema_version } => {
+                (server, name, payload, schema_version)
+            }
+        };
+        let file = if payload == "-" { "-".to_owned() } else { format!("@{payload}") };
+        let payload = json_of(payload, &file)?;
+        let path = below("/v1/event-type", name)? + "/check";
+        let path = match version {
+            Some(version) => with_parameters(&path, &format!("version={}", encoded(version))),
+            None => path,
+        };
+        let answer = ask(server, Method::POST, &path, Some(&payload))?;
+        let told = answer.json();
+        if server.json {
+            answer.print()?;
+        }
+        let version = table::text(&told["version"]);
+        if told["isValid"] == true {
+            eprintln!("it is as version {version} of the schema says");
+            return Ok(Exit::Ok);
+        }
+        for error in told["errors"].as_array().into_iter().flatten().filter(|_| !server.json) {
+            let at = error["at"].as_str().filter(|at| !at.is_empty()).unwrap_or("/");
+            print(&format!("{at}: {}\n", table::text(&error["detail"])))?;
+        }
+        let why = format!("it is not as version {version} of the schema says");
+        Err(Failure::new(Exit::Failed, why))
     }
 }
 

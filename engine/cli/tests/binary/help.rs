@@ -4,7 +4,7 @@ use crate::run::Folder;
 fn every_command_has_help_with_an_example() {
     let folder = Folder::new();
     let commands = "serve,check,config show,send,trigger,app,endpoint,event-type,key,dlq,explain,\
-                    apply,diff,export,context,man,erase,audit,table,backup,restore,\
+                    apply,diff,export,context,man,erase,audit,stats,table,backup,restore,\
                     openapi,sign,verify,bench,filter,filter new,filter build,filter test,\
                     filter bench,filter inspect";
     for command in commands.split(',') {

@@ -1,26 +1,12 @@
 //! What Svix's wire format has and this node does not do: each says so with 501.
 
-use crate::api::{Answered, Content, Deed, Operation, Parameter, Scope, Verb};
+use crate::api::{Answered, Content, Deed, Operation, Scope, Verb};
 use crate::openapi::HttpErrorOut;
 use crate::problem::Problem;
-
-const SINCE: Parameter = Parameter::of::<String>("since", "From when it is asked for.");
-const UNTIL: Parameter = Parameter::of::<String>("until", "Until when it is asked for.");
 
 const ANSWERS: &[(u16, Content)] = &[(501, Content::json::<HttpErrorOut>())];
 
 pub(crate) const OPERATIONS: &[Operation] = &[
-    Operation {
-        verb: Verb::Get,
-        path: "/api/v1/app/{app_id}/endpoint/{endpoint_id}/stats",
-        id: "v1.endpoint.get-stats",
-        summary: "Not in this version: counts of an endpoint's deliveries over time",
-        scope: Scope::Portal(Deed::Read),
-        query: &[SINCE, UNTIL],
-        body: Content::Empty,
-        answers: ANSWERS,
-        run: |_, _| Box::pin(async { absent("counts over time are not kept; see /metrics") }),
-    },
     Operation {
         verb: Verb::Post,
         path: "/api/v1/app/{app_id}/endpoint/{endpoint_id}/send-example",

@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
 use event::{EndpointId, Refusal, TenantId, Time};
 use model::{About, EndpointIn, EndpointPatch, Rest};
-use registry::{ChangeSet, DeclaredEndpoint, Endpoint, ModuleDigest, Snapshot, Terms};
+use registry::{ChangeSet, DeclaredEndpoint, Endpoint, ModuleDigest, POLLED, Snapshot, Terms};
 use std::sync::Arc;
 
 pub(crate) const OPERATIONS: &[Operation] = &[
@@ -99,6 +99,11 @@ pub(crate) fn find<'a>(
     by_id.or_else(|| snapshot.endpoint_named(app, name)).ok_or(NONE)
 }
 
+/// When it was made; 1970 for what a configuration file declares.
+pub(crate) fn created(endpoint: &Endpoint) -> Time {
+    Time::from_millis(About::of(endpoint).created)
+}
+
 /// The endpoint that the path names.
 pub(crate) fn id_asked(control: &Control, call: &Call) -> Result<EndpointId, Problem> {
     Ok(find(&control.snapshot(), call.app()?, call.named("endpoint_id"))?.id)
@@ -122,6 +127,9 @@ async fn create(control: &Control, call: Call) -> Answered {
 /// What no attempt could reach is refused now, and not attempt by attempt. Which rule says so, and
 /// what would allow it, is the operator's to know.
 fn may_reach(control: &Control, call: &Call, url: &str) -> Result<(), Problem> {
+    if url == POLLED {
+        return Ok(());
+    }
     let Err(Refusal { rule, allow }) = (control.ports.reach)(url) else { return Ok(()) };
     let text = match (call.principal.role == Role::Admin, &*allow) {
         (true, "") => format!("no delivery would go there: {rule}"),
@@ -248,6 +256,10 @@ async fn rewrite(
             let old = find(snapshot, call.app()?, call.named("endpoint_id"))?;
             call.if_match(&EndpointOut::of(old))?;
             let new = make(old)?;
+            if (new.url == POLLED) != old.is_polled() {
+                let text = "an endpoint that is polled stays so, and no other becomes one";
+                return Err(Problem::value(&["url"], text));
+            }
             if *new.url != *old.url {
                 may_reach(control, call, &new.url)?;
             }

@@ -4,12 +4,14 @@ use crate::api::wire::{
 };
 use crate::api::{Answered, Call, Content, Operation, Parameter, Scope, Verb};
 use crate::explain::time;
-use crate::problem::Problem;
+use crate::problem::{Flaw, Problem};
 use crate::reply::{answer, empty, resource};
+use crate::schemas::Schema;
 use event::Time;
 use registry::{ChangeSet, Record, RecordKind, Snapshot};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -19,6 +21,11 @@ const WITH_CONTENT: Parameter =
     Parameter::of::<bool>("with_content", "Whether schemas are shown; false when not said.");
 const EXPUNGE: Parameter =
     Parameter::of::<bool>("expunge", "Whether it is removed; else it is archived.");
+
+const VERSION: Parameter = Parameter::of::<String>(
+    "version",
+    "Which of its schemas; the one that is enforced when it is not said, else the last by name.",
+);
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -87,10 +94,21 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         answers: &[(204, Content::Empty)],
         run: |control, call| Box::pin(delete(control, call)),
     },
+    Operation {
+        verb: Verb::Post,
+        path: "/v1/event-type/{event_type_name}/check",
+        id: "event-type.check",
+        summary: "Says whether a payload is as an event type's schema says; nothing is sent",
+        scope: Scope::Keyed,
+        query: &[VERSION],
+        body: Content::json::<Value>(),
+        answers: &[(200, Content::json::<CheckOut>())],
+        run: |control, call| Box::pin(async move { check(control, &call) }),
+    },
 ];
 
-/// JSON Schemas by the names of their versions. Kept and shown; messages are not held to them.
-type Schemas = serde_json::Map<String, serde_json::Value>;
+/// JSON Schemas by the names of their versions. Messages are held to the one that is enforced.
+type Schemas = serde_json::Map<String, Value>;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -102,12 +120,14 @@ struct EventTypeIn {
     #[serde(default)]
     deprecated: bool,
     schemas: Option<Schemas>,
+    /// The version that messages are held to; none when it is not there.
+    enforced_schema: Option<String>,
     group_name: Option<Word>,
     feature_flag: Option<Word>,
     feature_flags: Option<BTreeSet<Word>>,
 }
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct EventTypeUpdate {
     description: String,
@@ -116,6 +136,9 @@ struct EventTypeUpdate {
     #[serde(default)]
     deprecated: bool,
     schemas: Option<Schemas>,
+    /// The version that messages are held to. One that is not said stays.
+    #[serde(default)]
+    enforced_schema: Given<String>,
     group_name: Option<Word>,
     feature_flag: Option<Word>,
     feature_flags: Option<BTreeSet<Word>>,
@@ -129,6 +152,9 @@ struct EventTypePatch {
     deprecated: Option<bool>,
     #[serde(default)]
     schemas: Given<Schemas>,
+    /// The version that messages are held to.
+    #[serde(default)]
+    enforced_schema: Given<String>,
     #[serde(default)]
     group_name: Given<Word>,
     #[serde(default)]
@@ -147,6 +173,23 @@ struct EventTypeOut {
     updated_at: String,
 }
 
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CheckOut {
+    is_valid: bool,
+    /// Of the schema.
+    version: String,
+    /// Where the payload is other than the schema says, the first ten.
+    errors: Vec<FlawOut>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct FlawOut {
+    /// A JSON pointer into the payload.
+    at: String,
+    detail: String,
+}
+
 /// What people say of an event type.
 #[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -155,6 +198,8 @@ struct Shown {
     archived: bool,
     deprecated: bool,
     schemas: Option<Schemas>,
+    #[serde(default)]
+    enforced_schema: Option<String>,
     group_name: Option<Word>,
     feature_flag: Option<Word>,
     feature_flags: Option<BTreeSet<Word>>,
@@ -173,12 +218,16 @@ const SCHEMAS_BYTES_MAX: usize = 256 << 10;
 const NONE: Problem = Problem::NotFound("there is no such event type");
 
 impl EventTypeUpdate {
-    fn shown(self) -> Shown {
+    /// What takes the place of the type as it was, if it was there.
+    fn shown(self, old: Option<&Record>) -> Shown {
+        let mut enforced_schema = old.and_then(|old| About::of(old).shown.enforced_schema);
+        self.enforced_schema.over(&mut enforced_schema);
         Shown {
             description: self.description,
             archived: self.archived,
             deprecated: self.deprecated,
             schemas: self.schemas,
+            enforced_schema,
             group_name: self.group_name,
             feature_flag: self.feature_flag,
             feature_flags: self.feature_flags,
@@ -188,16 +237,17 @@ impl EventTypeUpdate {
 
 impl EventTypeIn {
     fn split(self) -> (Word, Shown) {
-        let update = EventTypeUpdate {
+        let shown = Shown {
             description: self.description,
             archived: self.archived,
             deprecated: self.deprecated,
             schemas: self.schemas,
+            enforced_schema: self.enforced_schema,
             group_name: self.group_name,
             feature_flag: self.feature_flag,
             feature_flags: self.feature_flags,
         };
-        (self.name, update.shown())
+        (self.name, shown)
     }
 }
 
@@ -207,6 +257,7 @@ impl EventTypePatch {
         old.archived = self.archived.unwrap_or(old.archived);
         old.deprecated = self.deprecated.unwrap_or(old.deprecated);
         self.schemas.over(&mut old.schemas);
+        self.enforced_schema.over(&mut old.enforced_schema);
         self.group_name.over(&mut old.group_name);
         self.feature_flag.over(&mut old.feature_flag);
         self.feature_flags.over(&mut old.feature_flags);
@@ -217,19 +268,59 @@ impl Shown {
     fn check(&self) -> Result<(), Problem> {
         check_description(&self.description)?;
         let bytes = self.schemas.as_ref().map_or(0, |schemas| written(schemas).len());
-        match bytes <= SCHEMAS_BYTES_MAX {
-            true => Ok(()),
-            false => {
-                let text = format!("it has {SCHEMAS_BYTES_MAX} bytes at most");
-                Err(Problem::value(&["schemas"], text))
-            }
+        if bytes > SCHEMAS_BYTES_MAX {
+            let text = format!("it has {SCHEMAS_BYTES_MAX} bytes at most");
+            return Err(Problem::value(&["schemas"], text));
         }
+        let Some(version) = &self.enforced_schema else { return Ok(()) };
+        let Some(schema) = self.schema(version) else {
+            let text = format!("`schemas` has no version `{version}`");
+            return Err(Problem::value(&["enforcedSchema"], text));
+        };
+        let compiled = Schema::compile(schema);
+        compiled.map(drop).map_err(|why| Problem::value(&["schemas", version], why))
+    }
+
+    fn schema(&self, version: &str) -> Option<&Value> {
+        self.schemas.as_ref()?.get(version)
     }
 }
 
 impl About {
     fn of(record: &Record) -> About {
         serde_json::from_str(&record.about).unwrap_or_default()
+    }
+}
+
+/// What messages are held to, where the event type asks for it.
+fn enforced(record: &Record) -> Option<Value> {
+    let shown = About::of(record).shown;
+    shown.schema(shown.enforced_schema.as_deref()?).cloned()
+}
+
+impl Control {
+    /// Where a payload of this type is not as its event type asks; nothing when it asks for none.
+    pub(crate) fn unfit(&self, event_type: &str, payload: &[u8]) -> Vec<Flaw> {
+        let held_to = self.schemas.borrow_mut().of(&self.snapshot(), event_type, enforced);
+        let Some(schema) = held_to else { return Vec::new() };
+        match serde_json::from_slice(payload) {
+            Ok(payload) => schema.flaws(&payload),
+            Err(error) => {
+                let place = ["body", "payload"].map(str::to_owned).to_vec();
+                vec![Flaw { place, text: error.to_string(), kind: "value_error.jsondecode" }]
+            }
+        }
+    }
+
+    /// The first thing for which an event may not come in: its body is not what its type asks for.
+    pub fn unfit_event(&self, event_type: &str, body: &[u8]) -> Option<String> {
+        let flaw = self.unfit(event_type, body).into_iter().next()?;
+        let way = flaw.place[2..].join("/");
+        let Flaw { text, .. } = flaw;
+        Some(match way.is_empty() {
+            true => format!("the type `{event_type}` asks for other data: {text}"),
+            false => format!("the type `{event_type}` asks for other data: at /{way}: {text}"),
+        })
     }
 }
 
@@ -301,13 +392,14 @@ fn get(control: &Control, call: &Call) -> Answered {
 }
 
 async fn update(control: &Control, call: Call) -> Answered {
-    let given = call.json::<EventTypeUpdate>()?.shown();
+    let given = call.json::<EventTypeUpdate>()?;
     let name = Word::try_from(call.named("event_type_name").to_owned()).map_err(|_| NONE)?;
     let (is_new, made) = control
         .change(|snapshot| {
             let old = snapshot.record(RecordKind::EventType, name.as_str());
             call.if_match_any(old.map(|old| shown(old)).as_ref())?;
-            let (set, made) = put(control, snapshot, name.as_str(), given.clone())?;
+            let new = given.clone().shown(old.map(|old| &**old));
+            let (set, made) = put(control, snapshot, name.as_str(), new)?;
             Ok((set, (old.is_none(), made)))
         })
         .await?;
@@ -343,4 +435,24 @@ async fn delete(control: &Control, call: Call) -> Answered {
     });
     deleted.await?;
     Ok(empty(204))
+}
+
+fn check(control: &Control, call: &Call) -> Answered {
+    let payload: Value = call.json()?;
+    let snapshot = control.snapshot();
+    let shown = About::of(find(&snapshot, call.named("event_type_name"))?).shown;
+    let last = shown.schemas.iter().flatten().map(|(version, _)| version).max();
+    let given = call.query.one(VERSION.name)?;
+    let version = given.or(shown.enforced_schema.as_deref()).or(last.map(String::as_str));
+    let version = version.ok_or(Problem::NotFound("the event type has no schema"))?;
+    let schema = shown.schema(version);
+    let schema = schema.ok_or(Problem::NotFound("the event type has no such schema"))?;
+    let schema = Schema::compile(schema).map_err(Problem::Rejected)?;
+    let errors = schema.flaws(&payload).into_iter().map(|flaw| {
+        let way = flaw.place[2..].iter().map(|part| part.replace('~', "~0").replace('/', "~1"));
+        FlawOut { at: way.map(|part| format!("/{part}")).collect(), detail: flaw.text }
+    });
+    let errors: Vec<_> = errors.collect();
+    let (is_valid, version) = (errors.is_empty(), version.to_owned());
+    Ok(answer(200, &CheckOut { is_valid, version, errors }))
 }

@@ -84,6 +84,10 @@ async fn create(control: &Control, call: Call) -> Answered {
         (None, Some(new)) => apps::ensure(control, call.named("app_id"), new).await?,
         _ => call.app()?.clone(),
     };
+    let flaws = control.unfit(given.event_type.as_str(), given.payload.get().as_bytes());
+    if !flaws.is_empty() {
+        return Err(Problem::Invalid(flaws));
+    }
     let with_content = flag(&call.query, "with_content", true)?;
     let arrival = arrival(control, &call, app, &given);
     let is_own = given.event_id.is_some() && !call.head.headers.contains_key("idempotency-key");
@@ -214,11 +218,13 @@ pub(crate) struct Filter {
 impl Filter {
     pub fn of(call: &Call) -> Result<Filter, Problem> {
         let types = call.query.all("event_types").flat_map(|list| list.split(','));
-        Ok(Filter {
-            app: call.app()?.clone(),
-            types: types.map(str::to_owned).collect(),
-            channel: call.query.one("channel")?.map(|name| format!(",{name},")),
-        })
+        let types = types.map(str::to_owned).collect();
+        Ok(Filter::new(call.app()?.clone(), types, call.query.one("channel")?))
+    }
+
+    /// Without types it wants them all.
+    pub fn new(app: TenantId, types: Vec<String>, channel: Option<&str>) -> Filter {
+        Filter { app, types, channel: channel.map(|name| format!(",{name},")) }
     }
 
     pub fn wants(&self, event: &Event) -> bool {

@@ -24,6 +24,13 @@ const CAPTURES: &[Capture] = &[
     Capture { name: APP, doc: "The application's id or uid.", example: "app_1", fits: any },
     Capture { name: "endpoint_id", doc: "The endpoint's id or uid.", example: "ep_1", fits: any },
     Capture {
+        name: "sink_id",
+        doc: "The id or uid of an endpoint that is polled.",
+        example: "ep_1",
+        fits: any,
+    },
+    Capture { name: "consumer_id", doc: "A name of the consumer's own.", example: "a", fits: any },
+    Capture {
         name: "event_type_name",
         doc: "The event type's name.",
         example: "user.signup",

@@ -1,5 +1,6 @@
 use crate::node::{Node, key, request, tenant, with_body};
 use control::Role;
+use log::Log;
 use serde_json::json;
 
 const TYPES: &str = "/api/v1/event-type";
@@ -25,7 +26,8 @@ fn an_event_type_lives_its_life() {
     let shown = node.get(&path).json();
     let expected = json!({
         "name": "user.signup", "description": "d", "archived": false, "deprecated": false,
-        "schemas": { "1": { "type": "object" } }, "groupName": null, "featureFlag": null,
+        "schemas": { "1": { "type": "object" } }, "enforcedSchema": null,
+        "groupName": null, "featureFlag": null,
         "featureFlags": null, "createdAt": "2023-11-14T22:13:20Z",
         "updatedAt": "2023-11-14T22:13:20Z",
     });
@@ -86,4 +88,76 @@ fn whoever_has_a_key_reads_and_admins_write() {
     assert_eq!(node.one(request("GET", TYPES, &[&bearer])).status, 200);
     let body = r#"{"name":"b","description":""}"#;
     assert_eq!(node.one(with_body("POST", TYPES, body, &[&bearer])).status, 403);
+}
+
+fn strict(node: &Node) {
+    let schema = json!({ "required": ["n"], "properties": { "n": { "type": "integer" } } });
+    let body = json!({
+        "name": "strict", "description": "", "schemas": { "1": {}, "2": schema },
+        "enforcedSchema": "2",
+    });
+    assert_eq!(node.send("POST", TYPES, &body.to_string(), &[]).status, 201);
+}
+
+#[test]
+fn messages_are_held_to_the_schema_that_is_enforced() {
+    let node = Node::new();
+    strict(&node);
+    let publish = |event_type: &str, payload: &str| {
+        let body = format!(r#"{{"eventType":"{event_type}","payload":{payload}}}"#);
+        node.send("POST", "/api/v1/app/default/msg", &body, &[])
+    };
+    assert_eq!(publish("strict", r#"{"n":1}"#).status, 202);
+    let refused = publish("strict", r#"{"n":"x"}"#);
+    let detail = refused.json()["detail"][0].clone();
+    assert_eq!(refused.status, 422);
+    assert_eq!(detail["loc"], json!(["body", "payload", "n"]));
+    assert_eq!(detail["type"], "value_error.schema");
+    assert_eq!(publish("strict", "{}").json()["detail"][0]["loc"], json!(["body", "payload"]));
+    assert_eq!(publish("other", "{}").status, 202);
+    let path = format!("{TYPES}/strict");
+    // What an older client puts does not say anything of it, and takes no schema away from it.
+    let put = r#"{"description":"e","schemas":{"2":{"required":["m"]}}}"#;
+    assert_eq!(node.send("PUT", &path, put, &[]).json()["enforcedSchema"], "2");
+    assert_eq!(
+        (publish("strict", r#"{"n":1}"#).status, publish("strict", r#"{"m":1}"#).status),
+        (422, 202)
+    );
+    assert_eq!(node.send("PUT", &path, r#"{"description":"e"}"#, &[]).status, 422);
+    node.send("PATCH", &path, r#"{"enforcedSchema":null}"#, &[]);
+    assert_eq!(publish("strict", "{}").status, 202);
+}
+
+#[test]
+fn a_schema_that_cannot_be_kept_to_is_not_enforced() {
+    let node = Node::new();
+    for (schemas, enforced, place) in [
+        (json!({ "1": { "type": "nonsense" } }), "1", json!(["body", "schemas", "1"])),
+        (json!({ "1": { "$ref": "file:///etc/passwd" } }), "1", json!(["body", "schemas", "1"])),
+        (json!({ "1": {} }), "2", json!(["body", "enforcedSchema"])),
+        (json!(null), "1", json!(["body", "enforcedSchema"])),
+    ] {
+        let body = json!({
+            "name": "a", "description": "", "schemas": schemas, "enforcedSchema": enforced,
+        });
+        let reply = node.send("POST", TYPES, &body.to_string(), &[]);
+        assert_eq!((reply.status, &reply.json()["detail"][0]["loc"]), (422, &place));
+    }
+    assert_eq!(create(&node, "a"), 201, "what is not enforced is kept as it is");
+}
+
+#[test]
+fn a_payload_is_checked_without_being_sent() {
+    let node = Node::new();
+    strict(&node);
+    let check = |query: &str, payload: &str| {
+        node.send("POST", &format!("/v1/event-type/strict/check{query}"), payload, &[]).json()
+    };
+    assert_eq!(check("", r#"{"n":1}"#), json!({ "isValid": true, "version": "2", "errors": [] }));
+    let told = check("", r#"{"n":"x"}"#);
+    assert_eq!((&told["isValid"], &told["errors"][0]["at"]), (&json!(false), &json!("/n")));
+    assert_eq!(check("?version=1", "{}")["isValid"], true);
+    assert_eq!(check("?version=3", "{}")["status"], 404);
+    assert_eq!(node.log.head(), event::Offset::ZERO);
+    assert_eq!(node.send("POST", "/v1/event-type/none/check", "{}", &[]).status, 404);
 }

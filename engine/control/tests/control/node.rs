@@ -1,9 +1,9 @@
 use bytes::Bytes;
 use control::{
-    AdminKey, Apps, Backups, Body, Book, BookPage, Build, Commands, Control, ControlLimits,
-    ControlOptions, Denied, Health, KeptTable, KeyRing, KeyRow, Machine, Metrics, Modules, Pending,
-    Phase, Pieces, Ports, ProcessUse, Published, Reading, Reads, Reloaded, Role, TableText, Tables,
-    Token, Trial,
+    AdminKey, Apps, Backups, Body, Book, BookPage, Bookmarks, Build, Commands, Control,
+    ControlLimits, ControlOptions, Denied, Health, KeptTable, KeyRing, KeyRow, Machine, Metrics,
+    Modules, Pending, Phase, Pieces, Ports, ProcessUse, Published, Reading, Reads, Reloaded, Role,
+    Stats, TableText, Tables, Token, Trial,
 };
 use event::{
     Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
@@ -37,6 +37,7 @@ pub struct Node {
     pub log: Arc<MemLog>,
     pub history: Rc<RefCell<History>>,
     pub metrics: Arc<Metrics>,
+    pub stats: Arc<Stats>,
     pub health: Arc<Health>,
     pub key: String,
     pub is_loopback: bool,
@@ -53,6 +54,8 @@ pub struct Node {
     pub clock: Arc<ManualClock>,
     /// The log of changes.
     pub changes: Rc<RefCell<Vec<String>>>,
+    /// Where consumers have come to.
+    marks: Rc<RefCell<BTreeMap<(EndpointId, String), Offset>>>,
 }
 
 /// What the commands answer, and what was ordered.
@@ -72,12 +75,14 @@ impl Node {
             log: Arc::new(MemLog::new(1000)),
             history: Rc::default(),
             metrics: Metrics::new(),
+            stats: Stats::new(),
             health,
             key: AdminKey::generate(&OsEntropy).1.to_string(),
             is_loopback: true,
             reads: true,
             commands: Rc::default(),
             changes: Rc::default(),
+            marks: Rc::default(),
             keys: BTreeMap::new(),
             // Tests show more wrong keys than people do.
             limits: ControlLimits { failures_max: 100_000, ..ControlLimits::default() },
@@ -144,6 +149,7 @@ impl Node {
         let ports = Ports {
             watch: control::FilterWatch::new(),
             metrics: self.metrics.clone(),
+            stats: self.stats.clone(),
             health: self.health.clone(),
             commands: Rc::new(Desk {
                 orders: self.commands.clone(),
@@ -153,6 +159,7 @@ impl Node {
             reads: Box::new(reads),
             machine: Box::new(Small),
             book: Box::new(Lines(self.changes.clone())),
+            bookmarks: Box::new(Marks(self.marks.clone())),
             keys: Box::new({
                 let (keys, ring) = (self.keys.clone(), KeyRing::default());
                 let history = self.history.clone();
@@ -458,6 +465,19 @@ impl Book for Lines {
         let passed = skip + page.len();
         let next = (passed < all.len()).then_some(passed as u64);
         Box::pin(async move { Ok((page, next)) })
+    }
+}
+
+struct Marks(Rc<RefCell<BTreeMap<(EndpointId, String), Offset>>>);
+
+impl Bookmarks for Marks {
+    fn find(&self, endpoint: EndpointId, consumer: &str) -> Option<Offset> {
+        self.0.borrow().get(&(endpoint, consumer.to_owned())).copied()
+    }
+
+    fn put(&self, endpoint: EndpointId, consumer: &str, next: Offset) -> Result<(), Denied> {
+        self.0.borrow_mut().insert((endpoint, consumer.to_owned()), next);
+        Ok(())
     }
 }
 

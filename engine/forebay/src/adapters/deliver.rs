@@ -1,9 +1,9 @@
 use crate::closures::Closures;
-use control::{CodeClass, Metrics};
+use control::{CodeClass, Counts, Metrics, Tally};
 use delivery::{Address, Client, Letter, Target, TargetOptions};
-use event::{Attempted, Cause, EndpointId, Offset, Outcome, Time};
-use pipeline::Attempt;
+use event::{Attempted, Cause, EndpointId, Event, Offset, Outcome, Time};
 use pipeline::pump::{Deliver, Delivering};
+use pipeline::{Attempt, Ruling};
 use registry::Endpoint;
 use runtime::Clock;
 use signature::{Family, Secret, SecretForm};
@@ -20,6 +20,7 @@ pub struct Outbound {
     pub closures: Arc<Closures>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
+    pub tally: RefCell<Tally>,
     pub targets: RefCell<BTreeMap<EndpointId, Made>>,
 }
 
@@ -36,29 +37,60 @@ const TARGETS_MAX: usize = 100_000;
 
 impl Deliver for Outbound {
     fn attempt(&self, attempt: Attempt) -> Delivering {
+        let begun = self.begin(&attempt);
         if let Some(name) = attempt.endpoint.url.strip_prefix(crate::closures::SCHEME) {
-            return self.closures.attempt(name, attempt.clone(), self.clock.clone());
+            let sending = self.closures.attempt(name, attempt.clone(), self.clock.clone());
+            return Box::pin(async move { begun.end(sending.await) });
         }
         match self.target(&attempt.endpoint) {
             Ok(target) => {
                 let (client, metrics) = (self.client.clone(), self.metrics.clone());
                 Box::pin(async move {
-                    let came_in = attempt.event.envelope.time;
+                    let came_in = begun.arrived;
                     let ended = send(client, target, attempt).await;
                     let is_delivered = matches!(ended.outcome, Outcome::Delivered { .. });
                     let end_to_end = is_delivered.then(|| (ended.at + ended.took).since(came_in));
                     let class = CodeClass::of(&ended.outcome);
                     metrics.attempt_ended(class, ended.took, end_to_end);
-                    ended
+                    begun.end(ended)
                 })
             }
             Err(why) => {
                 let cause = Cause::Connection(why.into());
                 let outcome = Outcome::Failed { cause, retry_after: None };
                 let (number, at) = (attempt.number, self.clock.wall());
-                Box::pin(async move { Attempted { number, at, took: Duration::ZERO, outcome } })
+                let ended = Attempted { number, at, took: Duration::ZERO, outcome };
+                Box::pin(async move { begun.end(ended) })
             }
         }
+    }
+
+    fn judged(&self, endpoint: EndpointId, event: &Event, ruling: Ruling, is_again: bool) {
+        let envelope = &event.envelope;
+        let mut tally = self.tally.borrow_mut();
+        let counts = tally.of_endpoint(endpoint, &envelope.tenant, &envelope.event_type);
+        if !is_again {
+            counts.matched();
+        }
+        match ruling {
+            Ruling::Dropped => counts.dropped(),
+            Ruling::Rejected => counts.died(),
+            Ruling::Sent | Ruling::Postponed => {}
+        }
+    }
+}
+
+/// An attempt that is counted when it ends.
+struct Begun {
+    counts: Arc<Counts>,
+    arrived: Time,
+    is_last: bool,
+}
+
+impl Begun {
+    fn end(self, attempt: Attempted) -> Attempted {
+        self.counts.attempt_ended(&attempt, self.arrived, self.is_last);
+        attempt
     }
 }
 
@@ -83,6 +115,19 @@ async fn send(client: Rc<Client>, target: Rc<Target>, attempt: Attempt) -> Attem
 }
 
 impl Outbound {
+    fn begin(&self, attempt: &Attempt) -> Begun {
+        let Attempt { delivery, number, event, endpoint } = attempt;
+        let mut tally = self.tally.borrow_mut();
+        let counts = tally.of_endpoint(endpoint.id, &endpoint.tenant, &event.envelope.event_type);
+        // With a chain it is the chain that was asked first.
+        if *number == 1 && delivery.k == 0 && endpoint.chain.is_none() {
+            counts.matched();
+        }
+        counts.attempt_began();
+        let is_last = *number as usize > endpoint.terms.schedule.len();
+        Begun { counts, arrived: event.envelope.time, is_last }
+    }
+
     fn target(&self, endpoint: &Endpoint) -> Result<Rc<Target>, String> {
         let mut targets = self.targets.borrow_mut();
         let is_of_today = |made: &&Made| {

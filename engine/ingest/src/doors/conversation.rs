@@ -34,6 +34,7 @@ impl<A: Accept + 'static> Conversation<A> {
                 clock: Arc::new(ManualClock::at(self.now)),
                 sources: Arc::new(ArcSwap::from_pointee(self.sources)),
                 producer: self.producers,
+                unfit: Box::new(|_, _| None),
                 fallback: Box::new(|_| {
                     Box::pin(async { Response::new(Body::Whole("elsewhere".into())) })
                 }),

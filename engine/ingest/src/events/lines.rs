@@ -1,4 +1,4 @@
-use crate::events::{arrival, permitted, plain};
+use crate::events::{arrival, plain};
 use crate::reply::{Body, BoxError, Refusal, Reply, accepted, item};
 use crate::{Accept, Answer, Producer, Server};
 use bytes::{Bytes, BytesMut};
@@ -113,7 +113,7 @@ impl<A: Accept + 'static> Reader<A> {
         let now = self.server.ports.clock.wall();
         let item = plain::read(line).map_err(Refusal::Malformed)?;
         let arrival = arrival(&self.producer, self.trace.as_deref(), item, now);
-        permitted(&self.producer, arrival.map_err(Refusal::Malformed)?)
+        self.server.permitted(&self.producer, arrival.map_err(Refusal::Malformed)?)
     }
 }
 

@@ -141,6 +141,10 @@ impl Host {
                 };
                 Some(Producer { tenant: TenantId::new("acme"), source: "api".into(), types })
             }),
+            unfit: Box::new(|event_type, body| {
+                let is_unfit = event_type == "strict" && body != br#"{"n":1}"#;
+                is_unfit.then(|| "it wants an n".to_owned())
+            }),
             fallback: Box::new(|request| {
                 let peer = *request.extensions().get::<ingest::Peer>().unwrap();
                 let text = format!("{} {} {}", request.method(), request.uri(), peer.0.ip());

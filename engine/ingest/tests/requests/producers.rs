@@ -232,6 +232,39 @@ fn a_batch_is_answered_event_by_event() {
 }
 
 #[test]
+fn what_is_not_as_its_type_asks_is_refused_in_every_form() {
+    run(async {
+        let host = Host::new(vec![]);
+        let one = events(&host, &[JSON], r#"{"type":"strict","data":{"n":2}}"#).await;
+        let problem: serde_json::Value = serde_json::from_str(&one.body).unwrap();
+        assert_eq!((one.status, &problem["detail"]), (422, &"it wants an n".into()));
+        assert_eq!(events(&host, &[JSON], r#"{"type":"strict","data":{"n":1}}"#).await.status, 202);
+        let headers = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/")];
+        let headers = [&headers[..], &[("ce-type", "strict")]].concat();
+        assert_eq!(events(&host, &headers, "no JSON").await.status, 422);
+        let media_type = ("content-type", "application/cloudevents-batch+json");
+        let event = |id: u32, n: u32| {
+            let data = format!(r#""data":{{"n":{n}}}"#);
+            format!(r#"{{"specversion":"1.0","id":"{id}","source":"/","type":"strict",{data}}}"#)
+        };
+        let batch = format!("[{},{}]", event(1, 1), event(2, 2));
+        let answered = events(&host, &[media_type], &batch).await;
+        let answers: Vec<serde_json::Value> = serde_json::from_str(&answered.body).unwrap();
+        assert_eq!((answered.status, &answers[1]["status"]), (422, &422.into()));
+        assert!(answers[0]["id"].is_string());
+        let answers =
+            lines(&host, "{\"type\":\"strict\",\"data\":{}}\n{\"type\":\"lax\",\"data\":{}}\n");
+        let answers = answers.await;
+        assert_eq!(
+            (&answers[0]["status"], &answers[0]["error"]),
+            (&422.into(), &"it wants an n".into())
+        );
+        assert!(answers[1]["id"].is_string());
+        assert_eq!(host.stand.arrivals().len(), 3);
+    });
+}
+
+#[test]
 fn a_key_that_is_bound_to_types_publishes_no_others() {
     const BOUND: (&str, &str) = ("authorization", "Bearer orders-alone");
     let forbidden = "this key may not publish the type `user.made`";

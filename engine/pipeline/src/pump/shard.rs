@@ -1,6 +1,6 @@
 use crate::door::{Bell, Door};
-use crate::{Attempt, FromShard, Question, ReadRequest, Report, Shard, ToShard};
-use event::{Attempted, Time};
+use crate::{Attempt, FromShard, Question, ReadRequest, Report, Ruling, Shard, ToShard};
+use event::{Attempted, EndpointId, Event, Time};
 use registry::ChainId;
 use runtime::{Clock, tasks};
 use std::cell::RefCell;
@@ -17,6 +17,9 @@ pub type Delivering = Pin<Box<dyn Future<Output = Attempted>>>;
 /// Makes one attempt at a delivery. Lives on one shard's thread; attempts run side by side.
 pub trait Deliver {
     fn attempt(&self, attempt: Attempt) -> Delivering;
+
+    /// Told what a chain has come to at an endpoint, maybe once more; nothing is to be done.
+    fn judged(&self, endpoint: EndpointId, event: &Event, ruling: Ruling, is_again: bool);
 }
 
 /// Makes what delivers for one shard, on that shard's thread.
@@ -52,6 +55,9 @@ impl ShardPump {
             for action in out.drain(..) {
                 match action {
                     FromShard::Attempt(attempt) => self.attempt(&deliver, attempt, &outcomes),
+                    FromShard::Judged { endpoint, event, ruling, is_again } => {
+                        deliver.judged(endpoint, &event, ruling, is_again);
+                    }
                     other => waiting.push_back(other),
                 }
             }
@@ -83,7 +89,9 @@ impl ShardPump {
                     let guest = guest_of(question.chain.id, self.guests.len());
                     self.guests[guest].push(question).map_err(FromShard::Ask)
                 }
-                FromShard::Attempt(_) => unreachable!("attempts do not wait for doors"),
+                FromShard::Attempt(_) | FromShard::Judged { .. } => {
+                    unreachable!("they do not wait for doors")
+                }
             };
             if let Err(action) = refused {
                 waiting.push_back(action);

@@ -2,7 +2,7 @@ use super::publisher::{Publisher, Queued};
 use super::reader::ReaderPump;
 use super::screen::{GuestMaker, ScreenPump};
 use super::shard::{DeliverMaker, ShardPump};
-use super::writer::{ShardDoor, WriterPump};
+use super::writer::{OnCommit, ShardDoor, WriterPump};
 use crate::door::{Bell, Door};
 use crate::writer::{Loss, Started};
 use crate::{Shard, ShardStart};
@@ -32,8 +32,7 @@ pub struct PumpOptions {
     pub deliver: DeliverMaker,
     /// Told when retention takes what a lane has not read.
     pub on_loss: Box<dyn Fn(Loss, LaneId, Offset, Offset) + Send>,
-    /// Told of each commit with events: how many, and how long its step took.
-    pub on_commit: Box<dyn Fn(usize, Duration) + Send>,
+    pub on_commit: OnCommit,
     /// Told, on the writer's thread, when the log has failed: the process must end.
     pub on_fatal: Box<dyn FnOnce(Failure) + Send>,
 }

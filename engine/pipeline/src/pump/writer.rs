@@ -4,7 +4,7 @@ use crate::door::{Bell, Door};
 use crate::writer::{Desk, Loss};
 use crate::{Batch, FromWriter, Report, ToShard, ToWriter, Writer};
 use arc_swap::ArcSwap;
-use event::{LaneId, Offset, Time};
+use event::{Event, LaneId, Offset, Time};
 use log::Failure;
 use registry::History;
 use runtime::Clock;
@@ -27,8 +27,11 @@ pub(super) struct WriterPump {
     /// The newest history that is durable, for all to see.
     pub history: Arc<ArcSwap<History>>,
     pub on_loss: Box<dyn Fn(Loss, LaneId, Offset, Offset) + Send>,
-    pub on_commit: Box<dyn Fn(usize, Duration) + Send>,
+    pub on_commit: OnCommit,
 }
+
+/// Told of each commit with events: which, and how long its step took.
+pub type OnCommit = Box<dyn FnMut(&[Arc<Event>], Duration) + Send>;
 
 /// The way to one shard, which must never hold the writer up.
 pub(super) struct ShardDoor {
@@ -117,10 +120,10 @@ impl WriterPump {
         }
     }
 
-    fn show(&self, batch: &Batch, step_started: Time) {
+    fn show(&mut self, batch: &Batch, step_started: Time) {
         if !batch.events.is_empty() {
             let took = self.clock.now().since(step_started);
-            (self.on_commit)(batch.events.len(), took);
+            (self.on_commit)(&batch.events, took);
         }
         if !Arc::ptr_eq(&batch.history, &self.history.load()) {
             self.history.store(batch.history.clone());

@@ -1,6 +1,6 @@
 use super::questions::Asker;
 use super::*;
-use crate::{Answer, Found, ReadAnswer, Wish};
+use crate::{Answer, Found, ReadAnswer, Ruling, Wish};
 use dispatch::Offer;
 use event::{Attempted, LaneId, Parcel, Verdict};
 
@@ -11,7 +11,7 @@ impl Shard {
             ToShard::Reported { least } => self.take_reported(least),
             ToShard::Expiring(floor) => self.keep_up(floor),
             ToShard::Floor(floor) => self.lose_below(floor),
-            ToShard::Answer(answer) => self.take_answer(answer, now),
+            ToShard::Answer(answer) => self.take_answer(answer, now, out),
             ToShard::Outcome { delivery, attempt } => self.take_outcome(delivery, attempt, now),
             ToShard::Read(answer) => self.take_read(answer, now, out),
             ToShard::Drain => self.is_draining = true,
@@ -58,12 +58,13 @@ impl Shard {
         self.dirty.insert(id);
     }
 
-    fn take_answer(&mut self, answer: Answer, now: Time) {
+    fn take_answer(&mut self, answer: Answer, now: Time, out: &mut Vec<FromShard>) {
         let asked = self.questions.close(answer.id);
         assert_eq!(asked.len(), answer.verdicts.len(), "a verdict for each event");
         for (asked, verdict) in asked.into_iter().zip(answer.verdicts) {
             for asker in asked.askers {
-                self.judge(asker, asked.offset, verdict.clone(), now);
+                out.extend(ruling_of(&verdict).map(|ruling| judged(asker, &asked.event, ruling)));
+                self.judge(asker, asked.event.offset(), verdict.clone(), now);
             }
         }
     }
@@ -181,4 +182,22 @@ impl Shard {
             self.dirty.insert(*id);
         }
     }
+}
+
+fn ruling_of(verdict: &Verdict) -> Option<Ruling> {
+    match verdict {
+        Verdict::Pass | Verdict::Emit(_) => Some(Ruling::Sent),
+        Verdict::Drop => Some(Ruling::Dropped),
+        Verdict::Reject { .. } => Some(Ruling::Rejected),
+        Verdict::Retry { .. } => Some(Ruling::Postponed),
+        Verdict::Stop { .. } => None,
+    }
+}
+
+fn judged(asker: Asker, event: &Arc<Event>, ruling: Ruling) -> FromShard {
+    let (endpoint, is_again) = match asker {
+        Asker::Entry { endpoint, .. } => (endpoint, false),
+        Asker::Retry(delivery) => (delivery.lane.endpoint, true),
+    };
+    FromShard::Judged { endpoint, event: event.clone(), ruling, is_again }
 }

@@ -19,7 +19,7 @@ struct Gathered {
 
 /// Who waits for the verdict on one event.
 pub(super) struct Asked {
-    pub offset: Offset,
+    pub event: Arc<Event>,
     pub askers: Vec<Asker>,
 }
 
@@ -55,7 +55,7 @@ impl Questions {
             let mut batch = Vec::new();
             let mut asked = Vec::new();
             let mut bytes = 0;
-            for (offset, (event, askers)) in events {
+            for (_, (event, askers)) in events {
                 let weight = event.weight();
                 let is_full = batch.len() >= limits::BATCH_EVENTS_MAX
                     || bytes + weight > limits::BATCH_BYTES_MAX;
@@ -66,8 +66,8 @@ impl Questions {
                     bytes = 0;
                 }
                 bytes += weight;
-                batch.push(event);
-                asked.push(Asked { offset, askers });
+                batch.push(event.clone());
+                asked.push(Asked { event, askers });
             }
             out.push(self.open(shard, chain, batch, asked));
         }

@@ -192,6 +192,7 @@ impl World {
                 self.engine().reader.push(request);
             }
             FromShard::Report(report) => self.carry_report(i, report),
+            FromShard::Judged { .. } => {}
         }
     }
 

@@ -323,12 +323,41 @@ test("a message's content is expunged", async (t) => {
   await fails(404, "not_found", svix.message.expungeContent(app, "nothing"));
 });
 
+test("an endpoint's deliveries are counted", async (t) => {
+  const app = await newApp(t);
+  const { id } = await svix.endpoint.create(app, { url: elsewhere });
+  await send(app);
+  const stats = await until(async () => {
+    const stats = await svix.endpoint.getStats(app, id, { since: ago(hour) });
+    return stats.pending === 1 && stats;
+  });
+  assert.deepEqual([stats.success, stats.fail, stats.sending], [0, 0, 0]);
+  await fails(404, "not_found", svix.endpoint.getStats(app, "nothing"));
+});
+
+test("a polled endpoint is fetched from", async (t) => {
+  const app = await newApp(t);
+  const { poller } = svix.message;
+  await svix.endpoint.create(app, { url: "poll:", uid: "sink" });
+  const sent = [(await send(app)).id, (await send(app)).id];
+  const ids = ({ data }) => data.map(({ id }) => id);
+  const first = await poller.poll(app, "sink", { limit: 1 });
+  assert.deepEqual([ids(first), first.done], [[sent[0]], false]);
+  const { iterator } = first;
+  const second = await poller.poll(app, "sink", { iterator });
+  assert.deepEqual([ids(second), second.done], [[sent[1]], true]);
+  assert.deepEqual(ids(await poller.consumerPoll(app, "sink", "me")), sent);
+  assert.deepEqual(ids(await poller.consumerPoll(app, "sink", "me", { iterator })), [sent[1]]);
+  assert.deepEqual(ids(await poller.consumerPoll(app, "sink", "me")), [sent[1]]);
+  await poller.consumerSeek(app, "sink", "me", { after: ago(hour) });
+  assert.deepEqual(ids(await poller.consumerPoll(app, "sink", "me")), sent);
+});
+
 test("what is not there yet says so", async (t) => {
   const app = await newApp(t);
   const { id } = await svix.endpoint.create(app, { url: elsewhere });
   const since = ago(hour);
   for (const call of [
-    () => svix.endpoint.getStats(app, id, { since }),
     () => svix.endpoint.sendExample(app, id, { eventType: "a" }),
     () => svix.endpoint.replayMissing(app, id, { since }),
   ]) {

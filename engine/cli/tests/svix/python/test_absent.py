@@ -6,7 +6,6 @@ from datetime import datetime, timezone
 import pytest
 import svix.models as m
 from conftest import URL, fails, is_wrong
-from svix.api.endpoint import EndpointGetStatsOptions
 from svix.api.message import MessageListOptions
 
 NOW = datetime.now(timezone.utc)
@@ -16,8 +15,6 @@ def test_what_is_not_there_yet_says_so(svix, app):
     endpoint = svix.endpoint.create(app, m.EndpointIn(url="https://example.com/in")).id
     here, example = svix.endpoint, m.EventExampleIn(event_type="a")
     for call, *args in [
-        (here.get_stats, app, endpoint),
-        (here.get_stats, app, endpoint, EndpointGetStatsOptions(since=NOW, until=NOW)),
         (here.send_example, app, endpoint, example),
         (here.replay_missing, app, endpoint, m.ReplayIn(since=NOW)),
     ]:
@@ -33,7 +30,6 @@ def test_what_is_not_there_yet_says_so(svix, app):
         lambda svix, app: svix.event_type.import_openapi(m.EventTypeImportOpenApiIn()),
         lambda svix, app: svix.ingest.source.list(),
         lambda svix, app: svix.integration.list(app),
-        lambda svix, app: svix.message.poller.poll(app, "sink"),
         lambda svix, app: svix.operational_webhook.endpoint.list(),
         lambda svix, app: svix.statistics.aggregate_event_types(),
         lambda svix, app: svix.streaming.stream.list(),

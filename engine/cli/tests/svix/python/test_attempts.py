@@ -3,6 +3,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 import svix.models as m
 from conftest import fails, patch_raw, send, until, walk
+from svix.api.endpoint import EndpointGetStatsOptions
 from svix.api.message_attempt import (
     MessageAttemptListAttemptedDestinationsOptions,
     MessageAttemptListAttemptedMessagesOptions,
@@ -196,3 +197,25 @@ def test_a_disabled_endpoint_is_sent_nothing_until_it_is_enabled(svix, app, rece
     assert [attempt.endpoint_id for attempt in by_msg(svix, app, message)] == [other]
     svix.endpoint.patch(app, "e", m.EndpointPatch(disabled=False))
     until(lambda: by_msg(svix, app, message, endpoint_id=endpoint.id))
+
+
+def test_an_endpoints_deliveries_are_counted(svix, app, receiver):
+    endpoint = svix.endpoint.create(app, m.EndpointIn(url=receiver.url, uid="e")).id
+    dead = svix.endpoint.create(app, m.EndpointIn(url="http://127.0.0.1:59009/in", uid="dead")).id
+    patch_raw(f"/api/v1/app/{app}/endpoint/dead", {"schedule": []})
+    tried = svix.endpoint.create(app, m.EndpointIn(url="http://127.0.0.1:59009/in")).id
+    for _ in range(3):
+        send(svix, app)
+    receiver.wait(3)
+
+    def numbers(endpoint, **options):
+        found = svix.endpoint.get_stats(app, endpoint, EndpointGetStatsOptions(**options))
+        return found.success, found.fail, found.pending, found.sending
+
+    until(lambda: numbers(endpoint) == (3, 0, 0, 0))
+    until(lambda: numbers(dead) == (0, 3, 0, 0))
+    until(lambda: numbers(tried)[2] == 3)
+    now = datetime.now(timezone.utc)
+    assert numbers("e", since=now - HOUR, until=now + HOUR) == (3, 0, 0, 0)
+    assert numbers(endpoint, since=now - 3 * HOUR, until=now - 2 * HOUR) == (0, 0, 0, 0)
+    fails(404, "not_found", svix.endpoint.get_stats, app, "nothing")

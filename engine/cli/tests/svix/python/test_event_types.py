@@ -1,6 +1,6 @@
 import pytest
 import svix.models as m
-from conftest import fails, is_wrong, name, walk
+from conftest import fails, is_wrong, name, patch_raw, walk
 from svix.api.event_type import EventTypeDeleteOptions, EventTypeListOptions
 
 EXPUNGE = EventTypeDeleteOptions(expunge=True)
@@ -68,3 +68,24 @@ def test_pages_are_in_the_order_of_names(svix, order):
 def test_what_is_wrong_is_told_with_its_place(svix):
     new = m.EventTypeIn(name="a b", description="")
     is_wrong(["body", "name"], svix.event_type.create, new)
+
+
+def test_messages_are_held_to_a_schema_that_is_enforced(svix, app):
+    order = name("order")
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    svix.event_type.create(m.EventTypeIn(name=order, description="", schemas={"1": schema}))
+
+    def send(payload):
+        return svix.message.create(app, m.MessageIn(event_type=order, payload=payload))
+
+    send({"n": "kept as it is as long as nobody asks for more"})
+    path = f"/api/v1/event-type/{order}"
+    assert patch_raw(path, {"enforcedSchema": "1"})["enforcedSchema"] == "1"
+    assert send({"n": 1}).id
+    is_wrong(["body", "payload", "n"], send, {"n": "x"})
+    is_wrong(["body", "payload"], send, {})
+    # The library does not know of it, so it goes on after a change by the library.
+    svix.event_type.upsert(order, m.EventTypeUpsertIn(description="d", schemas={"1": schema}))
+    is_wrong(["body", "payload"], send, {})
+    svix.event_type.delete(order, EXPUNGE)
+    send({})

@@ -5,6 +5,7 @@ import pytest
 import svix.models as m
 from conftest import fails, is_wrong, name, send, walk
 from svix.api.message import MessageCreateOptions, MessageGetOptions, MessageListOptions
+from svix.api.message_poller import MessagePollerConsumerPollOptions, MessagePollerPollOptions
 from svix.webhooks import Webhook, WebhookVerificationError
 
 
@@ -133,3 +134,36 @@ def test_a_messages_content_is_expunged(svix, app):
     assert shown.payload == {"expired": True}
     svix.message.expunge_content(app, message.id)
     fails(404, "not_found", svix.message.expunge_content, app, "nothing")
+
+
+def test_a_polled_endpoint_is_fetched_from(svix, app):
+    svix.endpoint.create(app, m.EndpointIn(url="poll:", uid="sink", event_types=["order.*"]))
+    poller = svix.message.poller
+    sent = [send(svix, app, name, {"n": n}).id for n, name in enumerate(["order.a", "b", "order.c"])]
+
+    def ids(page):
+        return [message.id for message in page.data]
+
+    page = poller.poll(app, "sink", MessagePollerPollOptions(limit=1))
+    assert (ids(page), page.done) == ([sent[0]], False)
+    assert (page.data[0].event_type, page.data[0].payload) == ("order.a", {"n": 0})
+    page = poller.poll(app, "sink", MessagePollerPollOptions(iterator=page.iterator))
+    assert (ids(page), page.done) == ([sent[2]], True)
+    more = send(svix, app, "order.d").id
+    page = poller.poll(app, "sink", MessagePollerPollOptions(iterator=page.iterator))
+    assert ids(page) == [more]
+    page = poller.poll(app, "sink", MessagePollerPollOptions(event_type="order.c"))
+    assert ids(page) == [sent[2]]
+
+    def consume(**options):
+        return poller.consumer_poll(app, "sink", "me", MessagePollerConsumerPollOptions(**options))
+
+    first = consume(limit=2)
+    assert ids(first) == ids(consume(limit=2)) == [sent[0], sent[2]]
+    assert ids(consume(limit=2, iterator=first.iterator)) == ids(consume()) == [more]
+    past = m.PollingEndpointConsumerSeekIn(after=datetime.now(timezone.utc) - timedelta(hours=1))
+    assert poller.consumer_seek(app, "sink", "me", past).iterator
+    assert ids(consume()) == [sent[0], sent[2], more]
+    svix.message.expunge_content(app, sent[2])
+    assert ids(consume()) == [sent[0], more]
+    fails(404, "not_found", poller.poll, app, "nothing")

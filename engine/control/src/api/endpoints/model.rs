@@ -7,7 +7,7 @@ use condition::Condition;
 use event::{TenantId, Time};
 use hyper::Uri;
 use jiff::SignedDuration;
-use registry::{DeclaredEndpoint, Endpoint, Ordering, Origin, Secrets, Terms};
+use registry::{DeclaredEndpoint, Endpoint, Ordering, Origin, POLLED, Secrets, Terms};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -189,8 +189,12 @@ impl EndpointIn {
     fn check(&self) -> Result<(), Problem> {
         let uri: Option<Uri> = self.url.parse().ok();
         let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
-        if !uri.is_some_and(|uri| is_http(&uri) && uri.authority().is_some()) {
+        let is_polled = self.url == POLLED;
+        if !is_polled && !uri.is_some_and(|uri| is_http(&uri) && uri.authority().is_some()) {
             return Err(Problem::value(&["url"], "it is not an http or https URL"));
+        }
+        if is_polled && self.filters.as_ref().is_some_and(|filters| !filters.is_empty()) {
+            return Err(Problem::value(&["filters"], "what is polled goes through no filter"));
         }
         let bounds = [
             ("eventTypes", self.event_types.as_ref().map(BTreeSet::len), 256),

@@ -113,6 +113,7 @@ impl One<'_> {
         put(&mut words, "archived", json!(section.value("archived", false)));
         put(&mut words, "deprecated", json!(section.value("deprecated", false)));
         put(&mut words, "schemas", any(&mut section, "schemas", "schemas_json"));
+        put(&mut words, "enforced_schema", json!(section.text("enforced_schema")));
         put(&mut words, "group", json!(section.text("group")));
         put(&mut words, "feature_flag", json!(section.text("feature_flag")));
         put(&mut words, "feature_flags", sorted(section.list("feature_flags", Vec::new())));

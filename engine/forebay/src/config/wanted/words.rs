@@ -53,6 +53,7 @@ const EVENT_TYPE: &[Word] = &[
     word("archived", "archived", Form::Same, Usual::False),
     word("deprecated", "deprecated", Form::Same, Usual::False),
     word("schemas", "schemas", Form::Same, Usual::Null),
+    word("enforced_schema", "enforcedSchema", Form::Same, Usual::Null),
     word("group", "groupName", Form::Same, Usual::Null),
     word("feature_flag", "featureFlag", Form::Same, Usual::Null),
     word("feature_flags", "featureFlags", Form::Same, Usual::Null),
