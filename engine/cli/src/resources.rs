@@ -90,6 +90,12 @@ impl<W: Within> One<W> {
         Ok(joined(&self.path()?, rest))
     }
 
+    /// Asks for something that has a path of its own; prints the id of what comes of it.
+    fn order(&self, what: &str, body: &Value) -> Result<Exit, Failure> {
+        let answer = ask(&self.server, Method::POST, &self.path_below(what)?, Some(body))?;
+        made(&self.server, &answer, "id")
+    }
+
     /// Puts an earlier version in force again, the one before unless another is named.
     fn roll_back(&self, to: Option<&str>) -> Result<Exit, Failure> {
         let all = self.path_below("version")?;

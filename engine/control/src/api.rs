@@ -13,7 +13,6 @@
 //! holds a change to the version that its sender saw. Every change is audited with what a GET
 //! of the same path shows before and after, so that shows no secret.
 
-mod absent;
 mod access;
 mod again;
 mod apps;
@@ -25,6 +24,7 @@ mod call;
 mod endpoints;
 mod erase;
 mod event_types;
+mod examples;
 mod explain;
 mod failures;
 mod filters;
@@ -77,7 +77,7 @@ const TABLE: &[&[Operation]] = &[
     attempts::OPERATIONS,
     poller::OPERATIONS,
     again::OPERATIONS,
-    absent::OPERATIONS,
+    examples::OPERATIONS,
     erase::OPERATIONS,
     filters::OPERATIONS,
     filters::LIVE,

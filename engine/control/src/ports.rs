@@ -7,6 +7,7 @@ use registry::{
 };
 use std::any::Any;
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,10 @@ pub trait Commands {
     /// arrived, is being tried, when the endpoint has or had filters, or when no version of it that
     /// is known would send the event as it is.
     fn resend(&self, endpoint: EndpointId, event: EventId) -> Pending<Result<(), Denied>>;
+
+    /// Looks through a part of the log for events that an endpoint wants by now and was never sent,
+    /// and sends them. The search goes on after this is answered, and after a restart.
+    fn search(&self, endpoint: EndpointId, range: Range<Offset>) -> Pending<Result<(), Denied>>;
 
     /// Forgets a dead letter and its bytes.
     fn purge(&self, letter: DeliveryId) -> Pending<Result<(), Denied>>;
@@ -77,6 +82,8 @@ pub enum Denied {
     Damaged,
     /// The event's key is that of this one, which is another.
     Conflict(EventId),
+    /// As many of this kind are under way as may be.
+    TooMany,
     /// The disk is full.
     Full,
     /// What went wrong inside: for the operator, not for who asks.

@@ -18,6 +18,8 @@ pub(crate) enum Problem {
         name: String,
         detail: String,
     },
+    /// No example can be had from an event type's schema.
+    NoExample,
     /// No key, or a wrong one.
     NoKey,
     /// A key that may not do this.
@@ -91,6 +93,9 @@ impl Form {
     }
 }
 
+const NO_EXAMPLE: &str = "the schema of this event type has no object among its `examples`";
+const TOO_MANY: &str = "too many wrong keys came from here";
+
 impl Problem {
     /// One body for an application that is not there and one that is another's.
     pub const NO_APP: Problem = Problem::NotFound("there is no such application");
@@ -120,6 +125,7 @@ impl Problem {
             Problem::Parameter { name, detail } => {
                 told(row(400, "bad_request", "Bad Request", ""), format!("`{name}`: {detail}"))
             }
+            Problem::NoExample => row(400, "invalid_scheme", "Bad Request", NO_EXAMPLE),
             Problem::NoKey => {
                 let detail = "this needs a key that counts, as `Authorization: Bearer <key>`";
                 row(401, "no_key", "Unauthorized", detail)
@@ -152,9 +158,7 @@ impl Problem {
                 let texts: Vec<String> = flaws.iter().map(Flaw::line).collect();
                 told(row(422, "invalid", "Unprocessable Content", ""), texts.join("; "))
             }
-            Problem::TooMany(_) => {
-                row(429, "too_many", "Too Many Requests", "too many wrong keys came from here")
-            }
+            Problem::TooMany(_) => row(429, "too_many", "Too Many Requests", TOO_MANY),
             Problem::Failed => {
                 let detail = "the node's own log says what went wrong";
                 row(500, "failed", "Internal Server Error", detail)
@@ -308,6 +312,10 @@ impl From<Denied> for Problem {
             Denied::Conflict(id) => Problem::Clash(format!("the event {id} has this key").into()),
             Denied::Damaged => {
                 Problem::Clash("its row in the log is damaged; it can be purged".into())
+            }
+            Denied::TooMany => {
+                let why = "as many as may be are under way: wait until some have ended";
+                Problem::Clash(why.into())
             }
             Denied::Full => Problem::DiskFull,
             Denied::Failed(why) => {

@@ -60,9 +60,13 @@ pub enum Bug {
     ErasedStillSent,
     /// A delivery that fails after its event was erased keeps the bytes.
     ErasedStillKept,
+    /// A search looks where the endpoint's lane has still something to do.
+    SearchAhead,
+    /// The router does not look whom an event is for.
+    AddressForgotten,
 }
 
-pub const ALL: [Bug; 28] = [
+pub const ALL: [Bug; 30] = [
     Bug::AckBeforeSync,
     Bug::DemoteWithoutRow,
     Bug::WatermarkAhead,
@@ -91,6 +95,8 @@ pub const ALL: [Bug; 28] = [
     Bug::RateForgotten,
     Bug::ErasedStillSent,
     Bug::ErasedStillKept,
+    Bug::SearchAhead,
+    Bug::AddressForgotten,
 ];
 
 #[cfg(feature = "bugs")]

@@ -4,6 +4,7 @@
 mod behind;
 mod entry;
 mod feed;
+mod missing;
 mod settle;
 mod start;
 mod trouble;

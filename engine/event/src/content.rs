@@ -1,4 +1,4 @@
-use crate::{EventId, Offset, StreamId, TenantId, Time, partition_of};
+use crate::{EndpointId, EventId, Offset, StreamId, TenantId, Time, partition_of};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -23,7 +23,23 @@ impl Envelope {
     pub fn partition(&self) -> u8 {
         self.key.as_deref().map_or(0, |key| partition_of(key.as_bytes()))
     }
+
+    /// Makes it an event for this endpoint alone.
+    pub fn address(&mut self, endpoint: EndpointId) {
+        self.headers.push(ADDRESS, endpoint.to_string().as_bytes());
+    }
+
+    /// The one endpoint that the event is for, whatever that endpoint or any other wants: a person
+    /// asked for it to be sent there. Filters see it as they see any event.
+    pub fn addressee(&self) -> Option<EndpointId> {
+        let text = str::from_utf8(self.headers.first(ADDRESS)?).ok()?;
+        // One that cannot be read is nobody's: it was not meant for all.
+        Some(EndpointId::read(text).unwrap_or(EndpointId(u64::MAX)))
+    }
 }
+
+/// Its name is reserved, so no sender and no filter can set it.
+const ADDRESS: &str = "forebay-endpoint";
 
 /// What happened. Immutable once committed; the body's bytes are those that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,19 +59,21 @@ impl Event {
         self.body.len() + self.envelope.headers.weight() + 256
     }
 
-    /// What is left of the event once its content is erased: its place, and what it was an event
-    /// of. Body, key and headers are gone.
+    /// What is left of the event once its content is erased: its place, what it was an event of,
+    /// and whom it was for. Body, key and headers are gone.
     pub fn stub(&self, at: Time) -> Event {
         let mut headers = Headers::new();
         headers.push(ERASED, &at.millis().to_be_bytes());
+        if let Some(address) = self.envelope.headers.first(ADDRESS) {
+            headers.push(ADDRESS, address);
+        }
         let envelope = Envelope { key: None, headers, ..self.envelope.clone() };
         Event { id: self.id, envelope, body: Bytes::new() }
     }
 
     /// When its content was erased: then this is a stub, and nobody is owed it any more.
     pub fn erased_at(&self) -> Option<Time> {
-        let headers = &self.envelope.headers.0;
-        let [(name, value)] = headers.as_slice() else { return None };
+        let (name, value) = self.envelope.headers.0.first()?;
         let millis = (**name == *ERASED).then(|| (**value).try_into().ok()).flatten()?;
         Some(Time::from_millis(u64::from_be_bytes(millis)))
     }
@@ -65,7 +83,7 @@ impl Event {
     }
 }
 
-/// The one header of a stub. Its name is reserved, so no sender and no filter can set it.
+/// The first header of a stub. Its name is reserved, so no sender and no filter can set it.
 const ERASED: &str = "forebay-erased";
 
 /// An event before the writer gave it its place in the log.

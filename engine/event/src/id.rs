@@ -177,7 +177,7 @@ impl EndpointId {
     }
 }
 
-/// The work of one endpoint: its main lane (`n` = 0) or one replay for it (`n` > 0).
+/// The work of one endpoint: its main lane (`n` = 0) or one search for it (`n` > 0).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneId {
     pub endpoint: EndpointId,
@@ -187,6 +187,10 @@ pub struct LaneId {
 impl LaneId {
     pub const fn main(endpoint: EndpointId) -> LaneId {
         LaneId { endpoint, n: 0 }
+    }
+
+    pub const fn is_main(self) -> bool {
+        self.n == 0
     }
 }
 

@@ -122,11 +122,14 @@ pub struct DeadRow {
 }
 
 /// The keeper of all that a lane owes from its cursor on. A lane without a row is level.
+///
+/// A search (`LaneId::n` above 0) owes nothing: its row says where it goes on after a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaneRow {
     /// The first entry that has not ended.
     pub cursor: Offset,
-    /// One past the last entry that was begun. Below it the attempt rows tell what was begun.
+    /// One past the last entry that was begun. Below it the attempt rows tell what was begun. Of a
+    /// search: where it ends.
     pub high: Offset,
     /// Entries are ruled by the endpoint's version in force at the later of this and their own
     /// offset: a lane that is behind takes a new version for all that it has not begun.
@@ -151,6 +154,8 @@ pub enum Why {
     FilterStopped,
     /// Strict order: it reads the log for ever.
     Fifo,
+    /// Not the endpoint's own lane but a search for what it was never sent.
+    Missing,
 }
 
 impl Why {

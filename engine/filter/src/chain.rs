@@ -152,10 +152,12 @@ enum Standing {
 }
 
 impl Standing {
-    /// What the condition does not match is dropped before any filter sees it.
+    /// What the condition does not match is dropped before any filter sees it, save what is for one
+    /// endpoint alone.
     fn first(chain: &ChainSpec, event: &Arc<Event>) -> Standing {
         let matches = |condition: &Arc<Condition>| condition.matches(event, &mut ParsedBody::new());
-        if chain.condition.as_ref().is_none_or(matches) {
+        let is_addressed = event.envelope.addressee().is_some();
+        if is_addressed || chain.condition.as_ref().is_none_or(matches) {
             return Standing::Going(vec![event.clone()]);
         }
         Standing::Ended(Verdict::Drop)

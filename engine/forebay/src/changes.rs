@@ -103,7 +103,7 @@ impl Changes {
             match self.publisher.command(Command::Change(set)).await {
                 Ok(Ok(())) => return Ok(changed),
                 Ok(Err(CommandError::Stale)) => continue,
-                Ok(Err(CommandError::NotFound | CommandError::Damaged)) => {
+                Ok(Err(_)) => {
                     unreachable!("a change looks for nothing")
                 }
                 Err(Refused::Busy) => return Err(ChangeError::Busy),

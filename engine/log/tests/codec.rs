@@ -129,6 +129,7 @@ fn lane_row() -> impl Strategy<Value = (LaneId, LaneRow)> {
         Why::Failing,
         Why::FilterStopped,
         Why::Fifo,
+        Why::Missing,
     ];
     (lane(), offset(), offset(), offset(), proptest::sample::select(whys))
         .prop_map(|(lane, cursor, high, since, why)| (lane, LaneRow { cursor, high, since, why }))

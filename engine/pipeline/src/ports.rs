@@ -1,7 +1,8 @@
 //! What the pumps say to each other and to the rooms behind the ports.
 
 use event::{
-    Attempted, DeliveryId, EndpointId, Event, LaneId, Offset, Parcel, RetryKey, RetryRow, Verdict,
+    Attempted, DeliveryId, EndpointId, Event, LaneId, LaneRow, Offset, Parcel, RetryKey, RetryRow,
+    TenantId, Verdict,
 };
 use log::{Failure, ReadLimit};
 use registry::{Chain, Endpoint, History};
@@ -73,6 +74,13 @@ pub enum Wish {
     Parcel {
         delivery: DeliveryId,
     },
+    /// What there is of a tenant's events that no attempt row of the endpoint's lane names.
+    Missing {
+        lane: LaneId,
+        turn: u64,
+        range: Range<Offset>,
+        tenant: TenantId,
+    },
 }
 
 /// What a read has brought.
@@ -102,6 +110,9 @@ pub enum Found {
 /// How much a read for a lane or a router brings at most.
 pub const READ_LIMIT: ReadLimit = ReadLimit { events: 512, bytes: 1 << 20 };
 
+/// Events of one read for a search: each of them costs a look at its attempt rows.
+pub const MISSING_EVENTS_MAX: usize = 128;
+
 /// What a shard is told.
 #[derive(Debug)]
 pub enum ToShard {
@@ -126,6 +137,11 @@ pub enum ToShard {
     Redriven {
         key: RetryKey,
         row: RetryRow,
+    },
+    /// A person wants an endpoint to get what it was never sent; the row of the search is on disk.
+    Search {
+        lane: LaneId,
+        row: LaneRow,
     },
     /// A person ends the pause of an endpoint.
     Resume(EndpointId),

@@ -1,5 +1,6 @@
-use crate::{Found, ReadAnswer, ReadRequest, Wish, ports::READ_LIMIT};
-use event::Offset;
+use crate::ports::{MISSING_EVENTS_MAX, READ_LIMIT};
+use crate::{Found, ReadAnswer, ReadRequest, Wish};
+use event::{EndpointId, Event, LaneId, Offset, TenantId};
 use log::{Failure, Log, ReadLimit};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -31,7 +32,9 @@ impl Reader {
     pub fn push(&mut self, request: ReadRequest) {
         let place = match &request.wish {
             Wish::Route { .. } | Wish::Parcel { .. } => (request.shard, 0, 0),
-            Wish::Lane { lane, .. } => (request.shard, lane.endpoint.0 + 1, lane.n),
+            Wish::Lane { lane, .. } | Wish::Missing { lane, .. } => {
+                (request.shard, lane.endpoint.0 + 1, lane.n)
+            }
         };
         self.queues.entry(place).or_default().push_back(request);
     }
@@ -62,6 +65,12 @@ fn serve(request: ReadRequest, log: &dyn Log, limit: ReadLimit) -> ReadAnswer {
     let ReadRequest { shard, wish } = request;
     let found = match &wish {
         Wish::Route { range } | Wish::Lane { range, .. } => read(range, log, limit),
+        Wish::Missing { lane, range, tenant, .. } => missing(
+            read(range, log, ReadLimit { events: limit.events.min(MISSING_EVENTS_MAX), ..limit }),
+            lane.endpoint,
+            tenant,
+            log,
+        ),
         Wish::Parcel { delivery } => match log.parcel(*delivery) {
             Ok(parcel) => Found::Parcel(parcel),
             Err(Failure::Damaged { .. }) => Found::Parcel(None),
@@ -88,4 +97,24 @@ fn read(range: &Range<Offset>, log: &dyn Log, limit: ReadLimit) -> Found {
         Err(Failure::Damaged { offset }) => Found::Damaged { offset },
         Err(failure) => Found::Failed(failure),
     }
+}
+
+/// Of what was read, the tenant's events that the endpoint has no attempt row of. Where a row
+/// cannot be read the event may have been sent: it counts as not missing.
+fn missing(found: Found, endpoint: EndpointId, tenant: &TenantId, log: &dyn Log) -> Found {
+    let Found::Events { events, until } = found else { return found };
+    let mut left = Vec::new();
+    for event in events.into_iter().filter(|event| event.envelope.tenant == *tenant) {
+        match was_begun(&event, endpoint, log) {
+            Ok(false) => left.push(event),
+            Ok(true) | Err(Failure::Damaged { .. } | Failure::DamagedRow { .. }) => {}
+            Err(failure) => return Found::Failed(failure),
+        }
+    }
+    Found::Events { events: left, until }
+}
+
+fn was_begun(event: &Event, endpoint: EndpointId, log: &dyn Log) -> Result<bool, Failure> {
+    let rows = log.attempts(event.offset().only())?;
+    Ok(rows.iter().any(|row| row.delivery.lane == LaneId::main(endpoint)))
 }

@@ -7,6 +7,7 @@ mod lanes;
 mod questions;
 pub mod ring;
 mod router;
+mod search;
 mod start;
 mod unwritten;
 
@@ -16,10 +17,11 @@ pub use start::{ShardLimits, ShardStart, shard_of};
 use crate::{Batch, FromShard, Report, ToShard};
 use dispatch::bug::{self, Bug};
 use dispatch::{Effects, Lane};
-use event::{DeliveryId, EndpointId, Event, Offset, Rng, Time};
+use event::{DeliveryId, EndpointId, Event, LaneId, Offset, Rng, Time};
 use questions::Questions;
 use registry::{History, Snapshot};
 use ring::Ring;
+use search::Search;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +58,8 @@ pub struct Shard {
     /// Parcels that the log does not have yet.
     unwritten: Unwritten,
     lanes: BTreeMap<EndpointId, Lane>,
+    /// For what endpoints were never sent.
+    searches: BTreeMap<LaneId, Search>,
     effects: Effects,
     questions: Questions,
     /// Lanes that may have something to do.
@@ -112,7 +116,7 @@ impl Shard {
     /// When the next step is due if nothing is heard before.
     pub fn wake_at(&self) -> Time {
         let has_word = self.has_heard || !self.effects.has_no_rows();
-        let has_rows = !self.is_reporting && has_word;
+        let has_rows = !self.is_reporting && (has_word || self.has_new_search());
         if has_rows || !self.dirty.is_empty() || self.may_catch_up() {
             // It has just started, and nobody has told it anything yet.
             return Time::ZERO;
@@ -146,8 +150,9 @@ impl Shard {
         self.release();
         self.pump_lanes(now, out);
         self.release();
-        self.questions.flush(self.id, out);
         self.report(out);
+        self.pump_searches(out);
+        self.questions.flush(self.id, out);
     }
 
     /// One report is under way at a time: what happens meanwhile goes with the next.
@@ -169,8 +174,9 @@ impl Shard {
             watermark = watermark.next();
         }
         let has_heard = std::mem::take(&mut self.has_heard);
+        self.note_passed(watermark);
         if self.effects.has_no_rows() && watermark == self.reported && !has_heard {
-            return;
+            return self.passed_is_on_disk();
         }
         self.is_reporting = true;
         self.reported = watermark;

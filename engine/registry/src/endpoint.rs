@@ -1,6 +1,6 @@
 use crate::{Chain, ChainId, Secrets, TypePattern};
-use condition::ParsedBody;
-use event::{EndpointId, Event, Offset, TenantId};
+use condition::{Condition, ParsedBody};
+use event::{EndpointId, Envelope, Event, Offset, TenantId};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,16 +112,26 @@ impl Endpoint {
         self.chain.as_ref().map(|chain| chain.id)
     }
 
-    pub fn wants(&self, event_type: &str) -> bool {
+    pub fn wants_type(&self, event_type: &str) -> bool {
         TypePattern::any(&self.types, event_type)
+    }
+
+    /// Whether it is owed an event of its tenant, before its condition: it wants the type, or the
+    /// event is for it alone.
+    pub fn wants(&self, envelope: &Envelope) -> bool {
+        self.tenant == envelope.tenant
+            && match envelope.addressee() {
+                Some(id) => id == self.id,
+                None => self.wants_type(&envelope.event_type),
+            }
     }
 
     /// Whether it wants this event, by its types and its condition. `body` is the event's.
     pub fn asks_for(&self, event: &Event, body: &mut ParsedBody) -> bool {
         let condition = self.chain.as_ref().and_then(|chain| chain.condition.as_ref());
-        self.tenant == event.envelope.tenant
-            && self.wants(&event.envelope.event_type)
-            && condition.is_none_or(|wanted| wanted.matches(event, body))
+        let is_met = |wanted: &Arc<Condition>| wanted.matches(event, body);
+        self.wants(&event.envelope)
+            && (event.envelope.addressee().is_some() || condition.is_none_or(is_met))
     }
 
     /// Whether it gets this event as it came in: it wants it, and no filter makes another of it.

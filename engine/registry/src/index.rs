@@ -103,6 +103,10 @@ pub struct Matches<'a> {
 }
 
 impl<'a> Matches<'a> {
+    pub(crate) fn only(endpoint: &'a Arc<Endpoint>) -> Matches<'a> {
+        Matches { rest: vec![std::slice::from_ref(endpoint)] }
+    }
+
     fn merge(&mut self, posting: &'a Posting) {
         if !posting.is_empty() {
             self.rest.push(posting);

@@ -6,7 +6,7 @@ use crate::{
     Chain, ChainId, ChangeSet, Declared, Edit, Endpoint, FilterVersion, Kind, Origin, Record,
     RecordKind, Rejected, Source, TableVersion, Tenant,
 };
-use event::{EndpointId, Offset, TenantId};
+use event::{EndpointId, Envelope, Offset, TenantId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -65,6 +65,17 @@ impl Snapshot {
             Some(tenant) => tenant.index.matching(event_type),
             None => Matches::default(),
         }
+    }
+
+    /// The endpoints that are owed an event, before any condition: those that want its type, or the
+    /// one that it is for.
+    pub fn owed(&self, envelope: &Envelope) -> Matches<'_> {
+        let Some(id) = envelope.addressee() else {
+            return self.matching(&envelope.tenant, &envelope.event_type);
+        };
+        let is_it = |e: &&Arc<Endpoint>| e.tenant == envelope.tenant && !e.is_polled();
+        let only = self.endpoint(id).filter(is_it);
+        only.map_or_else(Matches::default, Matches::only)
     }
 
     pub fn endpoint(&self, id: EndpointId) -> Option<&Arc<Endpoint>> {

@@ -143,7 +143,8 @@ fn matches_by_brute_force(snapshot: &Snapshot) {
     for number in 0..TENANTS {
         for seen in SEEN {
             let all = snapshot.endpoints_of(&tenant(number));
-            let wanted: Vec<EndpointId> = all.filter(|e| e.wants(seen)).map(|e| e.id).collect();
+            let wanted: Vec<EndpointId> =
+                all.filter(|e| e.wants_type(seen)).map(|e| e.id).collect();
             let found: Vec<EndpointId> =
                 snapshot.matching(&tenant(number), seen).map(|e| e.id).collect();
             assert_eq!(found, wanted, "{seen}");

@@ -46,6 +46,8 @@ pub(crate) struct Checks {
     rate: Rate,
     pub breakers: Breakers,
     pub counts: Counts,
+    /// In the order in which far sides took them.
+    pub received: Vec<DeliveryId>,
 }
 
 /// What a run came across, to see that runs come across much.
@@ -179,7 +181,8 @@ impl Checks {
     }
 
     /// A far side has taken a delivery and said so.
-    pub fn received(&mut self, _delivery: DeliveryId) {
+    pub fn received(&mut self, delivery: DeliveryId) {
+        self.received.push(delivery);
         self.counts.delivered += 1;
     }
 

@@ -8,6 +8,7 @@ use registry::{
     Ordering, Terms,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
 /// The sender and the operator: what they asked for, and what they were told.
@@ -37,6 +38,7 @@ pub enum Wish {
     Resend(DeliveryId),
     Purge(DeliveryId),
     Resume(EndpointId),
+    Search(EndpointId, Range<Offset>),
     Erase(Vec<Offset>),
 }
 
@@ -49,6 +51,8 @@ pub struct Sent {
     /// The number that is its duplicate key: its own, or that of another event whose key it takes.
     pub name: Option<u64>,
     pub on_conflict: OnConflict,
+    /// The one endpoint that it is for.
+    pub only_for: Option<EndpointId>,
 }
 
 impl Client {
@@ -63,16 +67,20 @@ impl Client {
         let sent = &self.sent[&number];
         let mut headers = Headers::new();
         headers.push("content-type", b"text/plain");
+        let mut envelope = Envelope {
+            tenant: sent.tenant.clone(),
+            stream: StreamId(0),
+            source: "sim".into(),
+            event_type: sent.event_type.as_str().into(),
+            key: sent.key.as_deref().map(Into::into),
+            time,
+            headers,
+        };
+        if let Some(endpoint) = sent.only_for {
+            envelope.address(endpoint);
+        }
         Arrival {
-            envelope: Envelope {
-                tenant: sent.tenant.clone(),
-                stream: StreamId(0),
-                source: "sim".into(),
-                event_type: sent.event_type.as_str().into(),
-                key: sent.key.as_deref().map(Into::into),
-                time,
-                headers,
-            },
+            envelope,
             body: Bytes::from(format!("{number}:{}", "x".repeat(number as usize % 40))),
             duplicate: sent.name.map(|name| Duplicate {
                 key: name.to_be_bytes().into(),
@@ -90,6 +98,7 @@ impl Client {
             key: key.map(str::to_owned),
             name: is_keyed.then_some(number),
             on_conflict: OnConflict::Refuse,
+            only_for: None,
         })
     }
 

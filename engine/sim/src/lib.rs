@@ -15,7 +15,7 @@ mod trace;
 mod world;
 
 pub use check::{Counts, Violation};
-pub use client::{Wish, endpoint};
+pub use client::{Sent, Wish, endpoint, tenant};
 pub use guests::Fate;
 pub use network::Mode;
 pub use plan::Plan;

@@ -134,6 +134,17 @@ impl Plan {
         plan
     }
 
+    /// Whether endpoints are sent what they lack. A part of the runs, by their seeds and without a
+    /// throw: the others stay what they were.
+    pub fn seeks(&self) -> bool {
+        self.seed % 4 == 2 && !self.has_damage
+    }
+
+    /// Whether some events are for one endpoint alone; in the same way.
+    pub fn addresses(&self) -> bool {
+        self.seed % 4 == 3
+    }
+
     pub fn writer_options(&self, shards: u32) -> WriterOptions {
         WriterOptions {
             durability: self.durability,

@@ -89,10 +89,33 @@ fn drive(world: &mut World) -> Result<(), Violation> {
     }
     heal(world);
     drain(world)?;
+    if plan.seeks() {
+        search_all(world)?;
+    }
     // What was reported last is on its way to the log.
     world.run_until(Duration::from_secs(2), |_| false);
     match world.violation() {
         None => world.checks.ledger.leaks(),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Nobody lacks what it wants by now, once it was looked for in all the log.
+fn search_all(world: &mut World) -> Result<(), Violation> {
+    // A change that comes after a search is none of its concern. One that was made from what was no
+    // longer the newest is made again.
+    for _ in 0..3 {
+        world.apply_declared();
+        world.run_until(Duration::from_secs(60), |w| w.client.waiting.is_empty());
+    }
+    let latest = world.engine().writer.history().latest().clone();
+    let head = world.log.head();
+    for endpoint in latest.endpoints() {
+        world.search(endpoint.id, event::Offset::ZERO..head);
+    }
+    drain(world)?;
+    match world.violation() {
+        None => world.checks.ledger.nothing_is_missing(),
         Some(_) => Ok(()),
     }
 }

@@ -18,6 +18,7 @@ use log::{Log, MemLog};
 use pipeline::writer::{Command, Desk};
 use pipeline::{Attempt, FromWriter, Question, Reader, Shard, ToShard, ToWriter, Writer};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,6 +116,11 @@ impl World {
         &self.checks.counts
     }
 
+    /// What far sides have taken, in their order.
+    pub fn received(&self) -> &[DeliveryId] {
+        &self.checks.received
+    }
+
     pub fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
     }
@@ -180,6 +186,12 @@ impl World {
 
     pub(crate) fn resume_id(&mut self, id: EndpointId) {
         self.command(Wish::Resume(id), Command::Resume(id));
+    }
+
+    /// Looks for what an endpoint wants and was never sent.
+    pub fn search(&mut self, id: EndpointId, range: Range<Offset>) {
+        let wish = Wish::Search(id, range.clone());
+        self.command(wish, Command::Search { endpoint: id, range });
     }
 
     /// Takes the content of these events, whatever is under way with them.

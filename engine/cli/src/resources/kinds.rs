@@ -34,7 +34,9 @@ Examples:
   forebay endpoint create --app shop --to https://example.com/in --type 'order.*'
   forebay endpoint ls --app shop --json
   forebay endpoint update ep_1 --app shop --where 'data.total > 100' --schedule 5s --schedule 5m
-  forebay endpoint secret ep_1 --app shop --rotate";
+  forebay endpoint secret ep_1 --app shop --rotate
+  forebay endpoint send-example ep_1 --app shop --type order.paid
+  forebay endpoint replay-missing ep_1 --app shop --since 2026-11-01T00:00:00Z";
 
 /// Event types: what messages there are, for people to choose from, and what they are held to
 #[derive(Args)]
@@ -161,15 +163,54 @@ enum EndpointVerb {
         #[arg(long, value_name = "SECONDS", requires = "rotate")]
         grace_seconds: Option<u32>,
     },
+    /// Send the example of an event type to it, and to no other; prints the message's id
+    ///
+    /// It comes through the endpoint's filters, whatever the types, channels and condition.
+    #[command(after_help = "Example:\n  forebay endpoint send-example ep_1 --type order.paid")]
+    SendExample {
+        #[command(flatten)]
+        one: One<OfApp>,
+        /// The event type, whose newest schema has `examples`; svix.ping is always there
+        #[arg(long, value_name = "TYPE")]
+        r#type: String,
+    },
+    /// Send it what it wants by now and was never sent; prints the name of the task
+    ///
+    /// Messages of the time that were sent to it, or given up on, are left alone: `forebay dlq
+    /// redrive` tries those again. The server goes on with it after a restart.
+    #[command(after_help = REPLAY_HELP)]
+    ReplayMissing {
+        #[command(flatten)]
+        one: One<OfApp>,
+        /// From when on, such as 2026-11-01T00:00:00Z
+        #[arg(long, value_name = "TIME")]
+        since: String,
+        /// Until when; without it all that there are
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
 }
+
+const REPLAY_HELP: &str = "\
+Examples:
+  forebay endpoint replay-missing ep_1 --app shop --since 2026-11-01T00:00:00Z
+  forebay endpoint replay-missing ep_1 --since 2026-11-01T00:00:00Z \\
+    --until 2026-11-02T00:00:00Z --json";
 
 impl Endpoint {
     pub fn run(&self) -> Result<Exit, Failure> {
-        let (one, rotate, grace_seconds) = match &self.verb {
-            EndpointVerb::Plain(verb) => return verb.run(),
-            EndpointVerb::Secret { one, rotate, grace_seconds } => (one, *rotate, grace_seconds),
-        };
-        one.secret(rotate.then(|| json!({ "gracePeriodSeconds": grace_seconds })), "key")
+        match &self.verb {
+            EndpointVerb::Plain(verb) => verb.run(),
+            EndpointVerb::Secret { one, rotate, grace_seconds } => {
+                one.secret(rotate.then(|| json!({ "gracePeriodSeconds": grace_seconds })), "key")
+            }
+            EndpointVerb::SendExample { one, r#type } => {
+                one.order("send-example", &json!({ "eventType": r#type }))
+            }
+            EndpointVerb::ReplayMissing { one, since, until } => {
+                one.order("replay-missing", &json!({ "since": since, "until": until }))
+            }
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sending again what was given up on or has arrived.
+//! Sending again what was given up on or has arrived, and what was never sent.
 
 use crate::api::wire::member_time;
 use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb, endpoints, messages};
@@ -6,7 +6,7 @@ use crate::explain::time;
 use crate::problem::Problem;
 use crate::reply::answer;
 use crate::{Commands, Control, Denied, id, walk};
-use event::{AttemptState, DeliveryId, EndpointId, EventId, LaneId, Offset};
+use event::{AttemptState, DeliveryId, EndpointId, EventId, LaneId, Offset, Time};
 use log::{Failure, Log};
 use runtime::tasks;
 use schemars::JsonSchema;
@@ -38,6 +38,17 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         answers: &[(202, Content::json::<RecoverOut>())],
         run: |control, call| Box::pin(recover(control, call)),
     },
+    Operation {
+        verb: Verb::Post,
+        path: "/api/v1/app/{app_id}/endpoint/{endpoint_id}/replay-missing",
+        id: "v1.endpoint.replay-missing",
+        summary: "Sends an endpoint the messages of a time that it wants by now and was never sent",
+        scope: Scope::Portal(Deed::Write),
+        query: &[],
+        body: Content::json::<ReplayIn>(),
+        answers: &[(202, Content::json::<ReplayOut>())],
+        run: |control, call| Box::pin(replay_missing(control, call)),
+    },
 ];
 
 #[derive(Serialize, JsonSchema)]
@@ -56,6 +67,26 @@ struct RecoverIn {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct RecoverOut {
+    id: String,
+    status: &'static str,
+    task: &'static str,
+    updated_at: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ReplayIn {
+    /// RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
+    since: String,
+    /// All that there are by now without it.
+    #[schemars(extend("format" = "date-time"))]
+    until: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ReplayOut {
     id: String,
     status: &'static str,
     task: &'static str,
@@ -116,17 +147,10 @@ fn sent(log: &dyn Log, id: EventId, endpoint: EndpointId) -> Result<Sent, Failur
 
 async fn recover(control: &Control, call: Call) -> Answered {
     let given: RecoverIn = call.json()?;
-    let (since, until) = (member_time("since", &given.since)?, given.until.as_deref());
-    let until = until.map(|until| member_time("until", until)).transpose()?;
-    if until.is_some_and(|until| until < since) {
-        return Err(Problem::value(&["until"], "it is before `since`"));
-    }
+    let span = span(&given.since, given.until.as_deref())?;
     let endpoint = endpoints::id_asked(control, &call)?;
-    let read = move |log: &dyn Log, _: &_| {
-        let start = walk::offset_at(log, since.millis())?;
-        let end = until.map_or(Ok(log.head()), |until| walk::offset_at(log, until.millis()))?;
-        dead_of(log, LaneId::main(endpoint), start..end)
-    };
+    let read =
+        move |log: &dyn Log, _: &_| dead_of(log, LaneId::main(endpoint), offsets(log, span)?);
     let letters = control.ask(&call.principal, read).await?;
     let now = control.ports.clock.wall();
     let task = format!("qtask_{}", id::sorted(now, &*control.ports.entropy));
@@ -145,6 +169,49 @@ async fn recover(control: &Control, call: Call) -> Answered {
             updated_at: time(now),
         },
     ))
+}
+
+async fn replay_missing(control: &Control, call: Call) -> Answered {
+    let given: ReplayIn = call.json()?;
+    let span = span(&given.since, given.until.as_deref())?;
+    let endpoint = endpoints::id_asked(control, &call)?;
+    if control.snapshot().endpoint(endpoint).is_some_and(|known| known.is_polled()) {
+        let why = "nothing is sent to it: its consumers seek to the time";
+        return Err(Problem::Clash(why.into()));
+    }
+    let range = control.ask(&call.principal, move |log, _| offsets(log, span)).await?;
+    match control.ports.commands.search(endpoint, range).await {
+        Err(Denied::NotFound) => return Err(endpoints::NONE),
+        done => done?,
+    }
+    let now = control.ports.clock.wall();
+    Ok(answer(
+        202,
+        &ReplayOut {
+            id: format!("qtask_{}", id::sorted(now, &*control.ports.entropy)),
+            status: "running",
+            task: "endpoint.replay",
+            updated_at: time(now),
+        },
+    ))
+}
+
+/// From when until when.
+type Span = (Time, Option<Time>);
+
+fn span(since: &str, until: Option<&str>) -> Result<Span, Problem> {
+    let since = member_time("since", since)?;
+    let until = until.map(|until| member_time("until", until)).transpose()?;
+    if until.is_some_and(|until| until < since) {
+        return Err(Problem::value(&["until"], "it is before `since`"));
+    }
+    Ok((since, until))
+}
+
+fn offsets(log: &dyn Log, (since, until): Span) -> Result<Range<Offset>, Failure> {
+    let start = walk::offset_at(log, since.millis())?;
+    let end = until.map_or(Ok(log.head()), |until| walk::offset_at(log, until.millis()))?;
+    Ok(start..end)
 }
 
 /// A lane's dead letters of the events in a range.

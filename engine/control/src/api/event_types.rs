@@ -2,7 +2,7 @@ use crate::Control;
 use crate::api::wire::{
     Given, ITERATOR, LIMIT, ORDER, Page, Wanted, Word, check_description, flag, written,
 };
-use crate::api::{Answered, Call, Content, Operation, Parameter, Scope, Verb};
+use crate::api::{Answered, Call, Content, Operation, Parameter, Scope, Verb, examples};
 use crate::explain::time;
 use crate::problem::{Flaw, Problem};
 use crate::reply::{answer, empty, resource};
@@ -339,6 +339,17 @@ fn shown(record: &Record) -> EventTypeOut {
 
 fn find<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Arc<Record>, Problem> {
     snapshot.record(RecordKind::EventType, name).ok_or(NONE)
+}
+
+/// The example that an event type has: of the schema that is enforced, else of the newest.
+pub(crate) fn example(snapshot: &Snapshot, name: &str) -> Result<String, Problem> {
+    let shown = About::of(find(snapshot, name)?).shown;
+    let enforced = shown.enforced_schema.as_deref().and_then(|version| shown.schema(version));
+    let version = |name: &str| name.trim_start_matches('v').parse::<f64>().unwrap_or(-1.0);
+    let all = shown.schemas.iter().flatten();
+    let newest = all.max_by(|a, b| version(a.0).total_cmp(&version(b.0)));
+    let schema = enforced.or(newest.map(|(_, schema)| schema)).ok_or(Problem::NoExample)?;
+    examples::of_schema(schema)
 }
 
 fn list(control: &Control, call: &Call) -> Answered {

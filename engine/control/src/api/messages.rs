@@ -69,7 +69,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 ];
 
 /// The name under which what comes in here is known, as a source has one.
-const SOURCE: &str = "api";
+pub(crate) const SOURCE: &str = "api";
 const CHANNELS_MAX: usize = 5;
 /// The days that clients send who ask for none.
 const RETENTION_UNSAID: u16 = 90;

@@ -22,7 +22,9 @@ pub(crate) fn tell(evidence: &Evidence) -> Value {
         wanted.values().map(|endpoint| at_endpoint(evidence, endpoint)).collect();
     let others = evidence.snapshot.endpoints_of(&envelope.tenant);
     let mut others = others.filter(|endpoint| !wanted.contains_key(&endpoint.id));
-    let named: Vec<Value> = others.by_ref().take(UNWANTED_MAX).map(|e| unwanted(e)).collect();
+    let is_addressed = envelope.addressee().is_some();
+    let named = others.by_ref().take(UNWANTED_MAX).map(|e| unwanted(e, is_addressed));
+    let named: Vec<Value> = named.collect();
     json!({
         "event": {
             "id": event.id.to_string(),
@@ -57,8 +59,7 @@ pub(crate) fn damaged(id: EventId) -> Value {
 /// The endpoints that wanted the event, in the versions that ruled it.
 fn wanted(evidence: &Evidence) -> BTreeMap<EndpointId, Arc<Endpoint>> {
     let mut wanted = BTreeMap::<EndpointId, Arc<Endpoint>>::new();
-    let envelope = &evidence.event.envelope;
-    for endpoint in evidence.snapshot.matching(&envelope.tenant, &envelope.event_type) {
+    for endpoint in evidence.snapshot.owed(&evidence.event.envelope) {
         wanted.insert(endpoint.id, ruling(evidence, endpoint));
     }
     // A lane that was behind may have matched by a version that came after the event.
@@ -99,12 +100,16 @@ fn ruling(evidence: &Evidence, matched: &Arc<Endpoint>) -> Arc<Endpoint> {
     evidence.history.endpoint_at(matched.id, since).unwrap_or_else(|| matched.clone())
 }
 
-fn unwanted(endpoint: &Endpoint) -> Value {
+fn unwanted(endpoint: &Endpoint, is_addressed: bool) -> Value {
     let types: Vec<String> = endpoint.types.iter().map(ToString::to_string).collect();
+    let why = match is_addressed {
+        true => "the event is for another endpoint alone".to_owned(),
+        false => format!("it wants {}", types.join(", ")),
+    };
     json!({
         "id": endpoint.id.to_string(),
         "name": &*endpoint.name,
-        "why": format!("it wants {}", types.join(", ")),
+        "why": why,
     })
 }
 
@@ -188,7 +193,8 @@ fn without_keeper(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, St
     let chain = endpoint.chain.as_deref();
     let condition = chain.and_then(|chain| chain.condition.as_ref());
     let meets = |where_: &Arc<Condition>| where_.matches(&evidence.event, &mut ParsedBody::new());
-    if !condition.is_none_or(meets) {
+    let is_addressed = evidence.event.envelope.addressee().is_some();
+    if !is_addressed && !condition.is_none_or(meets) {
         return ("dropped", "its condition (`where`) did not want it".to_owned());
     }
     let filters = chain.into_iter().flat_map(|chain| &chain.filters);
@@ -210,6 +216,7 @@ fn waiting(evidence: &Evidence, row: &LaneRow) -> String {
         Why::Failing => "the endpoint failed for too long and is paused",
         Why::FilterStopped => "a filter failed, and its policy is to stop",
         Why::Fifo => "strict order: one after the other",
+        Why::Missing => "it is looked for whether it was ever sent",
     };
     format!("{why}; {before} events of the log are before it")
 }

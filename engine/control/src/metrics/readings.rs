@@ -29,7 +29,8 @@ impl Readings {
     pub fn of(log: &dyn Log, now: Time) -> Result<Readings, Failure> {
         // The watermark first: a lane that leaves the road in between then counts twice, never not.
         let least = log.watermarks()?.map_or(Offset::ZERO, |marks| marks.least());
-        let lanes = log.lanes()?;
+        let mut lanes = log.lanes()?;
+        lanes.retain(|(lane, _)| lane.is_main());
         let head = log.head();
         let first = lanes.iter().map(|(_, row)| row.cursor).chain([least]).min();
         let first = first.unwrap_or(head).max(log.floor());

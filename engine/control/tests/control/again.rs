@@ -90,3 +90,29 @@ fn a_message_is_sent_again_where_it_died() {
     *node.commands.answer.borrow_mut() = Some(control::Denied::NotFound);
     assert_eq!(resend(2, "a"), 409, "the road knows better");
 }
+
+#[test]
+fn what_was_never_sent_is_looked_for_in_a_time() {
+    let node = node();
+    let replay = |endpoint: &str, body: serde_json::Value| {
+        let path = format!("{APP}/endpoint/{endpoint}/replay-missing");
+        node.send("POST", &path, &body.to_string(), &[])
+    };
+    let reply =
+        replay("a", json!({ "since": "2023-11-14T22:13:21Z", "until": "2023-11-14T22:13:23Z" }));
+    assert_eq!(reply.status, 202, "{}", reply.body);
+    let told = reply.json();
+    assert_eq!((&told["status"], &told["task"]), (&json!("running"), &json!("endpoint.replay")));
+    assert!(told["id"].as_str().unwrap().starts_with("qtask_"));
+    assert!(told["updatedAt"].is_string());
+    assert_eq!(replay("b", json!({ "since": "2023-11-14T00:00:00Z" })).status, 202);
+    assert_eq!(given(&node), ["search @1..@3 for ep1", "search @0..@5 for ep2"]);
+    assert_eq!(replay("c", json!({ "since": "2023-11-14T00:00:00Z" })).status, 404);
+    let wrong = json!({ "since": "2023-11-14T00:00:01Z", "until": "2023-11-14T00:00:00Z" });
+    for (body, member) in [(json!({ "since": "now" }), "since"), (wrong, "until")] {
+        let reply = replay("a", body);
+        assert_eq!((reply.status, &reply.json()["detail"][0]["loc"][1]), (422, &json!(member)));
+    }
+    *node.commands.answer.borrow_mut() = Some(control::Denied::TooMany);
+    assert_eq!(replay("a", json!({ "since": "2023-11-14T00:00:00Z" })).status, 409);
+}

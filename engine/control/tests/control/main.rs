@@ -10,6 +10,7 @@ mod commands;
 mod endpoints;
 mod erase;
 mod event_types;
+mod examples;
 mod explain;
 mod filters;
 mod keys;

@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -392,6 +393,11 @@ impl Commands for Desk {
 
     fn resend(&self, endpoint: EndpointId, event: EventId) -> Pending<Result<(), Denied>> {
         let done = self.order(format!("resend @{} to {endpoint:?}", event.offset()));
+        Box::pin(async move { done })
+    }
+
+    fn search(&self, endpoint: EndpointId, range: Range<Offset>) -> Pending<Result<(), Denied>> {
+        let done = self.order(format!("search {range:?} for {endpoint:?}"));
         Box::pin(async move { done })
     }
 

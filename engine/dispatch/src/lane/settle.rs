@@ -162,7 +162,7 @@ impl Lane {
     }
 
     /// Replaces a postponed input by its outputs, each of them due now.
-    fn expand(
+    pub(super) fn expand(
         &mut self,
         delivery: DeliveryId,
         input: &RetryRow,

@@ -174,13 +174,14 @@ impl Lane {
             Verdict::Emit(events) => Outputs::new(events, done),
             Verdict::Reject { reason } => {
                 if !is_kept_already {
-                    self.reject(at, reason, now, effects);
+                    let row = input_row(&event, self.entries[at].ruled_by, now);
+                    self.reject(&event, &row, reason, now, effects);
                 }
                 Outputs::new(Vec::new(), 0)
             }
             Verdict::Retry { delay, .. } => {
                 if !is_kept_already {
-                    let row = self.input_row(at, now);
+                    let row = input_row(&event, self.entries[at].ruled_by, now);
                     self.keep(&event, 0, row, Due::At(now + delay), effects);
                 }
                 Outputs::new(Vec::new(), 0)
@@ -188,26 +189,19 @@ impl Lane {
         }
     }
 
-    fn reject(&mut self, at: usize, reason: Box<str>, now: Time, effects: &mut Effects) {
-        let row = self.input_row(at, now);
-        let event = self.entries[at].event.clone();
+    pub(super) fn reject(
+        &self,
+        event: &Arc<Event>,
+        row: &RetryRow,
+        reason: Box<str>,
+        now: Time,
+        effects: &mut Effects,
+    ) {
         let delivery = DeliveryId { lane: self.id, offset: event.offset(), k: 0 };
-        effects.attempts.push(never_sent(delivery, &row, AttemptState::Dead));
-        let parcel = Parcel { stage: ParcelStage::Input, event };
+        effects.attempts.push(never_sent(delivery, row, AttemptState::Dead));
+        let parcel = Parcel { stage: ParcelStage::Input, event: event.clone() };
         effects.parcels.push(Change::Put(delivery, parcel));
-        effects.dead.push(Change::Put(delivery, dead_row(&row, reason, now)));
-    }
-
-    fn input_row(&self, at: usize, now: Time) -> RetryRow {
-        let entry = &self.entries[at];
-        RetryRow {
-            attempts: 0,
-            stage: ParcelStage::Input,
-            outputs: 1,
-            since: now,
-            ruled_by: entry.ruled_by,
-            key_hash: key_hash(&entry.event),
-        }
+        effects.dead.push(Change::Put(delivery, dead_row(row, reason, now)));
     }
 
     /// Starts the entry's next output, or parks those whose key is blocked.
@@ -234,7 +228,8 @@ impl Lane {
     }
 
     fn park(&mut self, at: usize, k: u32, event: &Arc<Event>, now: Time, effects: &mut Effects) {
-        let mut row = self.input_row(at, now);
+        let entry = &self.entries[at];
+        let mut row = input_row(&entry.event, entry.ruled_by, now);
         let Stage::Running(outputs) = &mut self.entries[at].stage else {
             unreachable!("only outputs of running entries are parked")
         };
@@ -246,7 +241,14 @@ impl Lane {
     }
 
     /// Hands a delivery that was never sent to a retry row.
-    fn keep(&mut self, event: &Arc<Event>, k: u32, row: RetryRow, due: Due, effects: &mut Effects) {
+    pub(super) fn keep(
+        &mut self,
+        event: &Arc<Event>,
+        k: u32,
+        row: RetryRow,
+        due: Due,
+        effects: &mut Effects,
+    ) {
         let delivery = DeliveryId { lane: self.id, offset: event.offset(), k };
         effects.attempts.push(never_sent(delivery, &row, AttemptState::Trouble));
         let parcel = Parcel { stage: row.stage, event: event.clone() };
@@ -271,6 +273,18 @@ impl Lane {
 
 pub(super) fn key_hash(event: &Event) -> Option<u64> {
     event.envelope.key.as_deref().map(|key| hash_of(key.as_bytes()))
+}
+
+/// Of an event whose chain has still to say what it comes to.
+pub(super) fn input_row(event: &Event, ruled_by: Offset, now: Time) -> RetryRow {
+    RetryRow {
+        attempts: 0,
+        stage: ParcelStage::Input,
+        outputs: 1,
+        since: now,
+        ruled_by,
+        key_hash: key_hash(event),
+    }
 }
 
 pub(super) fn dead_row(row: &RetryRow, reason: Box<str>, now: Time) -> DeadRow {

@@ -9,6 +9,7 @@ use pipeline::writer::{Command, CommandError, Receipt};
 use registry::{ChangeSet, History, Kind};
 use runtime::spawn_thread;
 use std::fs;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -70,6 +71,10 @@ impl Commands for Desk {
         Box::pin(ask(self.0.publisher.clone(), Command::Resend { endpoint, event }))
     }
 
+    fn search(&self, endpoint: EndpointId, range: Range<Offset>) -> Pending<Result<(), Denied>> {
+        Box::pin(ask(self.0.publisher.clone(), Command::Search { endpoint, range }))
+    }
+
     fn purge(&self, letter: DeliveryId) -> Pending<Result<(), Denied>> {
         Box::pin(ask(self.0.publisher.clone(), Command::Purge(letter)))
     }
@@ -88,6 +93,7 @@ async fn ask(publisher: Publisher, command: Command) -> Result<(), Denied> {
         Ok(Ok(())) => Ok(()),
         Ok(Err(CommandError::NotFound)) => Err(Denied::NotFound),
         Ok(Err(CommandError::Stale)) => Err(Denied::Stale),
+        Ok(Err(CommandError::TooMany)) => Err(Denied::TooMany),
         Ok(Err(CommandError::Damaged)) => Err(Denied::Damaged),
         Err(why) => Err(refused(why)),
     }

@@ -126,6 +126,7 @@ pub fn encode_lane(lane: LaneId, row: &LaneRow) -> Vec<u8> {
         Why::Failing => 4,
         Why::FilterStopped => 5,
         Why::Fifo => 6,
+        Why::Missing => 7,
     });
     value.seal(&lane_key(lane))
 }
@@ -143,6 +144,7 @@ pub fn decode_lane(key: &[u8], value: &[u8]) -> Result<(LaneId, LaneRow), BadRec
         4 => Why::Failing,
         5 => Why::FilterStopped,
         6 => Why::Fifo,
+        7 => Why::Missing,
         _ => return Err(BadRecord("no such reason")),
     };
     reader.end()?;

@@ -20,6 +20,7 @@ impl Shard {
                 self.dirty.insert(*id);
             }
         }
+        self.searches.values_mut().for_each(|search| search.erase(stubs));
         self.effects.erase(stubs);
         self.unwritten.erase(stubs);
         for (delivery, event) in &mut self.asked_again {

@@ -22,6 +22,7 @@ impl Shard {
                 }
             }
             ToShard::Erased(stubs) => self.take_erased(&stubs),
+            ToShard::Search { lane, row } => self.begin_search(lane, &row),
             ToShard::Redriven { key, row } => {
                 let id = key.delivery.lane.endpoint;
                 if self.history.latest().endpoint(id).is_some() {
@@ -38,6 +39,7 @@ impl Shard {
         self.is_reporting = false;
         self.least = least;
         self.unwritten.reported();
+        self.passed_is_on_disk();
         for id in std::mem::take(&mut self.burying) {
             if let Some(lane) = self.lanes.get_mut(&id) {
                 lane.reported();
@@ -77,6 +79,7 @@ impl Shard {
                 self.dirty.insert(endpoint);
             }
             Asker::Retry(delivery) => self.judge_retry(delivery, verdict, now),
+            Asker::Search { lane, turn } => self.judge_missing(lane, turn, offset, verdict, now),
         }
     }
 
@@ -94,6 +97,7 @@ impl Shard {
         match (answer.wish, answer.found) {
             (Wish::Route { .. }, found) => self.take_routing_read(found, now),
             (Wish::Lane { lane, turn, .. }, found) => self.take_lane_read(lane, turn, found, now),
+            (Wish::Missing { lane, turn, .. }, found) => self.take_missing(lane, turn, found, now),
             (Wish::Parcel { delivery }, Found::Parcel(parcel)) => {
                 self.take_parcel(delivery, parcel, now, out);
             }
@@ -147,10 +151,8 @@ impl Shard {
     fn offer_to(&self, lane: &Lane, event: &Arc<Event>) -> Option<Offer> {
         let rule = lane.rule_offset(event.offset());
         let endpoint = self.history.endpoint_at(lane.id().endpoint, rule)?;
-        let envelope = &event.envelope;
-        let is_of_tenant = endpoint.tenant == envelope.tenant || bug::is(Bug::StrangersEvents);
-        let is_owed =
-            is_of_tenant && endpoint.wants(&envelope.event_type) && !self.is_erased(event);
+        let is_owed = endpoint.wants(&event.envelope) || bug::is(Bug::StrangersEvents);
+        let is_owed = is_owed && !self.is_erased(event);
         is_owed.then(|| Offer {
             event: event.clone(),
             ruled_by: endpoint.since,
@@ -176,6 +178,7 @@ impl Shard {
     }
 
     fn lose_below(&mut self, floor: Offset) {
+        self.searches.values_mut().for_each(|search| search.lose_below(floor));
         let routed = self.ring.next();
         for (id, lane) in &mut self.lanes {
             lane.lose_below(floor, routed, &mut self.effects);
@@ -198,6 +201,7 @@ fn judged(asker: Asker, event: &Arc<Event>, ruling: Ruling) -> FromShard {
     let (endpoint, is_again) = match asker {
         Asker::Entry { endpoint, .. } => (endpoint, false),
         Asker::Retry(delivery) => (delivery.lane.endpoint, true),
+        Asker::Search { lane, .. } => (lane.endpoint, false),
     };
     FromShard::Judged { endpoint, event: event.clone(), ruling, is_again }
 }

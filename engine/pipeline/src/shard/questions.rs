@@ -1,5 +1,5 @@
 use crate::{FromShard, Question};
-use event::{DeliveryId, EndpointId, Event, Offset, limits};
+use event::{DeliveryId, EndpointId, Event, LaneId, Offset, limits};
 use registry::{Chain, ChainId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ pub(super) struct Asked {
 pub(super) enum Asker {
     Entry { endpoint: EndpointId, turn: u64 },
     Retry(DeliveryId),
+    Search { lane: LaneId, turn: u64 },
 }
 
 impl Questions {
@@ -36,6 +37,10 @@ impl Questions {
 
     pub fn ask_again(&mut self, chain: Arc<Chain>, delivery: DeliveryId, event: Arc<Event>) {
         self.gather(chain, event, Asker::Retry(delivery));
+    }
+
+    pub fn ask_for(&mut self, lane: LaneId, turn: u64, chain: Arc<Chain>, event: Arc<Event>) {
+        self.gather(chain, event, Asker::Search { lane, turn });
     }
 
     fn gather(&mut self, chain: Arc<Chain>, event: Arc<Event>, asker: Asker) {

@@ -63,6 +63,7 @@ impl Shard {
             waiting: VecDeque::new(),
             hot_bytes_max: start.hot_bytes_max,
             lanes: BTreeMap::new(),
+            searches: BTreeMap::new(),
             effects: Effects::default(),
             questions: Questions::default(),
             dirty: BTreeSet::new(),
@@ -89,6 +90,9 @@ impl Shard {
     }
 
     fn resume_lane(&mut self, id: LaneId, row: LaneRow, now: Time) {
+        if !id.is_main() {
+            return self.begin_search(id, &row);
+        }
         let Some(endpoint) = self.history.latest().endpoint(id.endpoint).cloned() else {
             self.effects.lanes.push(event::Change::Remove(id));
             return;

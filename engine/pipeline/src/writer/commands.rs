@@ -1,9 +1,15 @@
 use super::*;
 use event::{
     AttemptState, Change, DeliveryId, Due, EndpointId, Event, EventId, LaneId, Parcel, RegistryKey,
-    RetryKey, RetryRow, Stage, hash_of,
+    RetryKey, RetryRow, Stage, Why, hash_of,
 };
 use registry::{ChangeSet, Row, RowKey};
+use std::ops::Range;
+
+/// Searches for one endpoint that may be under way: they take their turns, and each has a row.
+const SEARCHES_MAX: usize = 16;
+/// For all endpoints together: shards look at each of them now and then.
+const SEARCHES_OF_ALL_MAX: usize = 1_000;
 
 /// What the control side asks of the road.
 #[derive(Debug)]
@@ -15,6 +21,9 @@ pub enum Command {
     /// Sends an event that has arrived at an endpoint there again, now; its attempts go on
     /// counting. An endpoint with filters is refused, for what it was sent is not kept.
     Resend { endpoint: EndpointId, event: EventId },
+    /// Looks through a part of the log for events that the endpoint wants by now and was never sent,
+    /// and sends them. Once it is answered, the search goes on after a crash.
+    Search { endpoint: EndpointId, range: Range<Offset> },
     /// Forgets a dead letter and its bytes.
     Purge(DeliveryId),
     /// Ends the pause of an endpoint.
@@ -34,8 +43,10 @@ pub enum Command {
 pub enum CommandError {
     /// The change was made from a snapshot that is no longer the newest: make it again.
     Stale,
-    /// There is no such dead letter, or nothing that has arrived.
+    /// There is no such dead letter, nothing that has arrived, or no such endpoint.
     NotFound,
+    /// So many searches are under way already, for this endpoint or for all.
+    TooMany,
     /// A row that the command needs is not what was written.
     Damaged,
 }
@@ -67,6 +78,7 @@ impl Writer {
             Command::Change(set) => Ok(self.change(set)),
             Command::Redrive(delivery) => self.redrive(delivery, now, pending),
             Command::Resend { endpoint, event } => self.resend(endpoint, event, now, pending),
+            Command::Search { endpoint, range } => Ok(self.search(endpoint, range, pending)),
             Command::Purge(delivery) => self.purge(delivery),
             Command::Resume(endpoint) => {
                 let shard = self.shard_of(endpoint);
@@ -152,6 +164,41 @@ impl Writer {
         let shard = self.shard_of(endpoint);
         pending.tell.push((shard, ToShard::Redriven { key, row }));
         Ok(Ok(()))
+    }
+
+    fn search<T>(
+        &mut self,
+        endpoint: EndpointId,
+        range: Range<Offset>,
+        pending: &mut Pending<T>,
+    ) -> Result<(), CommandError> {
+        // One that is polled fetches what it wants.
+        if self.history.latest().endpoint(endpoint).is_none_or(|known| known.is_polled()) {
+            return Err(CommandError::NotFound);
+        }
+        let first = LaneId { endpoint, n: 1 };
+        let under_way = self.lanes.range(first..=LaneId { n: u32::MAX, ..first });
+        let (mut count, mut n) = (0, first.n);
+        for (lane, _) in under_way {
+            count += 1;
+            n = lane.n.saturating_add(1);
+        }
+        let is_other = |lane: &&LaneId| !lane.is_main();
+        let is_full = || self.lanes.keys().filter(is_other).count() >= SEARCHES_OF_ALL_MAX;
+        if count >= SEARCHES_MAX || is_full() {
+            return Err(CommandError::TooMany);
+        }
+        let cursor = range.start.max(self.log.floor());
+        let high = range.end.min(self.log.head());
+        if cursor >= high {
+            return Ok(());
+        }
+        let lane = LaneId { endpoint, n };
+        let row = LaneRow { cursor, high, since: Offset::ZERO, why: Why::Missing };
+        self.put_lane(Change::Put(lane, row.clone()));
+        let shard = self.shard_of(endpoint);
+        pending.tell.push((shard, ToShard::Search { lane, row }));
+        Ok(())
     }
 
     /// The event of a delivery that is over, and how many attempts it took. None when it is in

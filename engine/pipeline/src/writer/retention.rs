@@ -57,7 +57,7 @@ impl Writer {
             if !is_due || (generation.end > least && !bug::is(Bug::FloorTooHigh)) {
                 break;
             }
-            let is_unread = self.lanes.values().any(|row| row.cursor < generation.end);
+            let is_unread = self.main_lanes().any(|(_, row)| row.cursor < generation.end);
             if is_unread && retention.unread == Unread::Refuse {
                 must_wait = bytes > retention.bytes;
                 break;
@@ -80,6 +80,12 @@ impl Writer {
         0..self.watermarks.shards.len() as u32
     }
 
+    /// A search is owed nothing of what it has not looked at: it neither holds retention up nor has
+    /// gaps.
+    fn main_lanes(&self) -> impl Iterator<Item = (&LaneId, &LaneRow)> {
+        self.lanes.iter().filter(|(lane, _)| lane.is_main())
+    }
+
     /// Puts gaps on record in the batch that moves the floor, which is committed in this very step.
     /// Only then do lanes go on past it: what a crash brings back may not have been overtaken.
     fn raise_floor<T>(
@@ -92,7 +98,7 @@ impl Writer {
         self.group.floor = Some(floor);
         self.rows_due = Some(now);
         let behind: Vec<_> =
-            self.lanes.iter().filter(|(_, row)| row.cursor < floor).map(|(id, _)| *id).collect();
+            self.main_lanes().filter(|(_, row)| row.cursor < floor).map(|(id, _)| *id).collect();
         for lane in behind {
             let row = self.lanes[&lane].clone();
             let gap = GapRow { lane, from: row.cursor, until: floor, at: now };

@@ -176,7 +176,7 @@ fn all_begun(
     lanes: &[(LaneId, LaneRow)],
 ) -> Result<Vec<AttemptRow>, Failure> {
     let mut begun = Vec::new();
-    for (id, row) in lanes {
+    for (id, row) in lanes.iter().filter(|(id, _)| id.is_main()) {
         let range = row.cursor..row.high.max(row.cursor);
         let rows = log.attempts(range)?.into_iter();
         begun.extend(rows.filter(|attempt| attempt.delivery.lane == *id));

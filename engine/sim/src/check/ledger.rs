@@ -44,6 +44,8 @@ pub struct Ledger {
     dead_inputs: BTreeSet<Pair>,
     /// Those that had arrived and were asked for once more.
     ever_resent: BTreeSet<DeliveryId>,
+    /// What searches have found that was never begun before.
+    found: BTreeSet<Pair>,
     /// Attempted by a version that only a lane that was behind may go by.
     unproven: BTreeMap<Pair, EventId>,
     /// Its chain asked to see it again, at least once, and a row says so.
@@ -270,17 +272,45 @@ impl Ledger {
         self.ever_dead.contains(&delivery) || self.dead_inputs.contains(&pair_of(&delivery))
     }
 
-    /// A lane of the endpoint was seen to be behind since the event was committed.
+    /// A lane of the endpoint was seen to be behind since the event was committed, or a search has
+    /// found it long after.
     fn was_behind(&self, pair: Pair) -> bool {
         let since = self.events.get(&pair.1).map_or(0, |known| known.commit);
-        self.behind_at.get(&pair.0).is_some_and(|at| *at >= since)
+        self.behind_at.get(&pair.0).is_some_and(|at| *at >= since) || self.found.contains(&pair)
+    }
+
+    /// A search has found it: it comes long after its own time. What is found may be sent while the
+    /// row that says so is on its way.
+    pub fn was_missing(&self, delivery: DeliveryId) -> bool {
+        let pair = pair_of(&delivery);
+        let searches = self.lanes.iter().filter(|(id, _)| !id.is_main() && id.endpoint == pair.0);
+        let mut left = searches.map(|(_, row)| row.cursor..row.high);
+        let may_be_found = !self.attempts.contains_key(&pair) && left.any(|l| l.contains(&pair.1));
+        may_be_found || self.found.contains(&pair)
+    }
+
+    /// After a search over all the log: whatever an endpoint wants by now was begun there.
+    pub fn nothing_is_missing(&self) -> Result<(), Violation> {
+        for known in self.events.values() {
+            let offset = known.event.offset();
+            if offset < self.floor || self.erased.contains(&offset) {
+                continue;
+            }
+            for id in self.versions.ids() {
+                let begun = self.attempts.contains_key(&(id, offset));
+                if !begun && self.versions.wants_by_now(id, &known.event) {
+                    return broken("nothing is missing", format!("{id:?} never got {offset:?}"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What nobody has to free is done: nothing is in trouble, every lane has read all.
     pub fn is_at_rest(&self, head: Offset) -> bool {
         self.retries.is_empty()
             && self.least >= head
-            && self.lanes.values().all(|row| row.cursor >= head)
+            && self.lanes.iter().all(|(id, row)| id.is_main() && row.cursor >= head)
     }
 
     /// Nothing is left of what is no longer kept: no bytes without a row, no row without an
@@ -309,7 +339,8 @@ impl Ledger {
 
     /// What is in the way of rest, in words.
     pub fn unrest(&self, head: Offset) -> String {
-        let lanes: Vec<_> = self.lanes.iter().filter(|(_, row)| row.cursor < head).collect();
+        let is_busy = |id: &LaneId, row: &LaneRow| !id.is_main() || row.cursor < head;
+        let lanes: Vec<_> = self.lanes.iter().filter(|(id, row)| is_busy(id, row)).collect();
         let retries: Vec<_> = self.retries.values().map(|(key, _)| key).take(9).collect();
         format!("not at rest: W={:?} of {head:?}, lanes {lanes:?}, trouble {retries:?}", self.least)
     }

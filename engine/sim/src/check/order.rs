@@ -23,13 +23,13 @@ impl Order {
         let endpoint = delivery.lane.endpoint;
         let Some(place) = place(delivery, ledger) else { return Ok(()) };
         let here = (delivery.offset, delivery.k);
-        let was_dead = ledger.was_dead(delivery);
+        let is_late = ledger.was_dead(delivery) || ledger.was_missing(delivery);
         let furthest = self.furthest.entry((endpoint, place)).or_insert(here);
-        if is_first && here < *furthest && !was_dead {
+        if is_first && here < *furthest && !is_late {
             let words = format!("{delivery:?} came after {furthest:?} of the same order");
             return broken("order", words);
         }
-        if !was_dead {
+        if !is_late {
             *furthest = here.max(*furthest);
         }
         Ok(())

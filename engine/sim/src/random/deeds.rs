@@ -37,7 +37,19 @@ pub(super) fn act(world: &mut World, budget: &mut Budget) {
     if world.plan.seed % 3 == 1 && world.dice.permille(12) {
         erase(world);
     }
+    if world.plan.seeks() && world.dice.permille(8) {
+        search(world);
+    }
     misfortune(world, budget);
+}
+
+/// What an endpoint that is there, or is not, was never sent of a part of the log.
+fn search(world: &mut World) {
+    let head = world.log.head().0;
+    let id = event::EndpointId(world.dice.between(1, world.plan.endpoints + 1));
+    let first = world.dice.between(0, head);
+    let last = world.dice.between(first, head);
+    world.search(id, event::Offset(first)..event::Offset(last));
 }
 
 /// An event or a few, old ones and those that came just now.
@@ -120,7 +132,12 @@ fn compose(world: &mut World, known: u64) -> Sent {
     let event_type = (*dice.pick(&["a.x", "a.y", "b.x"])).to_owned();
     let key = dice.pick(&[None, Some("k1"), Some("k2"), Some("k3")]).map(str::to_owned);
     let name = dice.permille(300).then_some(known + 1);
-    let mut sent = Sent { tenant, event_type, key, name, on_conflict: OnConflict::Refuse };
+    let only_for = match world.plan.addresses() && dice.permille(100) {
+        true => Some(event::EndpointId(dice.between(1, world.plan.endpoints))),
+        false => None,
+    };
+    let on_conflict = OnConflict::Refuse;
+    let mut sent = Sent { tenant, event_type, key, name, on_conflict, only_for };
     if dice.permille(100) {
         sent.on_conflict = OnConflict::Store;
     }

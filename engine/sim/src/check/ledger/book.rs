@@ -68,18 +68,21 @@ impl Ledger {
         client: &Client,
     ) -> Result<BTreeSet<Pair>, Violation> {
         let mut touched = BTreeSet::new();
+        self.note_found(group);
         self.note_attempts(group, &mut touched)?;
         self.note_trouble(group, client, &mut touched);
         for change in &group.lanes {
             match change {
                 Change::Put(id, row) => {
-                    self.behind_at.insert(id.endpoint, self.commits);
+                    if id.is_main() {
+                        self.behind_at.insert(id.endpoint, self.commits);
+                    }
                     self.lanes.insert(*id, row.clone())
                 }
                 Change::Remove(id) => self.lanes.remove(id),
             };
         }
-        for id in self.lanes.keys() {
+        for id in self.lanes.keys().filter(|id| id.is_main()) {
             self.behind_at.insert(id.endpoint, self.commits);
         }
         self.gaps.extend(group.gaps.iter().cloned());
@@ -88,6 +91,21 @@ impl Ledger {
             self.least = watermarks.least().max(self.floor);
         }
         Ok(touched)
+    }
+
+    /// What a search has found is in one group with where it stands then.
+    fn note_found(&mut self, group: &Group) {
+        for change in &group.lanes {
+            let Change::Put(id, row) = change else { continue };
+            let Some(before) = self.lanes.get(id).filter(|_| !id.is_main()) else { continue };
+            let seen = before.cursor..row.cursor;
+            let rows = group.attempts.iter().map(|row| pair_of(&row.delivery));
+            let found = rows.filter(|pair| {
+                let is_known = self.attempts.contains_key(pair);
+                pair.0 == id.endpoint && seen.contains(&pair.1) && !is_known
+            });
+            self.found.extend(found);
+        }
     }
 
     fn note_attempts(
@@ -202,12 +220,13 @@ impl Ledger {
         self.dead_inputs.retain(|pair| pair.1 < head);
         self.ever_resent.retain(|d| d.offset < head);
         self.postponed.retain(|pair| pair.1 < head);
+        self.found.retain(|pair| pair.1 < head);
         self.open.clear();
         let offsets: Vec<_> = self.events.keys().copied().collect();
         offsets.into_iter().for_each(|offset| self.owe(offset));
         let begun: Vec<_> = self.attempts.keys().copied().collect();
         self.open.extend(begun);
-        for id in self.lanes.keys() {
+        for id in self.lanes.keys().filter(|id| id.is_main()) {
             self.behind_at.insert(id.endpoint, self.commits);
         }
     }

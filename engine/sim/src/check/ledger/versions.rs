@@ -85,6 +85,14 @@ impl Versions {
         self.latest.endpoint(id).is_some()
     }
 
+    /// It is there, and its newest version delivers the event.
+    pub fn wants_by_now(&self, id: EndpointId, event: &Event) -> bool {
+        self.latest.endpoint(id).is_some_and(|endpoint| {
+            let fate = fate(endpoint.chain.as_deref(), event);
+            wants(endpoint, event) && matches!(fate, Fate::Outputs(bodies) if !bodies.is_empty())
+        })
+    }
+
     pub fn ids(&self) -> impl Iterator<Item = EndpointId> {
         self.endpoints.keys().copied()
     }
@@ -134,10 +142,14 @@ fn is_alike(a: &Endpoint, b: &Endpoint) -> bool {
     a.chain_id() == b.chain_id() && a.types == b.types && a.terms == b.terms
 }
 
-/// Written apart from the registry's own index: the same tenant, and exact, `stem.*`, or `*`.
+/// Written apart from the registry's own index: the same tenant, and exact, `stem.*`, or `*`; or
+/// what is for this endpoint alone.
 pub fn wants(endpoint: &Endpoint, event: &Event) -> bool {
     if endpoint.tenant != event.envelope.tenant {
         return false;
+    }
+    if let Some(address) = event.envelope.headers.first("forebay-endpoint") {
+        return *address == *format!("ep_{}", endpoint.id.0).into_bytes();
     }
     let event_type = &*event.envelope.event_type;
     let fits = |pattern: String| match pattern.strip_suffix('*') {
