@@ -12,7 +12,9 @@ mod trouble;
 use crate::{Breaker, Effects, Ordering, RateLimit, Rules, Window};
 use behind::Behind;
 use entry::{Entry, Stage};
-use event::{Change, DeliveryId, Event, LaneId, LaneRow, Offset, RetryKey, RetryRow, Time, Why};
+use event::{
+    Change, DeliveryId, Event, LaneId, LaneRow, Offset, RetryKey, RetryRow, Throttle, Time, Why,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,6 +42,10 @@ pub struct Lane {
     probe: Option<(Offset, u32)>,
     window: Window,
     rate: RateLimit,
+    /// Of all endpoints of the tenant.
+    throttle: Option<Arc<Throttle>>,
+    /// From when on the throttle lets it begin the next attempt.
+    place_in_line: Option<Time>,
     in_flight: u32,
     /// Events of what is in trouble and in flight that were erased meanwhile.
     erased_in_flight: BTreeSet<(Offset, u32)>,
@@ -120,6 +126,8 @@ impl Lane {
             probe: None,
             window,
             rate,
+            throttle: None,
+            place_in_line: None,
             in_flight: 0,
             erased_in_flight: BTreeSet::new(),
             failing_since: None,
@@ -193,6 +201,20 @@ impl Lane {
             && self.last_used <= time
     }
 
+    /// What its tenant's endpoints share. True when it is another than before.
+    pub fn hold_to(&mut self, throttle: Option<&Arc<Throttle>>) -> bool {
+        let is_same = match (&self.throttle, throttle) {
+            (None, None) => true,
+            (Some(own), Some(given)) => Arc::ptr_eq(own, given),
+            _ => false,
+        };
+        if !is_same {
+            self.throttle = throttle.cloned();
+            self.place_in_line = None;
+        }
+        !is_same
+    }
+
     /// When, after `now`, time alone may give the lane something to do.
     pub fn wake_at(&self, now: Time) -> Option<Time> {
         if self.is_paused() {
@@ -205,7 +227,8 @@ impl Lane {
         };
         let has_work = !self.entries.is_empty() || !self.trouble.is_empty();
         let opens = (has_work && !self.rate.allows(now)).then(|| self.rate.opens_at());
-        times.into_iter().chain([opens]).flatten().filter(|time| *time > now).min()
+        let place = self.place_in_line.filter(|_| has_work);
+        times.into_iter().chain([opens, place]).flatten().filter(|time| *time > now).min()
     }
 
     /// The first owed event that the road still keeps for this lane, and since when.

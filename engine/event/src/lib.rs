@@ -16,7 +16,8 @@
 //!   output. **attempt** one try. **outcome** how it ended.
 //! - **dead letter** a delivery given up on. **parcel** the bytes of a delivery in trouble.
 //!   **gap** events that retention took from a lagging lane.
-//! - **lane** the work of one endpoint, or of one replay for it. **watermark** below it the road
+//! - **lane** the work of one endpoint. **search** a look for what an endpoint was never sent.
+//!   **watermark** below it the road
 //!   owes nothing. **group** what the writer commits at once. **head** one past the last durable
 //!   offset. **floor** the first offset that retention has kept.
 
@@ -27,6 +28,7 @@ pub mod limits;
 mod reserved;
 mod rng;
 mod rows;
+mod throttle;
 mod time;
 mod verdict;
 
@@ -42,5 +44,6 @@ pub use rows::{
     AttemptRow, AttemptState, Change, DeadRow, Due, DuplicateRow, GapRow, LaneRow, Parcel,
     RegistryKey, RetryKey, RetryRow, Stage, Watermarks, Why,
 };
+pub use throttle::Throttle;
 pub use time::Time;
 pub use verdict::Verdict;

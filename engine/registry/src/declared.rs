@@ -19,6 +19,8 @@ pub struct Declared {
 pub struct DeclaredTenant {
     pub id: TenantId,
     pub uid: Option<String>,
+    /// Attempts that may begin in a second at all of its endpoints; none for no limit.
+    pub rate: Option<u32>,
     /// A JSON text.
     pub about: String,
 }

@@ -9,7 +9,7 @@ use crate::{
     TableVersion, Tenant, Terms, TypePattern,
 };
 use condition::{Condition, ConditionError};
-use event::{EndpointId, Offset, TenantId, Time};
+use event::{EndpointId, Offset, TenantId, Throttle, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -221,6 +221,7 @@ impl TenantRow {
             v: Form,
             origin: tenant.origin,
             uid: tenant.uid.as_deref().map(str::to_owned),
+            rate: tenant.throttle.as_ref().map(|throttle| throttle.rate()),
             about: tenant.about.to_string(),
         }
     }
@@ -230,6 +231,7 @@ impl TenantRow {
             id: id.clone(),
             origin: self.origin,
             uid: self.uid.map(Arc::from),
+            throttle: self.rate.map(|rate| Arc::new(Throttle::new(rate))),
             about: self.about.into(),
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     ChangeSet, Declared, DeclaredEndpoint, DeclaredTenant, Endpoint, How, Kind, Origin, Record,
     RecordKind, Rejected, Tenant, Wrong,
 };
-use event::{EndpointId, TenantId};
+use event::{EndpointId, TenantId, Throttle};
 use std::sync::Arc;
 
 /// A change of managed resources in the making: what the management API does to one snapshot.
@@ -36,10 +36,13 @@ impl Edit<'_> {
             self.0.refuse_as(Wrong::Taken, Kind::Tenant, &name, ("uid", reason));
             return;
         }
+        let known = old.and_then(|old| old.throttle.clone());
+        let known = known.filter(|known| Some(known.rate()) == declared.rate);
         let new = Tenant {
             id: declared.id.clone(),
             origin: Origin::Managed,
             uid: uid.map(Arc::from),
+            throttle: known.or_else(|| declared.rate.map(|rate| Arc::new(Throttle::new(rate)))),
             about: declared.about.as_str().into(),
         };
         if is_sound && old.is_none_or(|old| **old != new) {

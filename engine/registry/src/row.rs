@@ -79,6 +79,8 @@ pub(crate) struct TenantRow {
     pub origin: Origin,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
     #[serde(default = "nothing")]
     pub about: String,
 }

@@ -1,5 +1,5 @@
 use crate::Origin;
-use event::TenantId;
+use event::{TenantId, Throttle};
 use std::sync::Arc;
 
 /// One version of a tenant.
@@ -10,6 +10,9 @@ pub struct Tenant {
     pub origin: Origin,
     /// Another name for it, unique on the node and free to change.
     pub uid: Option<Arc<str>>,
+    /// Of the attempts at all of its endpoints together. The same one in every version of the
+    /// tenant that has the same rate: who waits under it goes on waiting.
+    pub throttle: Option<Arc<Throttle>>,
     /// What the management API keeps of it: a JSON text that the engine does not read.
     pub about: Arc<str>,
 }
@@ -17,6 +20,7 @@ pub struct Tenant {
 impl Tenant {
     /// As a configuration file names it: an id and no more.
     pub(crate) fn plain(id: &TenantId, origin: Origin) -> Tenant {
-        Tenant { id: id.clone(), origin, uid: None, about: "{}".into() }
+        let about = "{}".into();
+        Tenant { id: id.clone(), origin, uid: None, throttle: None, about }
     }
 }

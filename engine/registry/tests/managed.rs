@@ -45,7 +45,7 @@ fn acme() -> TenantId {
 
 fn tenant(id: &str, uid: Option<&str>) -> DeclaredTenant {
     let about = "{\"name\":\"Acme\"}".to_owned();
-    DeclaredTenant { id: TenantId::new(id), uid: uid.map(str::to_owned), about }
+    DeclaredTenant { id: TenantId::new(id), uid: uid.map(str::to_owned), rate: None, about }
 }
 
 fn endpoint(name: &str) -> DeclaredEndpoint {

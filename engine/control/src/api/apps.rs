@@ -101,7 +101,7 @@ pub(crate) struct ApplicationIn {
     pub uid: Option<Word>,
     #[serde(default)]
     pub metadata: Metadata,
-    /// Kept and shown; nothing is held back by it yet.
+    /// Attempts that may begin in a second at all of its endpoints together.
     #[serde(default, alias = "rateLimit")]
     #[schemars(range(min = 1))]
     pub throttle_rate: Option<u16>,
@@ -169,6 +169,7 @@ impl ApplicationIn {
         DeclaredTenant {
             id: id.clone(),
             uid: self.uid.as_ref().map(|uid| uid.as_str().to_owned()),
+            rate: self.throttle_rate.map(u32::from),
             about: written(&about),
         }
     }
@@ -281,7 +282,13 @@ pub(crate) async fn ensure(
 /// The application of this id. The default one is there before anything names it.
 fn known(snapshot: &Snapshot, id: &TenantId) -> Result<Arc<Tenant>, Problem> {
     let plain = || {
-        Arc::new(Tenant { id: id.clone(), origin: Origin::Managed, uid: None, about: "{}".into() })
+        Arc::new(Tenant {
+            id: id.clone(),
+            origin: Origin::Managed,
+            uid: None,
+            throttle: None,
+            about: "{}".into(),
+        })
     };
     let known = snapshot.tenant(id).cloned();
     known.or_else(|| (id.as_str() == TenantId::DEFAULT).then(plain)).ok_or(Problem::NO_APP)

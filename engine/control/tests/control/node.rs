@@ -107,7 +107,7 @@ impl Node {
         let latest = history.latest().clone();
         let mut edit = latest.edit();
         let (id, about) = (TenantId::new(id), "{}".to_owned());
-        edit.put_tenant(&DeclaredTenant { id, uid: None, about });
+        edit.put_tenant(&DeclaredTenant { id, uid: None, rate: None, about });
         let set = edit.finish().unwrap();
         history.apply(set, self.log.head()).unwrap();
     }

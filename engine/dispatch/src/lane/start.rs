@@ -36,6 +36,9 @@ impl Lane {
         if !self.rate.allows(now) && !bug::is(Bug::RateForgotten) {
             return None;
         }
+        if !self.has_place_by(now) {
+            return None;
+        }
         let is_retry_turn = std::mem::replace(&mut self.is_retry_turn, false);
         let mut order = if is_retry_turn { self.retry(now) } else { None };
         if order.is_none() {
@@ -47,8 +50,12 @@ impl Lane {
         }
         let started = match &order {
             Some(Order::Attempt { delivery, .. } | Order::Fetch(delivery)) => *delivery,
-            _ => return None,
+            _ => {
+                self.give_place_back();
+                return None;
+            }
         };
+        self.place_in_line = None;
         self.is_retry_turn = matches!(order, Some(Order::Attempt { .. }));
         self.in_flight += 1;
         if !self.breaker.is_closed() {
@@ -58,6 +65,30 @@ impl Lane {
         self.rate.attempt_started(now);
         self.last_used = now;
         order
+    }
+
+    /// Whether the tenant's throttle lets an attempt begin. A lane that may have one to begin gets
+    /// in line, once.
+    fn has_place_by(&mut self, now: Time) -> bool {
+        let Some(throttle) = self.throttle.clone() else { return true };
+        if self.place_in_line.is_none() && !self.may_start(now) {
+            return true;
+        }
+        *self.place_in_line.get_or_insert_with(|| throttle.take_place(now)) <= now
+    }
+
+    fn give_place_back(&mut self) {
+        if let (Some(throttle), Some(_)) = (&self.throttle, self.place_in_line.take()) {
+            throttle.give_back();
+        }
+    }
+
+    /// False when there is nothing that it could begin now, whatever its verdicts say.
+    fn may_start(&self, now: Time) -> bool {
+        let mut entries = self.entries.iter().skip(self.taken);
+        let next = entries.find(|entry| !entry.is_ended());
+        let is_judged = |entry: &Entry| !matches!(entry.stage, Stage::Matched | Stage::Asked);
+        next.is_some_and(is_judged) || self.trouble.has_due(now)
     }
 
     fn retry(&mut self, now: Time) -> Option<Order> {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{Attempt, ReadRequest, Wish};
 use dispatch::{Order, Ordering, RetrySchedule, Rules};
-use event::{LaneId, Why};
+use event::{LaneId, Throttle, Why};
 use registry::{Chain, Endpoint};
 
 pub(super) fn rules_of(endpoint: &Endpoint, entries_max: usize) -> Rules {
@@ -23,6 +23,13 @@ pub(super) fn rules_of(endpoint: &Endpoint, entries_max: usize) -> Rules {
     }
 }
 
+pub(super) fn throttle_of<'a>(
+    latest: &'a Snapshot,
+    endpoint: &Endpoint,
+) -> Option<&'a Arc<Throttle>> {
+    latest.tenant(&endpoint.tenant)?.throttle.as_ref()
+}
+
 /// A lane has fewer turns than this, so those of its successor never meet them.
 pub(super) const TURNS_OF_A_LANE: u64 = 1 << 32;
 
@@ -35,7 +42,10 @@ impl Shard {
         self.lanes.entry(id).or_insert_with(|| {
             let endpoint = latest.endpoint(id).expect("lanes are made for endpoints that exist");
             *turns += TURNS_OF_A_LANE;
-            Lane::new(LaneId::main(id), rules_of(endpoint, entries_max), *turns, now)
+            let rules = rules_of(endpoint, entries_max);
+            let mut lane = Lane::new(LaneId::main(id), rules, *turns, now);
+            lane.hold_to(throttle_of(latest, endpoint));
+            lane
         })
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::shard::lanes::rules_of;
+use crate::shard::lanes::{rules_of, throttle_of};
 use crate::{Batch, ReadRequest, Wish};
 use dispatch::Offer;
 use dispatch::bug::{self, Bug};
@@ -195,6 +195,9 @@ impl Shard {
             if before.endpoint(*id).is_none_or(|old| !Arc::ptr_eq(old, endpoint)) {
                 let rules = rules_of(endpoint, self.limits.lane_entries_max);
                 lane.take_version(rules, endpoint.since, routed, &mut self.effects);
+                self.dirty.insert(*id);
+            }
+            if lane.hold_to(throttle_of(&latest, endpoint)) {
                 self.dirty.insert(*id);
             }
         }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::shard::lanes::{TURNS_OF_A_LANE, rules_of};
+use crate::shard::lanes::{TURNS_OF_A_LANE, rules_of, throttle_of};
 use event::{AttemptRow, LaneId, LaneRow, RetryKey, RetryRow};
 
 /// All that one shard is to know when it starts. Nothing on disk belongs to a shard, so their
@@ -105,6 +105,7 @@ impl Shard {
             let routed = self.ring.next();
             lane.take_version(rules, endpoint.since, routed, &mut self.effects);
         }
+        lane.hold_to(throttle_of(self.history.latest(), &endpoint));
         self.lanes.insert(id.endpoint, lane);
         self.dirty.insert(id.endpoint);
     }

@@ -1,0 +1,91 @@
+//! Lanes of one tenant under one throttle.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use bytes::Bytes;
+use dispatch::{Effects, Lane, Offer, Order, Ordering, RetrySchedule, Rules};
+use event::{
+    Attempted, EndpointId, Envelope, Event, EventId, Headers, LaneId, Offset, Outcome, StreamId,
+    TenantId, Throttle, Time,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+const START: Time = Time::from_secs(1_000_000);
+
+fn event(n: u64) -> Arc<Event> {
+    let envelope = Envelope {
+        tenant: TenantId::new("acme"),
+        stream: StreamId(0),
+        source: "shop".into(),
+        event_type: "order.paid".into(),
+        key: None,
+        time: START,
+        headers: Headers::new(),
+    };
+    Arc::new(Event { id: EventId::new(n, Offset(n)), envelope, body: Bytes::new() })
+}
+
+fn lane(id: u64, events: u64) -> Lane {
+    let rules = Rules {
+        since: Offset::ZERO,
+        ordering: Ordering::None,
+        schedule: RetrySchedule::new(&[], 0.0),
+        window_start: 8,
+        window_max: 8,
+        rate: None,
+        disable_after: Duration::from_secs(3600),
+        is_disabled: false,
+        entries_max: 1024,
+    };
+    let mut lane = Lane::new(LaneId::main(EndpointId(id)), rules, 1, START);
+    for n in 0..events {
+        let offer = Offer { event: event(n), ruled_by: Offset::ZERO, has_chain: false };
+        lane.push(offer, START).unwrap();
+    }
+    lane
+}
+
+/// Begins what may begin now, each of which arrives at once; how many those are.
+fn begin(lane: &mut Lane, now: Time) -> usize {
+    let (mut effects, routed, mut begun) = (Effects::default(), Offset(1_000), 0);
+    while let Some(order) = lane.next_order(now, routed, &mut effects) {
+        let Order::Attempt { delivery, number, .. } = order else { panic!("{order:?}") };
+        let outcome = Outcome::Delivered { status: 200 };
+        let attempt = Attempted { number, at: now, took: Duration::ZERO, outcome };
+        lane.settle(delivery, attempt, now, 0.0, routed, &mut effects);
+        begun += 1;
+    }
+    begun
+}
+
+#[test]
+fn lanes_share_a_rate_and_take_turns() {
+    let throttle = Arc::new(Throttle::new(10));
+    // The last two have nothing to begin, and take nobody's place.
+    let mut lanes = [lane(1, 100), lane(2, 100), lane(3, 0), lane(4, 0)];
+    lanes.iter_mut().for_each(|lane| assert!(lane.hold_to(Some(&throttle))));
+    let mut begun = [0; 4];
+    for ms in 0..5_000 {
+        let now = START + Duration::from_millis(ms);
+        for (lane, begun) in lanes.iter_mut().zip(&mut begun) {
+            *begun += self::begin(lane, now);
+        }
+    }
+    let all: usize = begun.iter().sum();
+    assert!((48..=52).contains(&all), "{begun:?}");
+    assert!(begun[0].abs_diff(begun[1]) <= 2, "the first is not always first: {begun:?}");
+}
+
+#[test]
+fn a_lane_wakes_when_its_place_has_come() {
+    let throttle = Arc::new(Throttle::new(1));
+    let mut lane = lane(1, 3);
+    lane.hold_to(Some(&throttle));
+    assert_eq!(begin(&mut lane, START), 1);
+    let wakes = lane.wake_at(START).unwrap();
+    assert!(wakes > START + Duration::from_millis(900), "{:?}", wakes.since(START));
+    assert_eq!(begin(&mut lane, wakes), 1);
+    assert!(!lane.hold_to(Some(&throttle)), "it is the same one");
+    assert!(lane.hold_to(None));
+    assert_eq!(begin(&mut lane, wakes), 1, "nothing holds it any more");
+}

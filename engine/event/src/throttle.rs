@@ -1,0 +1,99 @@
+use crate::Time;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How many attempts may begin in a second at all endpoints of a tenant together, first ones and
+/// retries alike: whoever is about to begin one takes a place, and places are spread evenly.
+///
+/// All lanes of the tenant share it, on whatever shard they are; whoever came first goes first. A
+/// place that comes late may be made up for within a twentieth of a second, so no second sees more
+/// than a twentieth above the rate, and one. A restart begins anew.
+#[derive(Debug)]
+pub struct Throttle {
+    rate: u32,
+    /// When the next place would be due, in nanoseconds.
+    due: AtomicU64,
+}
+
+/// What a thread that wakes a little late must not cost.
+const SLACK: Duration = Duration::from_millis(50);
+
+impl Throttle {
+    /// `rate`: attempts a second, at least 1.
+    pub fn new(rate: u32) -> Throttle {
+        Throttle { rate: rate.max(1), due: AtomicU64::new(0) }
+    }
+
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// Takes the next place: from then on one attempt may begin.
+    pub fn take_place(&self, now: Time) -> Time {
+        let place = |due: u64| due.max((now - SLACK).nanos());
+        let next = |due: u64| Some(place(due) + self.gap());
+        let taken = self.due.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let due = taken.unwrap_or_else(|due| due);
+        Time::from_nanos(place(due))
+    }
+
+    /// A place that was taken and not used is another's.
+    pub fn give_back(&self) {
+        let back = |due: u64| Some(due.saturating_sub(self.gap()));
+        let _ = self.due.fetch_update(Ordering::Relaxed, Ordering::Relaxed, back);
+    }
+
+    fn gap(&self) -> u64 {
+        1_000_000_000 / u64::from(self.rate)
+    }
+}
+
+/// Two of one rate are alike, whatever was begun under them.
+impl PartialEq for Throttle {
+    fn eq(&self, other: &Throttle) -> bool {
+        self.rate == other.rate
+    }
+}
+
+impl Eq for Throttle {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Time = Time::from_secs(1_000_000);
+
+    #[test]
+    fn places_are_even_whoever_takes_them_and_no_second_has_more_than_its_share() {
+        for rate in [1, 7, 100, 1_000] {
+            let throttle = Throttle::new(rate);
+            let mut places = Vec::new();
+            for n in 0..3 * rate {
+                // Somebody waits for the last place before somebody takes the next one.
+                let now = places.last().copied().unwrap_or(START).max(START);
+                let place = throttle.take_place(now);
+                assert!(n == 0 || place > places[n as usize - 1], "one place is one attempt's");
+                places.push(place);
+            }
+            let used: Vec<Time> = places.iter().map(|place| (*place).max(START)).collect();
+            for (n, first) in used.iter().enumerate() {
+                let within = used[n..].iter().take_while(|at| at.since(*first).as_secs() < 1);
+                assert!(within.count() as u32 <= rate + rate / 20 + 1, "{rate} a second");
+            }
+            let took = used.last().unwrap().since(START) + SLACK + Duration::from_millis(1);
+            assert!(took >= Duration::from_secs(3) - Duration::from_secs(1) / rate, "{took:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_used_is_not_saved_up_and_what_is_given_back_is_anothers() {
+        let throttle = Throttle::new(10);
+        throttle.take_place(START);
+        let later = START + Duration::from_secs(60);
+        assert!(throttle.take_place(later) <= later);
+        let second = throttle.take_place(later);
+        assert!(second > later, "a minute without work is no minute's worth of work");
+        throttle.give_back();
+        assert_eq!(throttle.take_place(later), second);
+    }
+}
