@@ -1,11 +1,14 @@
 use crate::ProcessUse;
 use bytes::Bytes;
-use event::{Arrival, DeliveryId, EndpointId, Event, EventId, Offset, Refusal, TenantId, Verdict};
+use event::{
+    Arrival, DeliveryId, EndpointId, Event, EventId, Offset, Refusal, TenantId, Verdict, Why,
+};
 use log::Log;
 use registry::{
     ChangeSet, DeclaredSource, FilterVersion, History, ModuleDigest, Snapshot, TableDigest,
 };
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
@@ -20,6 +23,9 @@ pub type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
 pub trait Commands {
     /// All versions of what is configured, as last committed. Never blocks.
     fn history(&self) -> Arc<History>;
+
+    /// The endpoints that are paused because of what came of their deliveries. Never blocks.
+    fn pauses(&self) -> Arc<BTreeMap<EndpointId, Why>>;
 
     /// Puts a change in force, whole or not at all. `Denied::Stale` when another came first: then
     /// it has to be made again from a newer snapshot.

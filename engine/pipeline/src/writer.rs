@@ -15,7 +15,7 @@ use crate::{Batch, Report, ToShard};
 use dispatch::bug::{self, Bug};
 use duplicates::{Duplicates, Known};
 use erase::Unheard;
-use event::{Arrival, EventId, GapRow, LaneId, LaneRow, Offset, Time, Watermarks};
+use event::{Arrival, EndpointId, EventId, GapRow, LaneId, LaneRow, Offset, Time, Watermarks, Why};
 use log::{Failure, Group, Lease, Log, Sync};
 use registry::History;
 use std::collections::BTreeMap;
@@ -35,6 +35,9 @@ pub enum Durability {
     /// 2xx after the write, synced each second: survives the death of the process.
     Os,
 }
+
+/// The endpoints that wait for a person because of what came of their deliveries.
+pub type Pauses = BTreeMap<EndpointId, Why>;
 
 /// `T` is how the carrier finds who waits for an answer.
 #[derive(Debug)]
@@ -102,6 +105,7 @@ pub struct Writer {
     watermarks: Watermarks,
     /// The lane rows as they are on disk, once the group under way is.
     lanes: BTreeMap<LaneId, LaneRow>,
+    pauses: Arc<Pauses>,
     duplicates: Duplicates,
     group: Group,
     group_bytes: usize,
@@ -152,6 +156,11 @@ impl<T> Default for Desk<T> {
 impl Writer {
     pub fn history(&self) -> &Arc<History> {
         &self.history
+    }
+
+    /// As its rows will say once the group under way is on disk.
+    pub fn pauses(&self) -> &Arc<Pauses> {
+        &self.pauses
     }
 
     /// When the next step is due if nothing is heard before.

@@ -85,6 +85,7 @@ impl Standing {
 
     fn take(&mut self, kind: ResourceKind, app: &str, all: &[Value]) {
         for told in all {
+            let told = &as_wanted(told.clone());
             let (id, name) = match kind {
                 ResourceKind::App | ResourceKind::Endpoint => {
                     let id = text(told, "id");
@@ -219,3 +220,11 @@ pub fn headers(server: &ServerArguments, path: &str) -> Result<Headers, Failure>
 
 /// What the server calls the application that is always there.
 pub const DEFAULT: &str = TenantId::DEFAULT;
+
+/// What came of an endpoint's deliveries and paused it is not what anybody wants of it.
+fn as_wanted(mut told: Value) -> Value {
+    if told["paused"].is_string() {
+        told["disabled"] = false.into();
+    }
+    told
+}

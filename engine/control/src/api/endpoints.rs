@@ -113,7 +113,8 @@ fn list(control: &Control, call: &Call) -> Answered {
     let wanted = Wanted::of(&call.query, false)?;
     let snapshot = control.snapshot();
     let all = snapshot.endpoint_ids_of(call.app()?);
-    let show = |id: &EndpointId| snapshot.endpoint(*id).map(|found| EndpointOut::of(found));
+    let show =
+        |id: &EndpointId| snapshot.endpoint(*id).map(|found| EndpointOut::now(control, found));
     let page = wanted.cut(all, |id| *id, EndpointId::read, EndpointId::to_string, show)?;
     Ok(answer(200, &page))
 }
@@ -142,7 +143,7 @@ fn may_reach(control: &Control, call: &Call, url: &str) -> Result<(), Problem> {
 /// Answers the endpoint as it is now in force.
 fn shown(control: &Control, status: u16, id: EndpointId) -> Answered {
     let snapshot = control.snapshot();
-    Ok(resource(status, &EndpointOut::of(snapshot.endpoint(id).ok_or(NONE)?)))
+    Ok(resource(status, &EndpointOut::now(control, snapshot.endpoint(id).ok_or(NONE)?)))
 }
 
 async fn make(control: &Control, call: &Call, given: &EndpointIn) -> Result<EndpointId, Problem> {
@@ -174,7 +175,7 @@ async fn make(control: &Control, call: &Call, given: &EndpointIn) -> Result<Endp
 fn get(control: &Control, call: &Call) -> Answered {
     let snapshot = control.snapshot();
     let endpoint = find(&snapshot, call.app()?, call.named("endpoint_id"))?;
-    Ok(resource(200, &EndpointOut::of(endpoint)))
+    Ok(resource(200, &EndpointOut::now(control, endpoint)))
 }
 
 async fn update(control: &Control, call: Call) -> Answered {
@@ -254,7 +255,7 @@ async fn rewrite(
     control
         .change(|snapshot| {
             let old = find(snapshot, call.app()?, call.named("endpoint_id"))?;
-            call.if_match(&EndpointOut::of(old))?;
+            call.if_match(&EndpointOut::now(control, old))?;
             let new = make(old)?;
             if (new.url == POLLED) != old.is_polled() {
                 let text = "an endpoint that is polled stays so, and no other becomes one";
@@ -275,7 +276,7 @@ async fn delete(control: &Control, call: Call) -> Answered {
     let removed = control.change(|snapshot| -> Result<(ChangeSet, ()), Problem> {
         let app = call.app()?;
         let old = find(snapshot, app, call.named("endpoint_id"))?;
-        call.if_match(&EndpointOut::of(old))?;
+        call.if_match(&EndpointOut::now(control, old))?;
         let mut edit = snapshot.edit();
         edit.remove_endpoint(app, old.id);
         Ok((edit.finish()?, ()))

@@ -1,5 +1,6 @@
 use crate::node::{Node, Reply, key, request, tenant};
 use control::Role;
+use event::{EndpointId, Why};
 use registry::DeclaredEndpoint;
 use serde_json::{Value, json};
 
@@ -303,4 +304,34 @@ fn what_is_usual_is_told_as_endpoints_tell_it() {
     }
     assert!(usual["filter"]["fuel"].as_u64() > Some(0), "{usual}");
     assert_eq!(node.one(request("GET", "/v1/defaults", &[])).status, 401);
+}
+
+#[test]
+fn what_its_deliveries_have_paused_is_shown_as_disabled_with_the_reason() {
+    let node = node();
+    create(&node, json!({ "url": "https://example.com" }));
+    let path = format!("{ENDPOINTS}/ep_1");
+    let shown = || {
+        let told = node.get(&path).json();
+        json!([told["disabled"], told["paused"]])
+    };
+    assert_eq!(shown(), json!([false, null]));
+    let tag = node.get(&path).headers["etag"].clone();
+    for (why, word) in
+        [(Why::Gone, "gone"), (Why::Failing, "failing"), (Why::FilterStopped, "filter")]
+    {
+        node.commands.pauses.borrow_mut().insert(EndpointId(1), why);
+        assert_eq!(shown(), json!([true, word]));
+        let listed = node.get(ENDPOINTS).json()["data"][0].clone();
+        assert_eq!((&listed["disabled"], &listed["paused"]), (&json!(true), &json!(word)));
+    }
+    // Who patches something else does not disable it for good.
+    let patch = |body: &str, tag: &str| {
+        node.send("PATCH", &path, body, &[&format!("if-match: {tag}")]).status
+    };
+    assert_eq!(patch(r#"{"description":"d"}"#, &tag), 412, "it was enabled then");
+    let now = node.get(&path).headers["etag"].clone();
+    assert_eq!(patch(r#"{"description":"d"}"#, &now), 200);
+    node.commands.pauses.borrow_mut().clear();
+    assert_eq!(shown(), json!([false, null]));
 }

@@ -7,7 +7,7 @@ use control::{
 };
 use event::{
     Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
-    Offset, Refusal, Stage, StreamId, TenantId, Time, Verdict,
+    Offset, Refusal, Stage, StreamId, TenantId, Time, Verdict, Why,
 };
 use http_body_util::{BodyExt, Full};
 use hyper::server::conn::http1;
@@ -66,6 +66,7 @@ pub struct Orders {
     pub given: RefCell<Vec<String>>,
     /// What changes put into the log.
     pub rows: RefCell<Vec<Row>>,
+    pub pauses: RefCell<BTreeMap<EndpointId, Why>>,
 }
 
 impl Node {
@@ -372,6 +373,10 @@ impl Commands for Desk {
         let applied = self.history.borrow_mut().apply(set, self.log.head());
         let applied = applied.map(|rows| self.orders.rows.borrow_mut().extend(rows));
         Box::pin(async move { applied.map_err(|_| Denied::Stale) })
+    }
+
+    fn pauses(&self) -> Arc<BTreeMap<EndpointId, Why>> {
+        Arc::new(self.orders.pauses.borrow().clone())
     }
 
     /// Keys are looked up in the log; a repeat is told as such.

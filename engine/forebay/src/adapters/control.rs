@@ -2,12 +2,13 @@ use crate::ChangeError;
 use crate::changes::Changes;
 use control::{Commands, Denied, Machine, Pending, ProcessTexts, ProcessUse, Published};
 use control::{Reading, Reads, Reloaded};
-use event::{Arrival, DeliveryId, EndpointId, Event, EventId, Offset};
+use event::{Arrival, DeliveryId, EndpointId, Event, EventId, Offset, Why};
 use log::Log;
 use pipeline::pump::{Publisher, Refused};
 use pipeline::writer::{Command, CommandError, Receipt};
 use registry::{ChangeSet, History, Kind};
 use runtime::spawn_thread;
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,6 +20,10 @@ pub struct Desk(pub Changes);
 impl Commands for Desk {
     fn history(&self) -> Arc<History> {
         self.0.publisher.history()
+    }
+
+    fn pauses(&self) -> Arc<BTreeMap<EndpointId, Why>> {
+        self.0.publisher.pauses()
     }
 
     fn change(&self, set: ChangeSet) -> Pending<Result<(), Denied>> {

@@ -1,7 +1,7 @@
 use super::returns::Returns;
 use crate::ToWriter;
 use crate::door::Door;
-use crate::writer::{Command, CommandError, Receipt};
+use crate::writer::{Command, CommandError, Pauses, Receipt};
 use arc_swap::ArcSwap;
 use event::Arrival;
 use registry::History;
@@ -39,6 +39,7 @@ pub struct Publisher {
     pub(super) commands: Arc<Door<ToWriter<Ticket>>>,
     pub(super) queued: Arc<Queued>,
     pub(super) history: Arc<ArcSwap<History>>,
+    pub(super) pauses: Arc<ArcSwap<Pauses>>,
     pub(super) returns: Option<Arc<Returns>>,
 }
 
@@ -105,6 +106,11 @@ impl Publisher {
     /// All versions of what is configured, as last committed.
     pub fn history(&self) -> Arc<History> {
         self.history.load_full()
+    }
+
+    /// The endpoints that wait for a person because of what came of their deliveries. Never blocks.
+    pub fn pauses(&self) -> Arc<Pauses> {
+        self.pauses.load_full()
     }
 
     /// From now on arrivals are refused.

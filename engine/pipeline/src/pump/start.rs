@@ -65,7 +65,8 @@ impl Pumps {
         let reports = Door::new(starts.len() * 2, writer_bell.clone());
         let queued = Arc::new(Queued { bytes_max: options.queued_bytes_max, ..Queued::default() });
         let history = Arc::new(ArcSwap::new(writer.history().clone()));
-        let publisher = Publisher { arrivals, commands, queued, history, returns: None };
+        let pauses = Arc::new(ArcSwap::new(writer.pauses().clone()));
+        let publisher = Publisher { arrivals, commands, queued, history, pauses, returns: None };
         let shard_bells: Vec<_> = starts.iter().map(|_| Bell::new()).collect();
         let inboxes: Vec<_> =
             shard_bells.iter().map(|bell| Door::new(SHARD_INBOX_MAX, bell.clone())).collect();
@@ -101,6 +102,7 @@ impl Pumps {
             shards: pumps.inboxes.iter().cloned().map(ShardDoor::new).collect(),
             stop: pumps.stop_writer.clone(),
             history: pumps.publisher.history.clone(),
+            pauses: pumps.publisher.pauses.clone(),
             on_loss,
             on_commit,
         };

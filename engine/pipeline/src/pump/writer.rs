@@ -1,7 +1,7 @@
 use super::publisher::{Queued, Reply, Ticket};
 use super::returns::Answers;
 use crate::door::{Bell, Door};
-use crate::writer::{Desk, Loss};
+use crate::writer::{Desk, Loss, Pauses};
 use crate::{Batch, FromWriter, Report, ToShard, ToWriter, Writer};
 use arc_swap::ArcSwap;
 use event::{Event, LaneId, Offset, Time};
@@ -26,6 +26,7 @@ pub(super) struct WriterPump {
     pub stop: Arc<AtomicBool>,
     /// The newest history that is durable, for all to see.
     pub history: Arc<ArcSwap<History>>,
+    pub pauses: Arc<ArcSwap<Pauses>>,
     pub on_loss: Box<dyn Fn(Loss, LaneId, Offset, Offset) + Send>,
     pub on_commit: OnCommit,
 }
@@ -100,6 +101,9 @@ impl WriterPump {
                     self.show(batch, now);
                 }
                 carry_out(action, &mut self.shards, &mut answers, &*self.on_loss);
+            }
+            if !Arc::ptr_eq(self.writer.pauses(), &self.pauses.load()) {
+                self.pauses.store(self.writer.pauses().clone());
             }
             answers.send();
             self.shards.iter_mut().for_each(ShardDoor::flush);

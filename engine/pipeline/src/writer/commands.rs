@@ -21,8 +21,8 @@ pub enum Command {
     /// Sends an event that has arrived at an endpoint there again, now; its attempts go on
     /// counting. An endpoint with filters is refused, for what it was sent is not kept.
     Resend { endpoint: EndpointId, event: EventId },
-    /// Looks through a part of the log for events that the endpoint wants by now and was never sent,
-    /// and sends them. Once it is answered, the search goes on after a crash.
+    /// Looks through a part of the log for events that the endpoint wants by now and was never
+    /// sent, and sends them. Once it is answered, the search goes on after a crash.
     Search { endpoint: EndpointId, range: Range<Offset> },
     /// Forgets a dead letter and its bytes.
     Purge(DeliveryId),
@@ -92,7 +92,8 @@ impl Writer {
     fn change(&mut self, set: ChangeSet) -> Result<(), CommandError> {
         let mut history = History::clone(&self.history);
         let rows = history.apply(set, self.next).map_err(|_| CommandError::Stale)?;
-        self.history = Arc::new(history);
+        let before = std::mem::replace(&mut self.history, Arc::new(history));
+        self.forget_pauses(&before);
         let puts = rows.into_iter().map(|Row { key, value }| Change::Put(key_of(key), value));
         self.group.registry.extend(puts);
         Ok(())
@@ -256,10 +257,12 @@ impl Writer {
         let change = match change {
             Change::Put(id, row) => {
                 let row = LaneRow { cursor: row.cursor.max(floor), ..row };
+                self.note_pause(id, Some(row.why));
                 self.lanes.insert(id, row.clone());
                 Change::Put(id, row)
             }
             Change::Remove(id) => {
+                self.note_pause(id, None);
                 self.lanes.remove(&id);
                 Change::Remove(id)
             }
@@ -267,9 +270,38 @@ impl Writer {
         self.group.lanes.push(change);
     }
 
+    /// A new version ends an endpoint's pause, as its lane will say once it has heard of it.
+    fn forget_pauses(&mut self, before: &History) {
+        let (before, now) = (before.latest(), self.history.latest());
+        let is_same = |id: &EndpointId| match (before.endpoint(*id), now.endpoint(*id)) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            _ => false,
+        };
+        if !self.pauses.keys().all(is_same) {
+            Arc::make_mut(&mut self.pauses).retain(|id, _| is_same(id));
+        }
+    }
+
+    fn note_pause(&mut self, lane: LaneId, why: Option<Why>) {
+        let id = lane.endpoint;
+        let pause = why.filter(|why| is_own_fault(*why));
+        if lane.is_main() && self.pauses.get(&id).copied() != pause {
+            let pauses = Arc::make_mut(&mut self.pauses);
+            match pause {
+                Some(why) => pauses.insert(id, why),
+                None => pauses.remove(&id),
+            };
+        }
+    }
+
     pub(super) fn shard_of(&self, endpoint: event::EndpointId) -> u32 {
         crate::shard::shard_of(endpoint, self.watermarks.shards.len() as u32)
     }
+}
+
+/// A pause that nobody asked for.
+pub(super) fn is_own_fault(why: Why) -> bool {
+    why.is_pause() && why != Why::Disabled
 }
 
 pub(super) fn key_of(key: RowKey) -> RegistryKey {

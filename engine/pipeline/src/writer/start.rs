@@ -1,4 +1,4 @@
-use super::commands::key_of;
+use super::commands::{is_own_fault, key_of};
 use super::rebase::rebase;
 use super::*;
 use crate::shard::{ShardLimits, ShardStart, shard_of};
@@ -81,6 +81,7 @@ impl Writer {
             next: log.head(),
             last_ms: last_ms(&*log)?,
             duplicates: Duplicates::new(options.duplicate_window),
+            pauses: Arc::new(pauses(&lanes)),
             lanes: lanes.into_iter().collect(),
             group: Group::default(),
             group_bytes: 0,
@@ -98,6 +99,11 @@ impl Writer {
         };
         Ok(Started { writer, shards })
     }
+}
+
+fn pauses(lanes: &[(LaneId, LaneRow)]) -> Pauses {
+    let paused = lanes.iter().filter(|(_, row)| is_own_fault(row.why));
+    paused.map(|(id, row)| (id.endpoint, row.why)).collect()
 }
 
 /// Ids go on past the last one, also if the clock went back meanwhile or stands still: an event

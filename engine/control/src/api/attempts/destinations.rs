@@ -39,7 +39,7 @@ pub(super) async fn list(control: &Control, call: Call) -> Answered {
     let show = |standing: &Standing| {
         let status = status(standing)?;
         Some(MessageEndpointOut {
-            endpoint: EndpointOut::of(snapshot.endpoint(standing.endpoint)?),
+            endpoint: EndpointOut::now(control, snapshot.endpoint(standing.endpoint)?),
             status,
             status_text: status.text(),
             next_attempt: standing.next.map(time),

@@ -1,10 +1,11 @@
+use crate::Control;
 use crate::api::wire::{
     Given, Metadata, Word, check_description, check_metadata, check_uid, written,
 };
 use crate::explain::time;
 use crate::problem::Problem;
 use condition::Condition;
-use event::{TenantId, Time};
+use event::{TenantId, Time, Why};
 use hyper::Uri;
 use jiff::SignedDuration;
 use registry::{DeclaredEndpoint, Endpoint, Ordering, Origin, POLLED, Secrets, Terms};
@@ -107,7 +108,11 @@ pub(crate) struct EndpointOut {
     /// The name that older clients know `eventTypes` by.
     pub filter_types: Option<Vec<String>>,
     pub channels: Option<BTreeSet<Word>>,
+    /// Also while it is paused.
     pub disabled: bool,
+    /// Why nothing is sent though nobody has disabled it; a change of it, such as
+    /// `disabled: false`, ends the pause.
+    pub paused: Option<Pause>,
     pub metadata: Metadata,
     pub throttle_rate: Option<u16>,
     /// The name that older clients know `throttleRate` by.
@@ -123,6 +128,19 @@ pub(crate) struct EndpointOut {
     pub timeout_ms: u64,
     /// Whether a configuration file declares it: then the API changes nothing of it.
     pub declared: bool,
+}
+
+/// What came of its deliveries and has paused it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "EndpointPause")]
+pub(crate) enum Pause {
+    /// It answered 410.
+    Gone,
+    /// It only failed for `[delivery] disable_after`.
+    Failing,
+    /// A filter failed whose policy is to stop, or its circuit is open.
+    Filter,
 }
 
 /// What order an endpoint's deliveries keep.
@@ -324,6 +342,7 @@ impl EndpointOut {
             r#where: about.r#where.or(declared.filter(|_| about.channels.is_none())),
             channels: about.channels,
             disabled: endpoint.is_disabled,
+            paused: None,
             metadata: about.metadata,
             throttle_rate: rate(endpoint),
             rate_limit: rate(endpoint),
@@ -335,6 +354,25 @@ impl EndpointOut {
             schedule: endpoint.terms.schedule.iter().map(|pause| pause_text(*pause)).collect(),
             timeout_ms: u64::try_from(endpoint.terms.timeout.as_millis()).unwrap_or(u64::MAX),
             declared: endpoint.origin == Origin::Declared,
+        }
+    }
+
+    /// As it stands now, with what came of its deliveries.
+    pub fn now(control: &Control, endpoint: &Endpoint) -> EndpointOut {
+        let why = control.ports.commands.pauses().get(&endpoint.id).copied();
+        let paused = why.and_then(Pause::of);
+        let out = EndpointOut::of(endpoint);
+        EndpointOut { disabled: out.disabled || paused.is_some(), paused, ..out }
+    }
+}
+
+impl Pause {
+    fn of(why: Why) -> Option<Pause> {
+        match why {
+            Why::Gone => Some(Pause::Gone),
+            Why::Failing => Some(Pause::Failing),
+            Why::FilterStopped => Some(Pause::Filter),
+            Why::Slow | Why::Breaker | Why::Disabled | Why::Fifo | Why::Missing => None,
         }
     }
 }
