@@ -8,7 +8,9 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ingest::{Accept, Answer, Content, Limits, Ports, Respond, Server, Source, SourceTable};
+use ingest::{
+    Accept, Answer, Content, Limits, NoProducer, Ports, Respond, Server, Source, SourceTable,
+};
 use runtime::{OsClock, tasks};
 use signature::{Scheme, TypeFrom};
 use std::cell::Cell;
@@ -141,7 +143,7 @@ async fn serve_ours(listener: TcpListener) {
         accept: AtOnce::default(),
         clock: Arc::new(OsClock::new()),
         sources: Arc::new(ArcSwap::from_pointee(table)),
-        producer: Box::new(|_, _| None),
+        producer: Box::new(|_, _, _| Err(NoProducer::Key)),
         unfit: Box::new(|_, _| None),
         fallback: Box::new(|_| unreachable!("nothing else is asked for")),
         observe: Box::new(move |observed| seen.set(seen.get().max(observed.took))),

@@ -194,6 +194,9 @@ pub struct ShowArguments {
 pub struct SendArguments {
     #[command(flatten)]
     pub server: ServerArguments,
+    /// The application's id or uid; without it that of the key, else default
+    #[arg(long, value_name = "APP", env = "FOREBAY_APP")]
+    pub app: Option<String>,
     /// The event's type, such as order.paid
     #[arg(long = "type", value_name = "TYPE")]
     pub event_type: String,
@@ -217,6 +220,7 @@ A body that is not JSON is sent as a CloudEvent in binary form.
 Examples:
   forebay send --type order.paid --data '{\"total\": 100}'
   forebay send --type order.paid --data @order.json --id order-7 --event-key customer-3
+  forebay send --app shop --type order.paid --data '{\"total\": 100}'
   gzip -c notes.txt | forebay send --type notes --id n-1 --data - --content-type application/gzip";
 
 /// Send a signed sample of a provider's webhook to a source
@@ -231,6 +235,9 @@ pub struct TriggerArguments {
     pub list: bool,
     #[command(flatten)]
     pub target: TargetArguments,
+    /// A server that `forebay context` knows by this name
+    #[arg(long, value_name = "NAME", env = "FOREBAY_CONTEXT")]
+    pub context: Option<String>,
     #[command(flatten)]
     pub file: FileArguments,
     /// The source to send to, of the configuration; without it the first of the provider's scheme
@@ -246,12 +253,14 @@ pub struct TriggerArguments {
 }
 
 const TRIGGER_HELP: &str = "\
-Path and secret are those of the configured source, unless they are given.
+Path and secret are those of the configured source, unless they are given. The server is that of
+--url, else of the context in use, else the configured one.
 
 Examples:
   forebay trigger --list
   forebay trigger github.push
-  forebay trigger stripe.charge.succeeded --url https://in.example.com --secret-env STRIPE_SECRET";
+  forebay trigger stripe.charge.succeeded --url https://in.example.com --secret-env STRIPE_SECRET
+  forebay trigger github.push --context staging --secret-file github.secret";
 
 /// Sign a body as a provider would, and print the headers
 #[derive(Args)]

@@ -162,6 +162,22 @@ pub const SERVER: &str = "http://127.0.0.1:8080";
 /// The key that `serve` makes where it is started.
 const KEY_HERE: &str = "forebay-data/admin.key";
 
+impl TargetArguments {
+    /// The context that says which server is asked; None when the URL says so, or nothing does.
+    /// What was typed goes before what the environment has.
+    pub fn context(&self, name: &Option<String>) -> Result<Option<Context>, Failure> {
+        let is_of = |variable: &str, given: &Option<String>| {
+            given.is_some() && std::env::var(variable).ok() == *given
+        };
+        let is_typed = name.is_some() && !is_of("FOREBAY_CONTEXT", name);
+        let is_by_url = self.url.is_some() && (!is_typed || !is_of("FOREBAY_URL", &self.url));
+        match is_by_url {
+            true => Ok(None),
+            false => context::find(name.as_deref().filter(|name| !name.is_empty())),
+        }
+    }
+}
+
 impl ServerArguments {
     /// The server's URL, with a path below it.
     pub fn url(&self, path: &str) -> Result<Url, Failure> {
@@ -173,19 +189,8 @@ impl ServerArguments {
         Ok(url)
     }
 
-    /// The context that says which server is asked; None when the URL says so, or nothing does.
-    /// What was typed goes before what the environment has.
     fn context(&self) -> Result<Option<Context>, Failure> {
-        let is_of = |name: &str, given: &Option<String>| {
-            given.is_some() && std::env::var(name).ok() == *given
-        };
-        let is_typed = self.context.is_some() && !is_of("FOREBAY_CONTEXT", &self.context);
-        let is_by_url =
-            self.target.url.is_some() && (!is_typed || !is_of("FOREBAY_URL", &self.target.url));
-        match is_by_url {
-            true => Ok(None),
-            false => context::find(self.context.as_deref().filter(|name| !name.is_empty())),
-        }
+        self.target.context(&self.context)
     }
 
     pub fn key(&self) -> Result<String, Failure> {

@@ -18,7 +18,7 @@ use delivery::{Guard, GuardOptions};
 use event::{TenantId, Time};
 use http_body_util::BodyExt;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, USER_AGENT};
-use ingest::{Body, Fallback, Observed, Peer, Ports, Producer, Server};
+use ingest::{Body, Fallback, NoProducer, Observed, Peer, Ports, Producer, Server};
 use log::Log;
 use pipeline::pump::Publisher;
 use pipeline::writer::Durability;
@@ -195,13 +195,14 @@ fn ports(
             entropy: Arc::new(OsEntropy),
         },
     );
+    let named = apps(changes.publisher.clone());
     let (publishers, checked) = (control.clone(), control.clone());
     let (heard, heard_by) = (control.clone(), clock.clone());
     Ports {
         accept: Road(changes.publisher),
         clock,
         sources: changes.ways.table.clone(),
-        producer: Box::new(move |given, peer| producer(&publishers, given, peer)),
+        producer: Box::new(move |given, peer, app| producer(&publishers, &named, given, peer, app)),
         unfit: Box::new(move |event_type, body| checked.unfit_event(event_type, body)),
         fallback: fallback(control, health, log),
         observe: Box::new(move |observed| {
@@ -211,15 +212,29 @@ fn ports(
     }
 }
 
-/// What a key may publish. One that is bound to no application publishes to the default one.
-fn producer(control: &Control, given: &str, peer: IpAddr) -> Option<Producer> {
-    let (tenant, types) = match control.bearer_from(given, peer).ok().flatten()?.role {
-        Role::Admin => (TenantId::new(TenantId::DEFAULT), None),
-        Role::Manager(tenant) => (tenant, None),
-        Role::Producer { tenant, types } => (tenant, types),
-        Role::Nobody | Role::Reader(_) | Role::Portal { .. } => return None,
+/// What a key may publish, and for which application: the one that it is bound to, else the one
+/// that the request names, else the default one.
+fn producer(
+    control: &Control,
+    apps: &Apps,
+    given: &str,
+    peer: IpAddr,
+    app: Option<&str>,
+) -> Result<Producer, NoProducer> {
+    let bearer = control.bearer_from(given, peer).ok().flatten().ok_or(NoProducer::Key)?;
+    let (own, types) = match bearer.role {
+        Role::Admin => (None, None),
+        Role::Manager(tenant) => (Some(tenant), None),
+        Role::Producer { tenant, types } => (Some(tenant), types),
+        Role::Nobody | Role::Reader(_) | Role::Portal { .. } => return Err(NoProducer::Key),
     };
-    Some(Producer { tenant, source: "api".into(), types })
+    let named = app.map(|app| apps(app).ok_or(NoProducer::App)).transpose()?;
+    let tenant = match (own, named) {
+        (Some(own), Some(named)) if own != named => return Err(NoProducer::App),
+        (Some(own), _) => own,
+        (None, named) => named.unwrap_or_else(|| TenantId::new(TenantId::DEFAULT)),
+    };
+    Ok(Producer { tenant, source: "api".into(), types })
 }
 
 fn keys(publisher: Publisher) -> Keys {

@@ -44,6 +44,15 @@ pub struct Producer {
     pub types: Option<Arc<[TypePattern]>>,
 }
 
+/// Why nobody may publish by a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoProducer {
+    /// No key that is known and may publish.
+    Key,
+    /// The application that the request names is not there, or not the key's.
+    App,
+}
+
 impl Producer {
     pub(crate) fn may_publish(&self, event_type: &str) -> bool {
         let types = self.types.as_deref();

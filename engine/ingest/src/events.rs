@@ -1,8 +1,8 @@
 use crate::kept::{is_key, is_type};
 use crate::reply::{Refusal, Reply, accepted, item, receipt, with_type};
 use crate::server::dismiss;
-use crate::webhook::header;
-use crate::{Accept, Producer, Respond, RespondBody, Server};
+use crate::webhook::{header, parameter};
+use crate::{Accept, NoProducer, Producer, Respond, RespondBody, Server};
 use bytes::Bytes;
 use event::{Arrival, Duplicate, Envelope, Headers, OnConflict, StreamId, Time, limits};
 use hyper::body::Incoming;
@@ -38,9 +38,15 @@ impl<A: Accept + 'static> Server<A> {
         body: Incoming,
         peer: IpAddr,
     ) -> Result<Reply, Refusal> {
-        let Some(producer) = self.producer(head, peer) else {
-            dismiss(body);
-            return Err(Refusal::NoKey);
+        let producer = match self.producer(head, peer) {
+            Ok(producer) => producer,
+            Err(why) => {
+                dismiss(body);
+                return Err(match why {
+                    NoProducer::Key => Refusal::NoKey,
+                    NoProducer::App => Refusal::NoApp,
+                });
+            }
         };
         let form = header(&head.headers, CONTENT_TYPE.as_str()).unwrap_or("application/json");
         let form = form.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -76,12 +82,14 @@ impl<A: Accept + 'static> Server<A> {
         receipt(self.ports.accept.offer(arrival).await, &RESPOND)
     }
 
-    fn producer(&self, head: &Parts, peer: IpAddr) -> Option<Producer> {
-        let (kind, key) = header(&head.headers, AUTHORIZATION.as_str())?.split_once(' ')?;
+    fn producer(&self, head: &Parts, peer: IpAddr) -> Result<Producer, NoProducer> {
+        let given = header(&head.headers, AUTHORIZATION.as_str());
+        let (kind, key) = given.and_then(|given| given.split_once(' ')).ok_or(NoProducer::Key)?;
         if !kind.eq_ignore_ascii_case("bearer") {
-            return None;
+            return Err(NoProducer::Key);
         }
-        (self.ports.producer)(key.trim(), peer)
+        let app = head.uri.query().and_then(|query| parameter(query, "app"));
+        (self.ports.producer)(key.trim(), peer, app)
     }
 
     /// All or nothing is well-formed; then each event has an answer of its own, in order, and the

@@ -22,7 +22,7 @@ mod source;
 mod strict;
 mod webhook;
 
-pub use accept::{Accept, Answer, Observed, Producer};
+pub use accept::{Accept, Answer, NoProducer, Observed, Producer};
 pub use reply::{Body, BoxError};
 pub use route::{BadTable, SourceTable};
 pub use server::{Fallback, Limits, Peer, Ports, Producers, Server};

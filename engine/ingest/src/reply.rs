@@ -70,6 +70,8 @@ pub(crate) enum Refusal {
     Unverified(&'static str),
     /// No key, or none that we know and that may publish.
     NoKey,
+    /// The application that the request names is not there, or not the key's.
+    NoApp,
     /// The producer's key is bound to other types than this one.
     EventType(Arc<str>),
     /// What its type asks of its body, and the body does not keep to.
@@ -113,6 +115,9 @@ impl Refusal {
             Refusal::Unverified(reason) => row(401, reason, "Unauthorized", ""),
             Refusal::NoKey => {
                 row(401, "no_key", "Unauthorized", "a key that may publish is needed")
+            }
+            Refusal::NoApp => {
+                row(404, "no_app", "Not Found", "there is no such application for this key")
             }
             Refusal::EventType(name) => Row {
                 detail: format!("this key may not publish the type `{name}`").into(),

@@ -2,7 +2,7 @@ use crate::rate::Rates;
 use crate::reply::{Body, Refusal, Reply};
 use crate::route::Route;
 use crate::strict::Strict;
-use crate::{Accept, Observed, Producer, SourceTable, body};
+use crate::{Accept, NoProducer, Observed, Producer, SourceTable, body};
 use arc_swap::ArcSwap;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_ENCODING, HOST};
@@ -25,8 +25,8 @@ use tokio::sync::{Semaphore, watch};
 /// Answers whatever is not ours. The request bears its sender's address as an extension `Peer`.
 pub type Fallback = Box<dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Response<Body>>>>>;
 
-/// Who the bearer of a key is that came from an address.
-pub type Producers = Box<dyn Fn(&str, IpAddr) -> Option<Producer>>;
+/// Who the bearer of a key is that came from an address and named an application, or none.
+pub type Producers = Box<dyn Fn(&str, IpAddr, Option<&str>) -> Result<Producer, NoProducer>>;
 
 /// What speaks against an event of this type with this body, if anything does, in words for its
 /// producer.

@@ -28,7 +28,7 @@ fn a_server_out_of_descriptors_waits_and_goes_on() {
             accept: Nobody,
             clock: Arc::new(ManualClock::at(Time::ZERO)),
             sources: Arc::new(ArcSwap::from_pointee(SourceTable::new(vec![]).unwrap())),
-            producer: Box::new(|_, _| None),
+            producer: Box::new(|_, _, _| Err(ingest::NoProducer::Key)),
             unfit: Box::new(|_, _| None),
             fallback: Box::new(|_| {
                 Box::pin(async { hyper::Response::new(Body::Whole("here".into())) })

@@ -2,13 +2,17 @@ use crate::arguments::SendArguments;
 use crate::client::{Answer, Call};
 use crate::exit::{Exit, Failure};
 use crate::given::{body, print};
+use crate::resources::encoded;
 use hyper::Method;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::io::IsTerminal;
 
 pub fn run(arguments: &SendArguments) -> Result<Exit, Failure> {
-    let (url, key) = (arguments.server.url("/v1/events")?, arguments.server.key()?);
+    let (mut url, key) = (arguments.server.url("/v1/events")?, arguments.server.key()?);
+    if let Some(app) = &arguments.app {
+        url.set_query(Some(&format!("app={}", encoded(app))));
+    }
     let (mut headers, body) = form(arguments, body(&arguments.data)?)?;
     headers.push(("authorization".into(), format!("Bearer {key}")));
     let answer = Call { method: Method::POST, url, headers, body }.ask()?;

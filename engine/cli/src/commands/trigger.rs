@@ -56,13 +56,15 @@ pub fn run(arguments: &TriggerArguments) -> Result<Exit, Failure> {
 
 /// What is given counts; what is not is that of the configured source.
 fn way(arguments: &TriggerArguments, sample: &Sample) -> Result<Way, Failure> {
+    let context = arguments.target.context(&arguments.context)?;
+    let url = context.map(|context| context.url).or_else(|| arguments.target.url.clone());
     let is_complete = arguments.secret.is_given() && arguments.source.is_none();
     let preset = || Scheme::preset(sample.scheme).expect("samples are of presets");
     if is_complete {
         let scheme = preset();
         let path = arguments.path.clone();
         return Ok(Way {
-            url: arguments.target.url.clone().unwrap_or_else(|| SERVER.into()),
+            url: url.unwrap_or_else(|| SERVER.into()),
             path: path.unwrap_or_else(|| format!("/in/{}", sample.scheme)),
             secrets: arguments.secret.secrets(&scheme)?,
             scheme,
@@ -81,7 +83,6 @@ fn way(arguments: &TriggerArguments, sample: &Sample) -> Result<Way, Failure> {
             source.secrets.iter().map(|secret| parse(secret.expose())).collect::<Result<_, _>>()?
         }
     };
-    let url = arguments.target.url.clone();
     Ok(Way {
         url: url.unwrap_or_else(|| format!("http://{}", config.server.listen)),
         path: arguments.path.clone().unwrap_or_else(|| source.path.clone()),

@@ -43,6 +43,8 @@ fn servers_are_asked_by_their_names() {
     folder.run_in("app ls", &given).expect(0, "").says("there are none");
     run("context show")
         .expect(0, &format!("name  two\nurl   {}\nkey   environment ADMIN_KEY\n", two.serving.url));
+    // It says where a sample goes, too.
+    run("trigger github.push --context two --secret x").expect(1, "").says("401");
     run("app ls --context three").expect(2, "").says("known are: one, two");
     run("context rm two").expect(0, "").says("none is in use");
     run("context use two").expect(2, "").says("there is no context");

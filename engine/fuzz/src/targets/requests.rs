@@ -1,7 +1,8 @@
 use event::{Arrival, EventId, Offset, StreamId, TenantId, Time, limits};
 use ingest::doors::Conversation;
 use ingest::{
-    Accept, Answer, Content, KeyFrom, Limits, LiveSecret, Producer, Respond, Source, SourceTable,
+    Accept, Answer, Content, KeyFrom, Limits, LiveSecret, NoProducer, Producer, Respond, Source,
+    SourceTable,
 };
 use signature::{Scheme, Secret, TypeFrom};
 use std::cell::RefCell;
@@ -69,10 +70,14 @@ fn converse(pieces: &[&[u8]]) -> Heard {
         accept: Stand(offered.clone()),
         sources: SourceTable::new(vec![source("open", "none"), source("github", "github")])
             .unwrap(),
-        producers: Box::new(|key, _| {
+        producers: Box::new(|key, _, app| {
             let producer =
                 Producer { tenant: TenantId::new("acme"), source: "api".into(), types: None };
-            (key == "let-me-in").then_some(producer)
+            match (key, app) {
+                ("let-me-in", None | Some("acme")) => Ok(producer),
+                ("let-me-in", Some(_)) => Err(NoProducer::App),
+                _ => Err(NoProducer::Key),
+            }
         }),
         limits: Limits { body_bytes_max: BODY_BYTES_MAX, ..Limits::default() },
         now: Time::from_secs(1_700_000_000),

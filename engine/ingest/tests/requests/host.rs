@@ -4,8 +4,8 @@ use arc_swap::ArcSwap;
 use event::{Arrival, EventId, Offset, OnConflict, StreamId, TenantId, Time};
 use hyper::Response;
 use ingest::{
-    Accept, Answer, Body, Content, Limits, LiveSecret, Ports, Producer, Respond, Server, Source,
-    SourceTable,
+    Accept, Answer, Body, Content, Limits, LiveSecret, NoProducer, Ports, Producer, Respond,
+    Server, Source, SourceTable,
 };
 use registry::TypePattern;
 use runtime::{ManualClock, listen, tasks};
@@ -133,13 +133,18 @@ impl Host {
             accept: stand.clone(),
             clock: clock.clone(),
             sources: sources.clone(),
-            producer: Box::new(|key, _| {
+            producer: Box::new(|key, _, app| {
                 let types = match key {
                     "let-me-in" => None,
                     "orders-alone" => Some([TypePattern::parse("order.*").unwrap()].into()),
-                    _ => return None,
+                    _ => return Err(NoProducer::Key),
                 };
-                Some(Producer { tenant: TenantId::new("acme"), source: "api".into(), types })
+                let tenant = match app {
+                    None | Some("acme") => TenantId::new("acme"),
+                    Some("other") if types.is_none() => TenantId::new("other"),
+                    Some(_) => return Err(NoProducer::App),
+                };
+                Ok(Producer { tenant, source: "api".into(), types })
             }),
             unfit: Box::new(|event_type, body| {
                 let is_unfit = event_type == "strict" && body != br#"{"n":1}"#;

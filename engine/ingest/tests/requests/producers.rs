@@ -31,6 +31,30 @@ fn a_key_is_needed() {
 }
 
 #[test]
+fn a_key_that_may_names_the_application() {
+    run(async {
+        let host = Host::new(vec![]);
+        let body = br#"{"type":"order.paid","data":1}"#;
+        for (path, key, status, app) in [
+            ("/v1/events", "let-me-in", 202, "acme"),
+            ("/v1/events?app=other", "let-me-in", 202, "other"),
+            ("/v1/events?app=nowhere", "let-me-in", 404, ""),
+            ("/v1/events?app=acme", "orders-alone", 202, "acme"),
+            ("/v1/events?app=other", "orders-alone", 404, ""),
+            ("/v1/events?app=other", "wrong", 401, ""),
+        ] {
+            let bearer = format!("Bearer {key}");
+            let answered = host.post(path, &[("authorization", &bearer), JSON], body).await;
+            assert_eq!(answered.status, status, "{path} {key}");
+            if status == 202 {
+                assert_eq!(host.stand.last().envelope.tenant.as_str(), app);
+            }
+        }
+        assert_eq!(host.stand.arrivals().len(), 3);
+    });
+}
+
+#[test]
 fn the_body_is_the_very_bytes_of_data() {
     let cases = [
         (r#"{"type":"a.b","data": { "x" : 1.0,  "x":1e3 } }"#, r#"{ "x" : 1.0,  "x":1e3 }"#),
