@@ -52,8 +52,6 @@ pub(crate) enum Problem {
     TooMany(Duration),
     /// What went wrong inside is in the node's own log.
     Failed,
-    /// What is a part of the wire format and nothing that this node does.
-    NotImplemented(&'static str),
     DiskFull,
     Busy,
     Stopping,
@@ -162,9 +160,6 @@ impl Problem {
             Problem::Failed => {
                 let detail = "the node's own log says what went wrong";
                 row(500, "failed", "Internal Server Error", detail)
-            }
-            Problem::NotImplemented(detail) => {
-                row(501, "not_implemented", "Not Implemented", detail)
             }
             Problem::DiskFull => row(507, "disk", "Insufficient Storage", "try again later"),
             Problem::Busy => row(503, "busy", "Service Unavailable", "try again later"),

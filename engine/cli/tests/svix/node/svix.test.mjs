@@ -353,16 +353,25 @@ test("a polled endpoint is fetched from", async (t) => {
   assert.deepEqual(ids(await poller.consumerPoll(app, "sink", "me")), sent);
 });
 
-test("what is not there yet says so", async (t) => {
-  const app = await newApp(t);
-  const { id } = await svix.endpoint.create(app, { url: elsewhere });
-  const since = ago(hour);
-  for (const call of [
-    () => svix.endpoint.sendExample(app, id, { eventType: "a" }),
-    () => svix.endpoint.replayMissing(app, id, { since }),
-  ]) {
-    await fails(501, "not_implemented", call());
-  }
+test("what was never sent is sent, and an example to one endpoint alone", async (t) => {
+  const [app, receiver] = [await newApp(t), await newReceiver(t)];
+  const early = [await send(app), await send(app)];
+  const { id } = await svix.endpoint.create(app, { url: receiver.url });
+  const told = await svix.endpoint.replayMissing(app, id, { since: ago(hour) });
+  assert.deepEqual([told.task, told.status], ["endpoint.replay", "running"]);
+  const arrived = (await receiver.wait(2)).map(({ headers }) => headers["webhook-id"]);
+  assert.deepEqual(arrived.sort(), ids(early).sort());
+  await svix.endpoint.create(app, { url: receiver.url });
+  const message = await svix.endpoint.sendExample(app, id, { eventType: "svix.ping" });
+  assert.deepEqual(message.payload, { success: true });
+  const [, , example] = await receiver.wait(3);
+  assert.equal(example.headers["webhook-id"], message.id);
+  const { data } = await svix.messageAttempt.listAttemptedDestinations(app, message.id);
+  assert.deepEqual(ids(data), [id]);
+  await fails(404, "not_found", svix.endpoint.sendExample(app, id, { eventType: "unknown" }));
+});
+
+test("what is of Svix's cloud alone says so", async () => {
   await fails(404, "not_found", svix.statistics.aggregateEventTypes());
   await svix.health.get();
 });

@@ -1,4 +1,4 @@
-"""What is not in this version, and what only Svix's cloud has, says so in the form of errors."""
+"""What only Svix's cloud has says so in the form of errors."""
 
 import urllib.request
 from datetime import datetime, timezone
@@ -9,16 +9,6 @@ from conftest import URL, fails, is_wrong
 from svix.api.message import MessageListOptions
 
 NOW = datetime.now(timezone.utc)
-
-
-def test_what_is_not_there_yet_says_so(svix, app):
-    endpoint = svix.endpoint.create(app, m.EndpointIn(url="https://example.com/in")).id
-    here, example = svix.endpoint, m.EventExampleIn(event_type="a")
-    for call, *args in [
-        (here.send_example, app, endpoint, example),
-        (here.replay_missing, app, endpoint, m.ReplayIn(since=NOW)),
-    ]:
-        fails(501, "not_implemented", call, *args)
 
 
 @pytest.mark.parametrize(

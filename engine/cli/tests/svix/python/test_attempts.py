@@ -1,8 +1,10 @@
+import json
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
 import svix.models as m
-from conftest import fails, patch_raw, send, until, walk
+from conftest import fails, name, patch_raw, send, until, walk
 from svix.api.endpoint import EndpointGetStatsOptions
 from svix.api.message_attempt import (
     MessageAttemptListAttemptedDestinationsOptions,
@@ -100,6 +102,53 @@ def test_what_was_given_up_on_since_a_time_is_recovered(svix, app, receiver, end
     assert [headers["webhook-id"] for headers, _ in receiver.wait(3)] == [message.id] * 3
 
 
+def test_what_was_never_sent_is_sent(svix, app, receiver):
+    early = [send(svix, app, payload={"n": n}) for n in range(3)]
+    svix.endpoint.create(app, m.EndpointIn(url=receiver.url, uid="e"))
+    late = send(svix, app, payload={"n": 3})
+    receiver.wait(1)
+    before = m.ReplayIn(since=NOW - 2 * HOUR, until=NOW - HOUR)
+    svix.endpoint.replay_missing(app, "e", before)
+    task = svix.endpoint.replay_missing(app, "e", m.ReplayIn(since=NOW - HOUR))
+    assert task.id.startswith("qtask_") and task.task == m.BackgroundTaskType.ENDPOINT_REPLAY
+    assert task.status == m.BackgroundTaskStatus.RUNNING
+    ids = [headers["webhook-id"] for headers, _ in receiver.wait(4)]
+    assert sorted(ids) == sorted(message.id for message in [*early, late])
+    svix.endpoint.replay_missing(app, "e", m.ReplayIn(since=NOW - HOUR))
+    send(svix, app)
+    assert len(receiver.wait(5)) == 5, "what was sent is not sent again"
+    nothing = m.ReplayIn(since=NOW)
+    fails(404, "not_found", svix.endpoint.replay_missing, app, "nothing", nothing)
+
+
+def test_an_example_goes_to_one_endpoint_alone(svix, app, receiver, endpoint):
+    other = m.EndpointIn(url=receiver.url + "/other", uid="other", channels=["red"])
+    svix.endpoint.create(app, other)
+    event_type, bare = name("example"), name("bare")
+    schemas = {"1": {"type": "object", "examples": [{"n": 7}]}}
+    new = m.EventTypeIn(name=event_type, description="d", schemas=schemas)
+    svix.event_type.create(new)
+    svix.event_type.create(m.EventTypeIn(name=bare, description="d"))
+    example = m.EventExampleIn(event_type=event_type)
+    message = svix.endpoint.send_example(app, "other", example)
+    assert (message.event_type, message.payload) == (event_type, {"n": 7})
+    [(headers, body)] = receiver.wait(1)
+    assert (headers["webhook-id"], json.loads(body)) == (message.id, {"n": 7})
+    ping = svix.endpoint.send_example(app, "e", m.EventExampleIn(event_type="svix.ping"))
+    receiver.wait(2)
+    destinations = svix.message_attempt.list_attempted_destinations
+    for sent, uid in [(message, "other"), (ping, "e")]:
+        [found] = destinations(app, sent.id).data
+        assert found.uid == uid
+    assert len(receiver.seen) == 2
+    bad = m.EventExampleIn(event_type=bare)
+    fails(400, "invalid_scheme", svix.endpoint.send_example, app, "e", bad)
+    unknown = m.EventExampleIn(event_type="unknown")
+    fails(404, "not_found", svix.endpoint.send_example, app, "e", unknown)
+    svix.event_type.delete(event_type)
+    svix.event_type.delete(bare)
+
+
 @pytest.fixture
 def history(svix, app, receiver, endpoint):
     """A message that did not arrive and one that did."""
@@ -187,6 +236,36 @@ def test_what_is_not_there_is_not_found(svix, app, endpoint):
         (attempts.resend, "msg_1", "e"),
     ]:
         fails(404, "not_found", call, app, *args)
+
+
+def test_an_endpoint_that_is_gone_is_disabled_until_it_is_enabled(svix, app, receiver, endpoint):
+    receiver.status = 410
+    send(svix, app)
+    until(lambda: svix.endpoint.get(app, "e").disabled)
+    [listed] = svix.endpoint.list(app).data
+    assert listed.disabled
+    receiver.status = 200
+    later = send(svix, app)
+    assert not svix.endpoint.patch(app, "e", m.EndpointPatch(disabled=False)).disabled
+    stands(svix, app, later, m.MessageStatusText.SUCCESS)
+    assert not svix.endpoint.get(app, "e").disabled
+
+
+def test_the_rate_of_an_application_holds_all_of_its_endpoints(svix, receiver):
+    uid = name("rate")
+    svix.application.create(m.ApplicationIn(name="Rate", uid=uid, throttle_rate=10))
+    for path in ["a", "b"]:
+        svix.endpoint.create(uid, m.EndpointIn(url=f"{receiver.url}/{path}"))
+    begun = time.monotonic()
+    for _ in range(10):
+        send(svix, uid)
+    receiver.wait(20)
+    assert time.monotonic() - begun >= 1.8
+    svix.application.patch(uid, m.ApplicationPatch(throttle_rate=None))
+    for _ in range(10):
+        send(svix, uid)
+    receiver.wait(40)
+    svix.application.delete(uid)
 
 
 def test_a_disabled_endpoint_is_sent_nothing_until_it_is_enabled(svix, app, receiver, endpoint):

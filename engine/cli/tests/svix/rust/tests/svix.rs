@@ -419,7 +419,35 @@ async fn a_polled_endpoint_is_fetched_from() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_yet_says_so() {
+async fn what_was_never_sent_is_sent_and_an_example_to_one_endpoint_alone() {
+    let svix = svix();
+    let (app, receiver) = (app(&svix).await, receiver().await);
+    let message = MessageIn::new("a".into(), json!({}));
+    let message = svix.message().create(app.clone(), message, None).await.unwrap();
+    for uid in ["e", "other"] {
+        let new = endpoint(&receiver.url, uid);
+        svix.endpoint().create(app.clone(), new, None).await.unwrap();
+    }
+    let since = ReplayIn::new(message.timestamp - Duration::from_secs(60));
+    let task = svix.endpoint().replay_missing(app.clone(), "e".into(), since, None).await.unwrap();
+    assert_eq!(task.task, BackgroundTaskType::EndpointReplay);
+    assert_eq!(receiver.wait(1).await[0].0["webhook-id"], *message.id);
+    let ping = EventExampleIn::new("svix.ping".into());
+    let example = svix.endpoint().send_example(app.clone(), "other".into(), ping, None).await;
+    let example = example.unwrap();
+    assert_eq!(receiver.wait(2).await[1].0["webhook-id"], *example.id);
+    let destinations = svix.message_attempt();
+    let found = destinations.list_attempted_destinations(app.clone(), example.id, None).await;
+    let uids: Vec<_> = found.unwrap().data.into_iter().map(|found| found.uid).collect();
+    assert_eq!(uids, [Some("other".to_owned())]);
+    let unknown = EventExampleIn::new("unknown".into());
+    let error = svix.endpoint().send_example(app.clone(), "e".into(), unknown, None).await;
+    is(error.unwrap_err(), 404, "not_found");
+    svix.application().delete(app).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_endpoint_that_got_nothing_has_counts_of_nothing() {
     let svix = svix();
     let app = app(&svix).await;
     let new = endpoint("https://example.com/in", "e");
@@ -427,12 +455,6 @@ async fn what_is_not_there_yet_says_so() {
     let options = EndpointGetStatsOptions { since: Some(made.created_at), until: None };
     let stats = svix.endpoint().get_stats(app.clone(), "e".into(), Some(options)).await.unwrap();
     assert_eq!((stats.success, stats.pending, stats.sending, stats.fail), (0, 0, 0, 0));
-    let example = EventExampleIn::new("a".into());
-    let error = svix.endpoint().send_example(app.clone(), "e".into(), example, None).await;
-    is(error.unwrap_err(), 501, "not_implemented");
-    let since = ReplayIn::new(made.created_at);
-    let error = svix.endpoint().replay_missing(app.clone(), "e".into(), since, None).await;
-    is(error.unwrap_err(), 501, "not_implemented");
     svix.health().get().await.unwrap();
     svix.application().delete(app).await.unwrap();
 }
