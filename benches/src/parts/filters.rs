@@ -102,7 +102,8 @@ pub fn chain(
     config: &str,
     isolate: bool,
 ) -> anyhow::Result<ChainSpec> {
-    let (bounds, key) = (ModuleLimits::default(), SealKey::new([0; 32]));
+    let bounds = ModuleLimits { module_bytes: wasm.len(), ..ModuleLimits::default() };
+    let key = SealKey::new([0; 32]);
     let module = engine.admit(wasm, &bounds, &InProcess(engine), &NoCache, &key)?;
     let limits = FilterLimits::default();
     let (tenant, policy) = (TenantId::new("default"), ErrorPolicy::default());

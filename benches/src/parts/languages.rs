@@ -17,13 +17,32 @@ const LANGUAGES: [(&str, &str); 6] = [
     ("Go", "go"),
 ];
 
-const SCRIPT: &str = include_str!("../../../sdk/conformance/javascript/conformance.js");
+/// Whose conformance filter is a script, and where its runner lies.
+const SCRIPTS: [(&str, &str, &str); 2] = [
+    (
+        "JavaScript",
+        "sdk/javascript/runner.wasm",
+        include_str!("../../../sdk/conformance/javascript/conformance.js"),
+    ),
+    (
+        "Python",
+        "sdk/python/runner.wasm",
+        include_str!("../../../sdk/conformance/python/conformance.py"),
+    ),
+];
 
-/// What the filter `pushes-to-main` says, which is in Rust. The other SDKs read no JSON.
-const PUSHES: &str = "export default (event) => {
+/// What the filter `pushes-to-main` says, which is in Rust, as a script of each. The other SDKs
+/// read no JSON.
+const PUSHES: [&str; 2] = [
+    "export default (event) => {
     const push = event.json();
     return push.ref === 'refs/heads/main' && !push.deleted;
-}";
+}",
+    "def filter(event, config):
+    push = event.json()
+    return push['ref'] == 'refs/heads/main' and not push.get('deleted')
+",
+];
 
 /// Types of events that the conformance filter knows, and what becomes of them.
 const TYPES: [(&str, &str); 2] =
@@ -31,18 +50,18 @@ const TYPES: [(&str, &str); 2] =
 
 pub fn cases(setting: &Setting<'_>) -> anyhow::Result<Vec<Case>> {
     let engine = FilterEngine::new()?;
-    let runner = module("sdk/javascript/runner.wasm")?;
     let script = |text: &str| json!({ "script": text }).to_string();
     let mut all = Vec::new();
     for (name, file) in LANGUAGES {
         let wasm = module(&format!("sdk/conformance/modules/{file}.wasm"))?;
         all.push((name, chain(&engine, &wasm, "", false)?));
     }
-    all.push(("JavaScript", chain(&engine, &runner, &script(SCRIPT), false)?));
-    let of_json = vec![
-        ("Rust", chain(&engine, &shipped("pushes-to-main")?, "", false)?),
-        ("JavaScript", chain(&engine, &runner, &script(PUSHES), false)?),
-    ];
+    let mut of_json = vec![("Rust", chain(&engine, &shipped("pushes-to-main")?, "", false)?)];
+    for ((name, runner, conformance), pushes) in SCRIPTS.into_iter().zip(PUSHES) {
+        let runner = module(runner)?;
+        all.push((name, chain(&engine, &runner, &script(conformance), false)?));
+        of_json.push((name, chain(&engine, &runner, &script(pushes), false)?));
+    }
     let mut cases = Vec::new();
     for (event_type, about) in TYPES {
         for count in [1, 16, 256] {

@@ -48,6 +48,7 @@ pub(crate) async fn settle(
             setting,
             verdicts: vec![None; batch.len()],
             fuel: 0,
+            fuel_start: 0,
             findings: &mut *findings,
         };
         verdicts.extend(inquiry.run().await);
@@ -85,17 +86,19 @@ struct Inquiry<'a> {
     setting: Setting<'a>,
     verdicts: Vec<Option<Verdict>>,
     fuel: u64,
+    /// Of the dearest start among it: what a fresh instance costs is no sign of a bad batch.
+    fuel_start: u64,
     findings: &'a mut Findings,
 }
 
 impl Inquiry<'_> {
     async fn run(mut self) -> Vec<Verdict> {
         let fuel = self.spec.limits.fuel_of(self.batch.len(), weight(self.batch));
-        let fuel_max = fuel.saturating_mul(BLAME_CALLS_MAX);
         let all = (0..self.batch.len()).collect();
         let mut groups = vec![Group { members: all, suspect: None, trusts: true }];
         while let Some(group) = groups.pop() {
-            if self.fuel > fuel_max {
+            let call = fuel.saturating_add(self.fuel_start);
+            if self.fuel > call.saturating_mul(BLAME_CALLS_MAX) {
                 self.give_up(&group);
                 continue;
             }
@@ -121,7 +124,7 @@ impl Inquiry<'_> {
         let kept = if self.spec.isolate { None } else { self.pool.borrow_mut().take(self.spec) };
         let mut instance = match kept {
             Some(instance) => instance,
-            None => Instance::start(self.engine, self.spec, &mut self.fuel).await?,
+            None => self.start().await?,
         };
         let answer = instance.ask(self.spec, inputs, self.setting, &mut self.fuel).await;
         let is_last = answer.is_ok() || members.len() == 1;
@@ -132,6 +135,13 @@ impl Inquiry<'_> {
         }
         self.pool.borrow_mut().keep(self.spec, instance);
         Ok(())
+    }
+
+    async fn start(&mut self) -> Result<Instance, Fault> {
+        let before = self.fuel;
+        let started = Instance::start(self.engine, self.spec, &mut self.fuel).await;
+        self.fuel_start = self.fuel_start.max(self.fuel - before);
+        started
     }
 
     fn keep_words(

@@ -82,8 +82,8 @@ impl FilterLimits {
 
 /// After how much fuel a running guest lets other guests of its thread run: about 2 ms.
 pub(crate) const SLICE_FUEL: u64 = 10_000_000;
-/// What a batch with failures may use, in calls of its full size; whatever is unsettled then
-/// follows the error policy.
+/// What a batch with failures may use, in calls of its full size on a fresh instance; whatever is
+/// unsettled then follows the error policy.
 pub(crate) const BLAME_CALLS_MAX: u64 = 16;
 /// Of one batch's outputs, the larger of this and twice the input.
 pub(crate) const OUTPUT_BYTES_MIN: usize = 8 << 20;

@@ -14,7 +14,7 @@ use event::{Arrival, EndpointId, EventId, LaneId, Offset, TenantId};
 use filter::{FilterEngine, Runner};
 use log::{Failure, Log};
 use pipeline::Writer;
-use pipeline::pump::{DeliverMaker, GuestMaker, PumpOptions, Pumps, Refused, Road};
+use pipeline::pump::{DeliverMaker, GuestMaker, OnCommit, PumpOptions, Pumps, Refused, Road};
 use pipeline::shard::EVERY_LANE;
 use pipeline::writer::{Loss, Receipt, StartError, Started, WriterOptions};
 use registry::{Declared, DeclaredEndpoint, SealingKey};
@@ -58,10 +58,8 @@ impl Engine {
         let closures: Arc<Closures> = Arc::default();
         let (metrics, health, watch) = (Metrics::new(), Health::new(), FilterWatch::new());
         let (fatal, failed) = tokio::sync::watch::channel(None);
-        let (counted, refusing) = (metrics.clone(), health.clone());
-        let gaps = metrics.clone();
+        let (gaps, refusing) = (metrics.clone(), health.clone());
         let stats = Stats::new();
-        let mut arrivals = stats.tally();
         let options = PumpOptions {
             clock: clock.clone(),
             guest_threads: plan.guest_threads,
@@ -83,14 +81,7 @@ impl Engine {
                 gaps.gap(loss == Loss::Damage, until.distance_from(from));
                 tell_loss(loss, lane, from, until);
             }),
-            on_commit: Box::new(move |events, took| {
-                counted.committed(events.len(), Some(took));
-                for event in events {
-                    let envelope = &event.envelope;
-                    let counts = arrivals.of_type(&envelope.tenant, &envelope.event_type);
-                    counts.accepted(event.body.len());
-                }
-            }),
+            on_commit: counting(metrics.clone(), &stats),
             on_fatal: Box::new(move |failure| {
                 refusing.storage_refuses(true);
                 drop(fatal.send(Some(Arc::new(failure))));
@@ -344,6 +335,19 @@ fn open_tables(plan: &Plan) -> Result<Tables, OpenError> {
         tables.keep(table.clone()).map_err(failed)?;
     }
     Ok(tables)
+}
+
+/// Counts what was committed, and what comes in over time.
+fn counting(metrics: Arc<Metrics>, stats: &Arc<Stats>) -> OnCommit {
+    let mut arrivals = stats.tally();
+    Box::new(move |events, took| {
+        metrics.committed(events.len(), Some(took));
+        for event in events {
+            let envelope = &event.envelope;
+            let counts = arrivals.of_type(&envelope.tenant, &envelope.event_type);
+            counts.accepted(event.body.len());
+        }
+    })
 }
 
 fn guest_maker(

@@ -1,3 +1,4 @@
+use crate::config::may_weigh;
 use crate::{Compiler, Plan};
 use arc_swap::ArcSwap;
 use filter::{AdmitFailure, Compile, CompileCache, CompileFailure, FilterEngine, FilterModule};
@@ -64,8 +65,8 @@ impl Modules {
     ) -> Result<Arc<FilterModule>, ModuleFailure> {
         let here = InProcess(&self.engine);
         let compile = self.compiler.as_deref().map_or(&here as &dyn Compile, |other| other);
-        let admitted = self.engine.admit(wasm, &self.limits, compile, &self.cache, &self.key);
-        let module = admitted?;
+        let limits = may_weigh(wasm, &self.limits);
+        let module = self.engine.admit(wasm, &limits, compile, &self.cache, &self.key)?;
         let path = self.path(&digest);
         if !path.exists() {
             write_whole(&path, wasm)

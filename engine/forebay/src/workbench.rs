@@ -1,4 +1,5 @@
 use crate::Compiler;
+use crate::config::may_weigh;
 use bytes::Bytes;
 use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time};
 use filter::{
@@ -35,7 +36,7 @@ pub struct Guest {
 
 /// What lies in a module, and whether an engine takes it.
 pub fn inspect(wasm: &[u8]) -> Inspection {
-    filter::inspect(wasm, &ModuleLimits::default())
+    filter::inspect(wasm, &may_weigh(wasm, &ModuleLimits::default()))
 }
 
 impl Workbench {
@@ -46,7 +47,8 @@ impl Workbench {
         let compile = compiler.map_or(&here as &dyn Compile, |compiler| &**compiler);
         // Nothing is cached, so nothing is sealed.
         let key = SealKey::new([0; 32]);
-        let module = engine.admit(wasm, &ModuleLimits::default(), compile, &NoCache, &key)?;
+        let limits = may_weigh(wasm, &ModuleLimits::default());
+        let module = engine.admit(wasm, &limits, compile, &NoCache, &key)?;
         Ok(Workbench { engine, module })
     }
 

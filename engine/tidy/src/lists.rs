@@ -67,6 +67,7 @@ pub const EXCLUSIVE: &[(&str, &[&str], &str)] = &[
     ("wasmtime", &["filter"], "filter alone runs guests"),
     ("cranelift", &["filter"], "filter alone runs guests"),
     ("crossbeam", &["pipeline", "benches"], "the doors of pipeline are the only queues"),
+    ("crossbeam-utils", &["sdk"], "Python's runner borrows code that has its cells, no queues"),
     ("sqlparser", &["condition"], "condition alone parses expressions"),
     ("anyhow", &["cli", "benches", "examples"], "a room names its failures by a thiserror enum"),
     (

@@ -1,4 +1,4 @@
-use super::language::{Language, main_source};
+use super::language::Language;
 use super::subject::Subject;
 use super::toolchain::{MODULE, Recipe, recipe};
 use super::{plain, size, words};
@@ -29,8 +29,9 @@ pub struct BuildFilter {
 
 const HELP: &str = "\
 The language is told by what lies in the folder: Cargo.toml, go.mod, runner.wasm with a script, or
-files that end with .ts, .zig, .cpp or .c. The module is filter.wasm there. A script is not
-compiled: it is started once, and becomes the configuration filter.json of the module runner.wasm.
+files that end with .py, .ts, .zig, .cpp or .c. The module is filter.wasm there. A script is not
+compiled: it is started once, and becomes the configuration filter.json of what runs it, the module
+runner.wasm or, for Python, forebay/python.
 
 Examples:
   forebay filter build
@@ -40,7 +41,9 @@ Examples:
 /// A module that the engine takes, and the configuration that was made for it.
 struct Built {
     language: Language,
+    /// A file, or the name of one that comes with this binary.
     module: PathBuf,
+    wasm: Vec<u8>,
     config: Option<PathBuf>,
 }
 
@@ -54,7 +57,7 @@ impl BuildFilter {
             ))
         })?;
         let built = match language {
-            Language::Javascript => script(folder)?,
+            Language::Javascript | Language::Python => script(folder, language)?,
             _ => module(folder, language)?,
         };
         built.tell(self.json)?;
@@ -76,7 +79,7 @@ fn module(folder: &Path, language: Language) -> Result<Built, Failure> {
         let shown = module.display();
         return Err(Failure::new(Exit::Failed, format!("the engine refuses {shown}: {refusal}")));
     }
-    Ok(Built { language, module, config: None })
+    Ok(Built { language, module, wasm, config: None })
 }
 
 /// Runs the compiler in the filter's folder. What it says goes to stderr.
@@ -97,7 +100,7 @@ fn follow(recipe: &Recipe, folder: &Path) -> Result<(), Failure> {
 }
 
 /// Starts the script once, as the engine would, and writes the configuration that has it.
-fn script(folder: &Path) -> Result<Built, Failure> {
+fn script(folder: &Path, language: Language) -> Result<Built, Failure> {
     let subject = Subject::find(folder, None)?;
     let loaded = subject.load()?;
     let settings = folder.join("config.json");
@@ -112,23 +115,20 @@ fn script(folder: &Path) -> Result<Built, Failure> {
     let guest = bench.guest(&Setup { config: &config, ..Setup::default() });
     let guest = guest.map_err(Failure::usage)?;
     if let Some(fault) = guest.start_fault() {
-        let name = main_source(folder, "js").unwrap_or_default();
-        let shown = folder.join(name);
+        let shown = subject.script.as_deref().unwrap_or(folder).display();
         let why = plain(words(&fault));
-        return Err(Failure::new(Exit::Failed, format!("{}: {why}", shown.display())));
+        return Err(Failure::new(Exit::Failed, format!("{shown}: {why}")));
     }
     let path = folder.join("filter.json");
     fs::write(&path, format!("{config}\n"))
         .map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", path.display())))?;
-    Ok(Built { language: Language::Javascript, module: subject.path, config: Some(path) })
+    Ok(Built { language, module: subject.path, wasm: loaded.wasm, config: Some(path) })
 }
 
 impl Built {
     fn tell(&self, is_json: bool) -> Result<(), Failure> {
-        let module = self.module.display();
-        let wasm = fs::read(&self.module)
-            .map_err(|error| Failure::new(Exit::Failed, format!("{module}: {error}")))?;
-        let digest = digest_of(&wasm).to_string();
+        let (module, wasm) = (self.module.display(), &self.wasm);
+        let digest = digest_of(wasm).to_string();
         if is_json {
             let told = json!({
                 "language": self.language.name(),

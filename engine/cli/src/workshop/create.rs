@@ -113,7 +113,7 @@ fn ignored(language: Language) -> &'static str {
     match language {
         Language::Rust => "/target\n/filter.wasm\n",
         Language::Assemblyscript => "/node_modules\n/filter.wasm\n",
-        Language::Javascript => "/filter.json\n",
+        Language::Javascript | Language::Python => "/filter.json\n",
         Language::C | Language::Cpp | Language::Zig | Language::Go => "/filter.wasm\n",
     }
 }
@@ -134,9 +134,15 @@ fn readme(name: &str, language: Language) -> String {
             "`forebay.d.ts` has all that a script can.\nWhat else it is configured with may stand \
              in `config.json`",
         ),
+        Language::Python => (
+            "filter.py",
+            "`forebay.pyi` has all that a script can.\nWhat else it is configured with may stand \
+             in `config.json`",
+        ),
     };
     let push = match language {
         Language::Javascript => format!("{name} runner.wasm --config @filter.json"),
+        Language::Python => format!("{name} forebay/python --config @filter.json"),
         _ => format!("{name} filter.wasm"),
     };
     format!(

@@ -12,6 +12,7 @@ pub enum Language {
     Go,
     Assemblyscript,
     Javascript,
+    Python,
 }
 
 impl Language {
@@ -23,6 +24,7 @@ impl Language {
         Language::Go,
         Language::Assemblyscript,
         Language::Javascript,
+        Language::Python,
     ];
 
     /// As it is given on the command line.
@@ -35,6 +37,7 @@ impl Language {
             Language::Go => "go",
             Language::Assemblyscript => "assemblyscript",
             Language::Javascript => "javascript",
+            Language::Python => "python",
         }
     }
 
@@ -47,6 +50,7 @@ impl Language {
             Language::Go => "Go",
             Language::Assemblyscript => "AssemblyScript",
             Language::Javascript => "JavaScript",
+            Language::Python => "Python",
         }
     }
 
@@ -58,7 +62,16 @@ impl Language {
             Language::Zig => "Zig 0.17",
             Language::Go => "Go 1.24",
             Language::Assemblyscript => "asc, of the npm package assemblyscript",
-            Language::Javascript => "nothing: a script is read as it is",
+            Language::Javascript | Language::Python => "nothing: a script is read as it is",
+        }
+    }
+
+    /// How the scripts of a language end; none where filters are compiled.
+    pub fn script_end(self) -> Option<&'static str> {
+        match self {
+            Language::Javascript => Some("js"),
+            Language::Python => Some("py"),
+            _ => None,
         }
     }
 
@@ -71,6 +84,8 @@ impl Language {
             Language::Go
         } else if has("runner.wasm") && !sources(folder, &["js"]).is_empty() {
             Language::Javascript
+        } else if !sources(folder, &["py"]).is_empty() {
+            Language::Python
         } else if !sources(folder, &["ts"]).is_empty() {
             Language::Assemblyscript
         } else if !sources(folder, &["zig"]).is_empty() {

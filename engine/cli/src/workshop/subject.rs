@@ -1,11 +1,13 @@
 use super::language::{Language, main_source, sources};
 use crate::exit::{Exit, Failure};
+use forebay::config::Shipped;
 use serde_json::{Map, Value};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module, and the script that it reads where it is one that runs scripts.
 pub struct Subject {
+    /// A file, or the name of one that comes with this binary.
     pub path: PathBuf,
     /// Where the cases of it lie.
     pub folder: PathBuf,
@@ -27,12 +29,14 @@ impl Subject {
             let path = module.unwrap_or(given).to_owned();
             return Ok(Subject { path, folder, script: None });
         }
-        let is_script = Language::of(given) == Some(Language::Javascript);
-        let script = is_script.then(|| script(given)).transpose()?;
-        let path = match module {
-            Some(module) => module.to_owned(),
-            None if is_script => given.join("runner.wasm"),
-            None => built(given)?,
+        let language = Language::of(given);
+        let end = language.and_then(Language::script_end);
+        let script = end.map(|end| script(given, end)).transpose()?;
+        let path = match (module, language) {
+            (Some(module), _) => module.to_owned(),
+            (None, Some(Language::Javascript)) => given.join("runner.wasm"),
+            (None, Some(Language::Python)) => PathBuf::from("forebay/python"),
+            (None, _) => built(given)?,
         };
         Ok(Subject { path, folder: given.to_owned(), script })
     }
@@ -41,7 +45,11 @@ impl Subject {
         let unreadable = |path: &Path, error| {
             Failure::usage(format!("{} cannot be read: {error}", path.display()))
         };
-        let wasm = fs::read(&self.path).map_err(|error| unreadable(&self.path, error))?;
+        let shipped = self.path.to_str().and_then(Shipped::find);
+        let wasm = match shipped {
+            Some(shipped) if !self.path.exists() => shipped.wasm.to_vec(),
+            _ => fs::read(&self.path).map_err(|error| unreadable(&self.path, error))?,
+        };
         let script = self.script.as_deref();
         let script = script.map(|path| fs::read_to_string(path).map_err(|e| unreadable(path, e)));
         Ok(Loaded { wasm, script: script.transpose()? })
@@ -60,11 +68,11 @@ impl Loaded {
     }
 }
 
-fn script(folder: &Path) -> Result<PathBuf, Failure> {
-    let found = main_source(folder, "js").map(|name| folder.join(name));
+fn script(folder: &Path, end: &str) -> Result<PathBuf, Failure> {
+    let found = main_source(folder, end).map(|name| folder.join(name));
     found.ok_or_else(|| {
         let folder = folder.display();
-        Failure::usage(format!("{folder} has several scripts: call the filter's filter.js"))
+        Failure::usage(format!("{folder} has several scripts: call the filter's filter.{end}"))
     })
 }
 

@@ -16,6 +16,7 @@ pub fn own(language: Language) -> Files {
         Language::Go => GO,
         Language::Assemblyscript => ASSEMBLYSCRIPT,
         Language::Javascript => JAVASCRIPT,
+        Language::Python => PYTHON,
     }
 }
 
@@ -29,6 +30,7 @@ pub fn sdk(language: Language) -> Files {
         Language::Go => GO_SDK,
         Language::Assemblyscript => ASSEMBLYSCRIPT_SDK,
         Language::Javascript => JAVASCRIPT_SDK,
+        Language::Python => PYTHON_SDK,
     }
 }
 
@@ -180,14 +182,20 @@ const ASSEMBLYSCRIPT_SDK: Files = &[
 const JAVASCRIPT: Files =
     &[("filter.js", include_bytes!("../../../../sdk/templates/javascript/filter.js"))];
 
-/// The filter that runs scripts.
-pub const RUNNER: &[u8] = include_bytes!("../../../../sdk/javascript/runner.wasm");
-
 const JAVASCRIPT_SDK: Files = &[
-    ("runner.wasm", RUNNER),
+    ("runner.wasm", forebay::config::JAVASCRIPT_RUNNER),
     ("forebay.d.ts", include_bytes!("../../../../sdk/javascript/forebay.d.ts")),
     ("LICENSE-forebay", include_bytes!("../../../../sdk/javascript/LICENSE-MIT")),
     ("LICENSE-quickjs", include_bytes!("../../../../sdk/javascript/LICENSE-QUICKJS")),
+];
+
+const PYTHON: Files =
+    &[("filter.py", include_bytes!("../../../../sdk/templates/python/filter.py"))];
+
+/// Without the runner, which is larger than all the rest: the binary has it.
+const PYTHON_SDK: Files = &[
+    ("forebay.pyi", include_bytes!("../../../../sdk/python/forebay.pyi")),
+    ("LICENSE-forebay", include_bytes!("../../../../sdk/python/LICENSE-MIT")),
 ];
 
 #[cfg(test)]

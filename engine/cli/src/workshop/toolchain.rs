@@ -26,7 +26,7 @@ pub fn recipe(language: Language, folder: &Path) -> Result<Recipe, Failure> {
         Language::Zig => zig(folder),
         Language::Go => go(),
         Language::Assemblyscript => assemblyscript(folder),
-        Language::Javascript => unreachable!("a script is not compiled"),
+        Language::Javascript | Language::Python => unreachable!("a script is not compiled"),
     }
 }
 

@@ -80,15 +80,23 @@ struct CaseResult {
     logs: Vec<LogLine>,
 }
 
+/// A module that is compiled, and what it was compiled from.
+struct Compiled {
+    wasm: Vec<u8>,
+    bench: Workbench,
+}
+
 impl TestFilter {
     pub fn run(&self) -> Result<Exit, Failure> {
+        let mut compiled = None;
         if !self.watch {
-            return self.examine().and_then(|report| self.tell(&report));
+            return self.examine(&mut compiled).and_then(|report| self.tell(&report));
         }
         let now = || look(Subject::find(&self.subject, self.module.as_deref()).ok());
         loop {
             let before = now();
-            if let Err(failure) = self.examine().and_then(|report| self.tell(&report)) {
+            if let Err(failure) = self.examine(&mut compiled).and_then(|report| self.tell(&report))
+            {
                 eprint!("{failure}");
             }
             eprintln!("waiting for a change; Ctrl-C ends this");
@@ -96,25 +104,30 @@ impl TestFilter {
         }
     }
 
-    fn examine(&self) -> Result<Report, Failure> {
+    /// A module that is the same as before is not compiled again: that of a script takes seconds.
+    fn examine(&self, compiled: &mut Option<Compiled>) -> Result<Report, Failure> {
         let subject = Subject::find(&self.subject, self.module.as_deref())?;
         let cases = load(&subject.folder)?;
         let loaded = subject.load()?;
-        let bench = Workbench::open(&loaded.wasm, compiler().as_ref()).map_err(|failure| {
-            let shown = subject.path.display();
-            Failure::new(Exit::Failed, format!("the engine refuses {shown}: {failure}"))
-        })?;
+        if compiled.as_ref().is_none_or(|compiled| compiled.wasm != loaded.wasm) {
+            let bench = Workbench::open(&loaded.wasm, compiler().as_ref()).map_err(|failure| {
+                let shown = subject.path.display();
+                Failure::new(Exit::Failed, format!("the engine refuses {shown}: {failure}"))
+            })?;
+            *compiled = Some(Compiled { wasm: loaded.wasm.clone(), bench });
+        }
+        let bench = &compiled.as_ref().expect("it was compiled just now").bench;
         let mut results = Vec::new();
         let mut alike: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (n, case) in cases.iter().enumerate() {
-            let answer = self.guest(&bench, &loaded, case)?.ask(&case.events);
+            let answer = self.guest(bench, &loaded, case)?.ask(&case.events);
             results.push(CaseResult::of(case, &answer));
             if answer.faults.is_empty() {
                 alike.entry(&case.config).or_default().push(n);
             }
         }
         for members in alike.values().filter(|members| members.len() > 1) {
-            let guest = self.guest(&bench, &loaded, &cases[members[0]])?;
+            let guest = self.guest(bench, &loaded, &cases[members[0]])?;
             // Twice, because an instance is used again for the next batch.
             for _ in 0..2 {
                 together(&guest, &cases, members, &mut results);

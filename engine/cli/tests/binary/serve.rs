@@ -32,7 +32,7 @@ impl Serving {
     #[track_caller]
     fn wait_for(&self, part: &str) -> String {
         let mut seen = String::new();
-        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(60)) {
+        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(300)) {
             if line.contains(part) {
                 return line;
             }

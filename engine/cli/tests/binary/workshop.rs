@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const LANGUAGES: [&str; 7] = ["rust", "c", "cpp", "zig", "go", "assemblyscript", "javascript"];
+const LANGUAGES: [&str; 8] =
+    ["rust", "c", "cpp", "zig", "go", "assemblyscript", "javascript", "python"];
 
 /// Of this repository.
 fn shipped(path: &str) -> PathBuf {
@@ -84,6 +85,24 @@ fn a_script_is_built_and_tested_without_any_toolchain() {
     assert!(tested.out.ends_with("\n2 passed, 0 failed\n"), "{}", tested.out);
     folder.write("paid/filter.js", "export default (event) => {\n  return tru e;\n}\n");
     folder.run(&["filter", "build", "paid"]).expect(1, "").says("script:2:14");
+}
+
+/// The runner is the binary's own: the folder has the script alone.
+#[test]
+fn a_script_in_python_needs_no_module_beside_it() {
+    let folder = Folder::new();
+    assert_eq!(folder.run(&["filter", "new", "paid", "--lang", "python"]).code, 0);
+    assert!(!folder.path().join("paid/runner.wasm").exists());
+    let built = folder.run(&["filter", "build", "paid", "--json"]);
+    assert_eq!(built.code, 0, "{}", built.err);
+    let built = json_of(&built);
+    let told = [&built["language"], &built["module"], &built["config"]];
+    assert_eq!(told, ["python", "forebay/python", "paid/filter.json"]);
+    let tested = folder.run(&["filter", "test", "paid"]);
+    assert_eq!(tested.code, 0, "{}{}", tested.out, tested.err);
+    assert!(tested.out.ends_with("\n2 passed, 0 failed\n"), "{}", tested.out);
+    folder.write("paid/filter.py", "def filter(event, config):\n    return tru e\n");
+    folder.run(&["filter", "build", "paid"]).expect(1, "").says("script:2:16");
 }
 
 #[test]

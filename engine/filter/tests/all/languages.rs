@@ -15,8 +15,9 @@ use cases::{big, sample, typed, with_body};
 use compare::compare;
 
 /// These must be there; whatever else lies beside them is held to the same. All have the limits
-/// that a filter has by default: none needs a class of its own.
-const LANGUAGES: &[&str] = &["rust", "c", "cpp", "zig", "assemblyscript", "go", "javascript"];
+/// that a filter has by default.
+const LANGUAGES: &[&str] =
+    &["rust", "c", "cpp", "zig", "assemblyscript", "go", "javascript", "python"];
 
 /// Those whose buffer cannot say by a 0 that there is no memory: their runtime ends the module.
 const TRAP_WITHOUT_MEMORY: &[&str] = &["go"];
@@ -31,11 +32,19 @@ const CONFIGS: &[(&str, Option<&str>)] = &[
     (r#"{"greeting":"Gr\u00fc\u00dfe, \"東京\"\n🎉"}"#, Some("Grüße, \"東京\"\n🎉")),
 ];
 
-/// Its filter is a script, which is configuration of the one runner.
-const JAVASCRIPT: (&str, &str) = (
-    "../../sdk/javascript/runner.wasm",
-    include_str!("../../../../sdk/conformance/javascript/conformance.js"),
-);
+/// Whose filter is a script: the runner that it is configuration of, and the script.
+const SCRIPTS: &[(&str, &str, &str)] = &[
+    (
+        "javascript",
+        "../../sdk/javascript/runner.wasm",
+        include_str!("../../../../sdk/conformance/javascript/conformance.js"),
+    ),
+    (
+        "python",
+        "../../sdk/python/runner.wasm",
+        include_str!("../../../../sdk/conformance/python/conformance.py"),
+    ),
+];
 
 struct Language {
     name: String,
@@ -43,6 +52,9 @@ struct Language {
     /// The member `script` of every configuration.
     script: Option<&'static str>,
 }
+
+/// What Python starts in, and 3 MiB, beside what its module asks for.
+const PYTHON_BYTES: usize = 7 << 20;
 
 /// One question to one language, and what it must come to.
 struct Question<'a> {
@@ -71,15 +83,16 @@ fn languages() -> &'static [Language] {
             let name = path.file_stem().unwrap().to_str().unwrap();
             Language::admitted(name, path, None)
         };
-        let (runner, script) = JAVASCRIPT;
-        let interpreted = Language::admitted("javascript", &here.join(runner), Some(script));
-        paths.iter().map(compiled).chain([interpreted]).collect()
+        let interpreted = |(name, runner, script): &(&str, &str, &'static str)| {
+            Language::admitted(name, &here.join(runner), Some(script))
+        };
+        paths.iter().map(compiled).chain(SCRIPTS.iter().map(interpreted)).collect()
     })
 }
 
 impl Language {
     fn admitted(name: &str, path: &Path, script: Option<&'static str>) -> Language {
-        let module = admit_bytes(&fs::read(path).unwrap())
+        let module = admit_shipped(&fs::read(path).unwrap())
             .unwrap_or_else(|failure| panic!("{}: {failure}", path.display()));
         Language { name: name.into(), module, script }
     }
@@ -263,7 +276,9 @@ fn of_a_body_that_is_too_large_only_its_event_suffers() {
     ];
     let mut differences = Vec::new();
     for language in languages() {
-        let memory_bytes = language.module.report().memory_bytes as usize + (3 << 20);
+        let runs_python = language.name == "python";
+        let own_bytes = if runs_python { PYTHON_BYTES } else { 3 << 20 };
+        let memory_bytes = language.module.report().memory_bytes as usize + own_bytes;
         let limits = FilterLimits { memory_bytes, ..FilterLimits::default() };
         let filter = language.filter("", limits);
         let answer = ask(&chain(&[filter]), &events);

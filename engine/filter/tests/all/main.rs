@@ -12,6 +12,7 @@ mod kit;
 mod languages;
 mod large;
 mod pointers;
+mod python;
 mod shipped;
 mod tables;
 mod upload;

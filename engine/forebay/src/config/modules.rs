@@ -3,7 +3,7 @@ use crate::config::load::Reach;
 use crate::config::problem::{Place, Shows};
 use crate::config::section::Section;
 use crate::config::sections::guest_limits;
-use crate::config::shipped::{PREFIX, Shipped, unknown};
+use crate::config::shipped::{PREFIX, Shipped, is_shipped, unknown};
 use crate::config::tree::Value;
 
 use crate::config::value::{self, Count};
@@ -193,11 +193,19 @@ fn from_file(
         (format!("{shown} cannot be read: {error}"), Some(advice))
     };
     let size = std::fs::metadata(&path).map_err(unreadable)?.len();
-    if size > reader.guests.module_bytes_max {
+    let is_larger = size > reader.guests.module_bytes_max;
+    let too_large = || {
         let advice = "raise `module_bytes` under [filters]";
-        return Err((format!("{shown} is larger than `module_bytes` allows"), Some(advice)));
+        (format!("{shown} is larger than `module_bytes` allows"), Some(advice))
+    };
+    // One that cannot be a shipped one is not even read.
+    if is_larger && !Shipped::all().iter().any(|shipped| shipped.wasm.len() as u64 == size) {
+        return Err(too_large());
     }
     let wasm = std::fs::read(&path).map_err(unreadable)?;
+    if is_larger && !is_shipped(&wasm) {
+        return Err(too_large());
+    }
     let may_weigh = ModuleLimits {
         module_bytes: wasm.len(),
         memory_bytes: limits.memory_bytes,

@@ -1,4 +1,5 @@
 use crate::digest_of;
+use filter::ModuleLimits;
 use registry::ModuleDigest;
 
 /// A filter that comes with the engine. Where a filter's module or an endpoint's filter is named,
@@ -15,7 +16,12 @@ pub struct Shipped {
 /// Filters that come with the engine are named so.
 pub(crate) const PREFIX: &str = "forebay/";
 
-const ALL: &[Shipped] = &[
+/// What runs scripts in JavaScript.
+pub static JAVASCRIPT_RUNNER: &[u8] = include_bytes!("../../../../sdk/javascript/runner.wasm");
+/// What runs scripts in Python.
+pub static PYTHON_RUNNER: &[u8] = include_bytes!("../../../../sdk/python/runner.wasm");
+
+static ALL: &[Shipped] = &[
     Shipped {
         name: "forebay/chat-message",
         wasm: include_bytes!("../../../../filters/chat-message/chat-message.wasm"),
@@ -37,9 +43,19 @@ const ALL: &[Shipped] = &[
         manifest: include_str!("../../../../filters/github-push-to-slack/manifest.json"),
     },
     Shipped {
+        name: "forebay/javascript",
+        wasm: JAVASCRIPT_RUNNER,
+        manifest: include_str!("../../../../sdk/javascript/manifest.json"),
+    },
+    Shipped {
         name: "forebay/pushes-to-main",
         wasm: include_bytes!("../../../../filters/pushes-to-main/pushes-to-main.wasm"),
         manifest: include_str!("../../../../filters/pushes-to-main/manifest.json"),
+    },
+    Shipped {
+        name: "forebay/python",
+        wasm: PYTHON_RUNNER,
+        manifest: include_str!("../../../../sdk/python/manifest.json"),
     },
     Shipped {
         name: "forebay/redact",
@@ -100,6 +116,17 @@ impl Shipped {
     }
 }
 
+/// What a module may weigh on a node that allows `node`. What comes with the engine is a class of
+/// its own: it is never too large, for it was weighed when it was built.
+pub(crate) fn may_weigh(wasm: &[u8], node: &ModuleLimits) -> ModuleLimits {
+    let module_bytes = if is_shipped(wasm) { wasm.len() } else { 0 };
+    ModuleLimits { module_bytes: node.module_bytes.max(module_bytes), ..node.clone() }
+}
+
+pub(crate) fn is_shipped(wasm: &[u8]) -> bool {
+    ALL.iter().any(|shipped| shipped.wasm == wasm)
+}
+
 /// What to say of a name that begins with `forebay/` and that nothing has: why, and what to do.
 pub(crate) fn unknown(name: &str) -> (String, String) {
     let names = || ALL.iter().map(|shipped| shipped.name);
@@ -109,4 +136,19 @@ pub(crate) fn unknown(name: &str) -> (String, String) {
         None => format!("there are {all}"),
     };
     (format!("no filter {name:?} comes with this version"), advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shipped_module_is_never_too_large() {
+        let node = ModuleLimits { module_bytes: 100, ..ModuleLimits::default() };
+        let mut wasm = Shipped::find("forebay/python").unwrap().wasm.to_vec();
+        let allowed = ModuleLimits { module_bytes: wasm.len(), ..node.clone() };
+        assert_eq!(may_weigh(&wasm, &node), allowed);
+        wasm[8] ^= 1;
+        assert_eq!(may_weigh(&wasm, &node), node, "one byte is another");
+    }
 }

@@ -189,6 +189,23 @@ fn a_module_is_read_verified_and_named_by_its_digest() {
 }
 
 #[test]
+fn of_modules_that_are_too_large_only_shipped_ones_are_taken() {
+    let filter = "[filters]\nmodule_bytes = 1000\n[[filter]]\nname = \"mine\"\n";
+    let folder = written(&format!("{filter}module = \"mine.wasm\"\n"));
+    let file = folder.path().join("forebay.toml");
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../filters/redact/redact.wasm");
+    let mut wasm = fs::read(shipped).unwrap();
+    fs::write(folder.path().join("mine.wasm"), &wasm).unwrap();
+    load(&file, &[]).unwrap_or_else(|error| panic!("{error}"));
+    for change in [|wasm: &mut Vec<u8>| wasm[2000] ^= 1, |wasm: &mut Vec<u8>| wasm.push(0)] {
+        change(&mut wasm);
+        fs::write(folder.path().join("mine.wasm"), &wasm).unwrap();
+        let told = load(&file, &[]).unwrap_err().to_string();
+        assert!(told.contains("is larger than `module_bytes` allows"), "{told}");
+    }
+}
+
+#[test]
 fn what_waits_for_a_restart_is_named_also_when_it_was_taken_out() {
     let parse = |text: &str| Config::parse(text).unwrap();
     let running = parse("[server]\npublic_url = \"https://in.example.com\"\ndrain = \"5s\"\n");

@@ -42,10 +42,11 @@ pub fn compare(
     differ("faults", &spins, &faults, &mut all);
 }
 
-/// JavaScript knows where an error was thrown, and tells it at level debug.
+/// Scripts know where an error was thrown, and tell it at level debug.
 fn is_place_of_failure(language: &str, events: &[Arc<Event>], line: &LogLine) -> bool {
     let fails = line.event.is_some_and(|n| &*events[n].envelope.event_type == "fail");
-    language == "javascript" && fails && line.level == 0 && line.text.starts_with("    at fail (")
+    let is_script = ["javascript", "python"].contains(&language);
+    is_script && fails && line.level == 0 && line.text.starts_with("    at fail (")
 }
 
 pub fn verdicts(wanted: &Verdict, got: &Verdict, tell: Tell<'_>) {
