@@ -13,3 +13,4 @@ pub use publisher::{Publisher, Refused, Reply, Ticket};
 pub use screen::GuestMaker;
 pub use shard::{Deliver, DeliverMaker, Delivering};
 pub use start::{PumpOptions, Pumps, Road};
+pub use writer::OnCommit;
