@@ -96,11 +96,13 @@ fn what_older_clients_send_is_taken() {
 }
 
 #[test]
-fn what_is_absent_says_so() {
+fn a_polled_endpoint_is_sent_nothing_that_it_missed() {
     let node = node();
-    create(&node, json!({ "url": "https://example.com" }));
-    let reply = node.post(&format!("{ENDPOINTS}/ep_1/send-example"));
-    assert_eq!((reply.status, &reply.json()["code"]), (501, &json!("not_implemented")));
+    create(&node, json!({ "url": "poll:" }));
+    let since = r#"{"since":"2023-11-14T00:00:00Z"}"#;
+    let reply = node.send("POST", &format!("{ENDPOINTS}/ep_1/replay-missing"), since, &[]);
+    assert_eq!((reply.status, &reply.json()["code"]), (409, &json!("conflict")));
+    assert!(node.commands.given.borrow().is_empty());
 }
 
 #[test]
