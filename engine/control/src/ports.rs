@@ -13,6 +13,7 @@ use std::io;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -163,8 +164,9 @@ pub trait Tables {
     fn look_up(&self, app: &TenantId, name: &str, key: &str) -> Option<String>;
 }
 
-/// The archive of a backup, piece by piece. One that ends early ends with an error.
-pub type Pieces = mpsc::Receiver<io::Result<Bytes>>;
+/// The archive of a backup, piece by piece, and whether all of it was sent: set before the last
+/// piece's sender goes.
+pub type Pieces = (mpsc::Receiver<io::Result<Bytes>>, Arc<AtomicBool>);
 
 /// Copies of the whole node.
 pub trait Backups {

@@ -136,11 +136,12 @@ impl Stats {
     /// does a line that is not what was written.
     pub fn read_hours(&self, text: &str) {
         let mut state = self.state();
-        let mut open: BTreeMap<u64, Vec<(Series, Totals)>> = BTreeMap::new();
+        // An hour whose end was not written was written again, whole.
+        let mut open: BTreeMap<u64, BTreeMap<Series, Totals>> = BTreeMap::new();
         for line in text.lines().filter_map(line::read) {
             match line {
                 line::Line::Cell(hour, series, totals) => {
-                    open.entry(hour).or_default().push((series, totals));
+                    open.entry(hour).or_default().insert(series, totals);
                 }
                 line::Line::End(hour) => {
                     let cells = open.remove(&hour).unwrap_or_default();

@@ -15,6 +15,8 @@ pub struct Throttle {
     due: AtomicU64,
 }
 
+/// How late a place may be used.
+const LATE_MAX: Duration = Duration::from_secs(1);
 /// What a thread that wakes a little late must not cost.
 const SLACK: Duration = Duration::from_millis(50);
 
@@ -35,6 +37,11 @@ impl Throttle {
         let taken = self.due.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         let due = taken.unwrap_or_else(|due| due);
         Time::from_nanos(place(due))
+    }
+
+    /// Whether a place lies so far back that whoever had it has to take another.
+    pub fn is_past(&self, place: Time, now: Time) -> bool {
+        place + LATE_MAX < now
     }
 
     /// A place that was taken and not used is another's.

@@ -6,7 +6,7 @@ use event::{Offset, Why};
 use log::{Log, Stage};
 use registry::{Concurrency, Ordering};
 use sim::scenario::*;
-use sim::{Door, Mode, Plan, World};
+use sim::{Crash, Door, Mode, Plan, World};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -182,6 +182,27 @@ fn gone_pauses_until_a_person_resumes() {
     rest(&mut world);
     until(&mut world, |w| delivered(w) == 2);
     assert_eq!(dead(&world).len(), 1);
+}
+
+/// Also of an endpoint that was changed before, when its lane was level.
+#[test]
+fn a_pause_outlives_a_restart() {
+    let mut world = plain();
+    publish(&mut world, 1, None);
+    reshape(&mut world, |e| e.terms.timeout = 7 * SECOND);
+    rest(&mut world);
+    set(&mut world, Mode::Gone);
+    publish(&mut world, 1, None);
+    until(&mut world, |w| lane(w).is_some_and(|row| row.3 == Why::Gone));
+    world.network.heal();
+    world.crash(Crash::Kill, 1);
+    publish(&mut world, 1, None);
+    pass(&mut world, 20 * SECOND);
+    assert_eq!(lane(&world).map(|row| row.3), Some(Why::Gone));
+    assert_eq!(delivered(&world), 1, "what came before the pause");
+    world.resume("e0");
+    rest(&mut world);
+    assert_eq!(delivered(&world), 2);
 }
 
 #[test]

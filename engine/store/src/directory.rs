@@ -19,12 +19,22 @@ pub struct Directory {
 /// Below this nothing can be opened: a start writes a little before it can free anything.
 const START_BYTES: u64 = 4 << 20;
 
+/// Where a backup lies until it was looked at and is moved to its place.
+pub const RESTORING: &str = "restoring";
+
 /// How many torn tails are kept.
 const ASIDE_MAX: usize = 8;
 
 impl Directory {
     pub fn take(path: &Path, disk_floor_bytes: u64) -> Result<Directory, Failure> {
         make_private(path)?;
+        if path.join(RESTORING).exists() {
+            let why = format!(
+                "a backup is being restored into it, or was until something ended that: then empty \
+                 it, its folder `{RESTORING}` too, and restore again"
+            );
+            return Err(Failure::Unusable { path: path.to_owned(), why });
+        }
         let lock = lock(path)?;
         make_private(&path.join("log"))?;
         Ok(Directory { path: path.to_owned(), disk_floor_bytes, lock })

@@ -30,6 +30,7 @@ mod unfinished;
 mod upkeep;
 mod writer;
 
+pub use directory::RESTORING;
 pub use index::{IndexEntry, key_hash};
 pub use options::{Durability, Spawn, StoreOptions};
 pub use recovery::{Recovered, TornTail};

@@ -85,6 +85,9 @@ fn download(options: &BackupArguments, out: &mut dyn Write) -> Result<u64, Failu
                 Failure::new(Exit::Engine(5), format!("{}: {error}", options.file.display()))
             })?;
         }
+        out.flush().map_err(|error| {
+            Failure::new(Exit::Engine(5), format!("{}: {error}", options.file.display()))
+        })?;
         Ok(bytes)
     })
 }
@@ -101,8 +104,12 @@ impl Part {
         let mut name = path.file_name().map(OsString::from).unwrap_or_default();
         name.push(".part");
         let part = path.with_file_name(name);
-        let file = File::create_new(&part)
-            .map_err(|error| Failure::usage(format!("cannot make {}: {error}", part.display())))?;
+        let file = File::create_new(&part).map_err(|error| {
+            Failure::usage(format!(
+                "cannot make {}: {error}: does another backup write it?",
+                part.display()
+            ))
+        })?;
         Ok((Part(part), file))
     }
 

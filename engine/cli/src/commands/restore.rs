@@ -31,7 +31,7 @@ pub fn run(options: &RestoreArguments) -> Result<Exit, Failure> {
 }
 
 fn tell(options: &RestoreArguments, restored: &Restored) -> Result<(), Failure> {
-    let Restored { head, floor, files, bytes, with_keys, made_at_ms } = restored;
+    let Restored { head, floor, files, bytes, with_keys, made_at_ms, damaged } = restored;
     let data = options.data.display();
     let made_at = jiff::Timestamp::from_millisecond(i64::try_from(*made_at_ms).unwrap_or(0));
     let made_at = made_at.unwrap_or_default();
@@ -39,6 +39,7 @@ fn tell(options: &RestoreArguments, restored: &Restored) -> Result<(), Failure> 
         let told = json!({
             "data": data.to_string(), "floor": floor.0, "head": head.0, "files": files,
             "bytes": bytes, "withKeys": with_keys, "madeAt": made_at.to_string(),
+            "damaged": damaged.map(|offset| offset.0),
         });
         return print(&format!("{told}\n"));
     }
@@ -46,6 +47,12 @@ fn tell(options: &RestoreArguments, restored: &Restored) -> Result<(), Failure> 
     print(&format!(
         "{data} has the {events} events (offsets {floor} to {head}) of {made_at}, every one read.\n"
     ))?;
+    if let Some(offset) = damaged {
+        print(&format!(
+            "The event at offset {offset} was damaged when the backup was made: it is a gap, and \
+             the others flow.\n"
+        ))?;
+    }
     if !with_keys {
         print(&format!(
             "The backup has no keys: put secrets.key into {data} before the first start.\n"

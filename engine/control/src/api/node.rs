@@ -234,9 +234,10 @@ async fn reload(control: &Control, _: Call) -> Answered {
 /// Not a change, and worth as much to whoever comes later: it may hold every secret.
 async fn backup(control: &Control, call: Call) -> Answered {
     let with_keys = flag(&call.query, "keys", true)?;
-    let pieces = control.ports.backups.begin(with_keys).await?;
+    let (pieces, is_whole) = control.ports.backups.begin(with_keys).await?;
     let (who, request_id) = (&*call.principal.id, &call.request_id);
     tracing::info!(target: "audit", who, what = "node.backup", with_keys, request_id, "a backup");
-    *call.stream.borrow_mut() = Some(Stream::Lines(Lines { pieces, _place: None }));
+    *call.stream.borrow_mut() =
+        Some(Stream::Lines(Lines { pieces, is_whole: Some(is_whole), _place: None }));
     Ok(typed(200, TAR, Bytes::new()))
 }

@@ -115,7 +115,9 @@ async fn poll(control: &Control, call: Call) -> Answered {
 async fn consumer_poll(control: &Control, call: Call) -> Answered {
     let (endpoint, consumer) = (asked(control, &call)?, consumer(&call)?);
     let bookmarks = &control.ports.bookmarks;
+    // A log that was restored may end before it.
     let known = bookmarks.find(endpoint.id, consumer.as_str());
+    let known = known.map(|next| next.min(control.ports.reads.head()));
     let given = iterator(control, &call)?;
     // What is given back was received: it is not told again.
     if let Some(next) = given.filter(|next| known != Some(*next)) {

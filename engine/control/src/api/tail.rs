@@ -261,7 +261,7 @@ pub(crate) fn start(control: Rc<Control>, tail: Tail) -> Result<Lines, Problem> 
     let place = control.tails.borrow_mut().take(&whose).ok_or(Problem::Busy)?;
     let (lines, pieces) = mpsc::channel(AHEAD);
     tasks::spawn(async move { run(&control, tail, lines).await });
-    Ok(Lines { pieces, _place: Some(place) })
+    Ok(Lines { pieces, is_whole: None, _place: Some(place) })
 }
 
 /// Until nobody listens, the key has ended, or the node stops.

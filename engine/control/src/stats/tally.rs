@@ -13,6 +13,8 @@ pub struct Tally {
     known: BTreeMap<EndpointId, BTreeMap<TenantId, Types>>,
     count: usize,
     of_app: BTreeMap<TenantId, usize>,
+    /// Since it was last looked for series that are counted no more.
+    missed: usize,
     fresh: Sender<Live>,
 }
 
@@ -27,7 +29,13 @@ const NONE: EndpointId = EndpointId(u64::MAX);
 
 impl Tally {
     pub(super) fn new(fresh: Sender<Live>) -> Tally {
-        Tally { known: BTreeMap::new(), count: 0, of_app: BTreeMap::new(), fresh }
+        Tally {
+            known: BTreeMap::new(),
+            count: 0,
+            of_app: BTreeMap::new(),
+            missed: usize::MAX - 1,
+            fresh,
+        }
     }
 
     /// Where to count what comes in.
@@ -49,12 +57,12 @@ impl Tally {
         if let Some(counts) = self.find(endpoint, app, event_type) {
             return counts;
         }
-        if self.count >= SERIES_MAX {
+        // One that is counted no more has its place still.
+        let has_place = self.place(endpoint, app, event_type).is_some();
+        if !has_place && !self.has_room(app) && self.is_time_to_look() {
             self.forget_retired();
         }
-        let has_room =
-            self.count < SERIES_MAX && self.of_app.get(app).is_none_or(|count| *count < OF_APP_MAX);
-        if has_room {
+        if has_place || self.has_room(app) {
             return self.add(endpoint, app, event_type);
         }
         // As many again, so that an application that came late has a place for all of its own.
@@ -63,9 +71,32 @@ impl Tally {
         self.find(NONE, app, OTHER).unwrap_or_else(|| self.add(NONE, app, OTHER))
     }
 
+    fn has_room(&self, app: &TenantId) -> bool {
+        self.count < SERIES_MAX && self.of_app.get(app).is_none_or(|count| *count < OF_APP_MAX)
+    }
+
+    /// To look for what makes room takes as long as there are series: once for as many misses.
+    fn is_time_to_look(&mut self) -> bool {
+        self.missed += 1;
+        let is_time = self.missed > self.count;
+        if is_time {
+            self.missed = 0;
+        }
+        is_time
+    }
+
     fn find(&self, endpoint: EndpointId, app: &TenantId, event_type: &str) -> Option<Arc<Counts>> {
-        let counts = self.known.get(&endpoint)?.get(app)?.get(event_type)?;
+        let counts = self.place(endpoint, app, event_type)?;
         (!counts.is_retired()).then(|| counts.clone())
+    }
+
+    fn place(
+        &self,
+        endpoint: EndpointId,
+        app: &TenantId,
+        event_type: &str,
+    ) -> Option<&Arc<Counts>> {
+        self.known.get(&endpoint)?.get(app)?.get(event_type)
     }
 
     fn add(&mut self, endpoint: EndpointId, app: &TenantId, event_type: &str) -> Arc<Counts> {

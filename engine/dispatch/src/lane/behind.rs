@@ -49,10 +49,13 @@ impl Lane {
         let newest = self.rules.since;
         match &mut self.place {
             Place::Level => {
+                let front = self.entries.front().map_or(next, |front| front.offset().min(next));
+                // All that it owes came under the newest version: a restart sees no other in it.
+                let since = if newest <= front { newest } else { Offset::ZERO };
                 self.place = Place::Behind(Behind {
                     next,
                     high,
-                    since: Offset::ZERO,
+                    since,
                     why,
                     is_reading: false,
                     is_current: false,

@@ -71,6 +71,8 @@ impl Lane {
     /// in line, once.
     fn has_place_by(&mut self, now: Time) -> bool {
         let Some(throttle) = self.throttle.clone() else { return true };
+        // One that it could not use in its time is nobody's any more.
+        self.place_in_line = self.place_in_line.filter(|place| !throttle.is_past(*place, now));
         if self.place_in_line.is_none() && !self.may_start(now) {
             return true;
         }

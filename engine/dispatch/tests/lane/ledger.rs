@@ -90,6 +90,17 @@ impl Ledger {
         is_none_more && (0..said.outputs()).all(|k| counts(self.standing(offset, k)))
     }
 
+    /// As many deliveries as this version owes have ended, or are in trouble when that counts,
+    /// whichever version began them.
+    pub fn has_as_many(&self, offset: Offset, plan: Plan, by: &Version, in_trouble: bool) -> bool {
+        let count = if by.wants(offset, plan) { by.says(offset, plan).outputs() } else { 0 };
+        (0..count).all(|k| match self.standing(offset, k) {
+            Standing::Unknown => false,
+            Standing::Trouble(_) => in_trouble,
+            Standing::Dead(_) | Standing::Delivered => true,
+        })
+    }
+
     fn is_untouched(&self, offset: Offset) -> bool {
         self.standing(offset, 0) == Standing::Unknown
     }

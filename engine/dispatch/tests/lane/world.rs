@@ -49,6 +49,9 @@ pub struct World {
     excused: BTreeSet<Offset>,
     /// Postponed, and asked about again while the filter was broken.
     stopped: BTreeSet<Offset>,
+    /// Begun, and asked about again while the filter was broken: a newer version is asked instead,
+    /// of whose outputs those that are there already count as its own.
+    left: BTreeSet<Offset>,
 }
 
 impl World {
@@ -72,6 +75,7 @@ impl World {
             alarms: BTreeSet::new(),
             excused: BTreeSet::new(),
             stopped: BTreeSet::new(),
+            left: BTreeSet::new(),
         }
     }
 
@@ -262,8 +266,10 @@ impl World {
         let plan = self.plan(offset);
         // What was postponed and then met a filter that stops is any newer chain's, wanted or not.
         let is_moved = self.stopped.contains(&offset);
+        let is_left = self.left.contains(&offset);
         may_rule.any(|by| {
             ledger.is_settled(offset, plan, by, in_trouble)
+                || (is_left && ledger.has_as_many(offset, plan, by, in_trouble))
                 || (is_moved && ledger.has_come_to(offset, by.says(offset, plan), in_trouble))
         })
     }
@@ -274,6 +280,9 @@ impl World {
             let version = self.version_at(ruled_by);
             let said = version.says(offset, self.plan(offset));
             let is_stopped = self.is_filter_broken && offset.0.is_multiple_of(3);
+            if is_stopped && self.has_begun(offset) {
+                self.left.insert(offset);
+            }
             let verdict = match is_stopped {
                 true => Verdict::Stop { reason: "broken".into() },
                 false => said.verdict(&event(offset, self.plan(offset))),
@@ -400,6 +409,12 @@ impl World {
             let all = (0..self.head().0).map(Offset);
             let begun: Vec<_> = all.filter(|offset| self.has_begun(*offset)).collect();
             self.excused.extend(begun);
+        }
+        // The version that stopped is not asked again, whatever it had begun.
+        if self.view.lane.as_ref().is_some_and(|row| row.why == Why::FilterStopped) {
+            let begun: Vec<_> =
+                (0..self.head().0).map(Offset).filter(|offset| self.has_begun(*offset)).collect();
+            self.left.extend(begun);
         }
         self.versions.push(version);
         let (rules, since, routed) = (version.rules(), version.since, self.routed);

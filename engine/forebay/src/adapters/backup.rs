@@ -1,6 +1,7 @@
 use crate::backup::Backup;
 use bytes::{Bytes, BytesMut};
 use control::{Backups, Denied, Health, Pending, Pieces};
+use log::Failure;
 use runtime::{Clock, spawn_thread};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -45,19 +46,24 @@ impl Backups for Vault {
             let backup = match held {
                 Ok(backup) => backup,
                 Err(failure) => {
-                    return drop(tell.send(Err(Denied::Rejected(failure.to_string()))));
+                    let why = failure.to_string();
+                    let denied = match failure {
+                        Failure::Unusable { .. } => Denied::Rejected(why),
+                        _ => Denied::Failed(why),
+                    };
+                    return drop(tell.send(Err(denied)));
                 }
             };
             let (sender, pieces) = channel(AHEAD);
+            let is_whole = Arc::new(AtomicBool::new(false));
             // Whoever asked may have gone; then the first piece finds nobody.
-            let _ = tell.send(Ok(pieces));
+            let _ = tell.send(Ok((pieces, is_whole.clone())));
             let mut out = Outlet { sender, filled: BytesMut::new(), health };
-            if let Err(error) = backup.write(&mut out) {
-                tracing::warn!(%error, "a backup was not taken whole");
-                // Without room nobody reads, and without a reader nobody wants to know.
-                let _ = out.sender.try_send(Err(error));
+            match backup.write(&mut out) {
+                Ok(_) => is_whole.store(true, Ordering::Release),
+                Err(error) => tracing::warn!(%error, "a backup was not taken whole"),
             }
-            drop(place);
+            drop((out, place));
         };
         // Without a thread it is dropped, and who waits for it is told.
         let _ = spawn_thread("backup", NICE, run);

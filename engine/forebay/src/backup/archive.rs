@@ -6,16 +6,22 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use store::{Snapshot, Store, StoreOptions};
+use store::{RESTORING, Snapshot, Store, StoreOptions};
 use tar::{Builder, EntryType, Header};
 
 /// A node as it was at one moment, in open files: whatever it does meanwhile, this is written.
 pub struct Backup {
     snapshot: Snapshot,
     /// What lies beside the log: modules, tables, keys. By their names in the data directory.
-    others: BTreeMap<PathBuf, File>,
+    others: BTreeMap<PathBuf, Other>,
     with_keys: bool,
     made_at: Time,
+}
+
+/// A file beside the log, and how much of it there was.
+struct Other {
+    file: File,
+    bytes: u64,
 }
 
 /// What was written.
@@ -31,7 +37,7 @@ pub struct BackupSummary {
 }
 
 /// What is of this machine or made anew: the log is in the snapshot.
-const LEFT_OUT: [&str; 6] = ["LOCK", "BALLAST", "HEAD", "log", "aside", "restoring"];
+const LEFT_OUT: [&str; 6] = ["LOCK", "BALLAST", "HEAD", "log", "aside", RESTORING];
 
 impl Backup {
     /// Holds what the engine on `store` and `data` has now. Blocks; commits wait some milliseconds.
@@ -50,8 +56,12 @@ impl Backup {
         // Files come before the log names them and go after it has forgotten them. So all that it
         // names is there before it is held, or after.
         let mut others = files_beside(data, with_keys).map_err(disk)?;
-        let snapshot = store.snapshot(files_max)?;
-        others.extend(files_beside(data, with_keys).map_err(disk)?);
+        let snapshot = store.snapshot(files_max.saturating_sub(2 * others.len()))?;
+        // Those that were there first stay as they were: a place in the log that one of them has
+        // written down is none that the snapshot does not reach.
+        for (name, other) in files_beside(data, with_keys).map_err(disk)? {
+            others.entry(name).or_insert(other);
+        }
         Ok(Backup { snapshot, others, with_keys, made_at })
     }
 
@@ -67,9 +77,8 @@ impl Backup {
 
     /// Of all files.
     pub fn bytes(&self) -> u64 {
-        let others = self.others.values().filter_map(|file| file.metadata().ok());
         let log = self.snapshot.files.iter().map(|file| file.bytes);
-        log.chain(others.map(|metadata| metadata.len())).sum()
+        log.chain(self.others.values().map(|other| other.bytes)).sum()
     }
 
     /// Writes it as a tar archive, which ends with a list of all that it holds.
@@ -86,10 +95,9 @@ impl Backup {
         for folder in folders.into_iter().filter(|folder| !folder.as_os_str().is_empty()) {
             archive.folder(folder)?;
         }
-        for (name, file) in &self.others {
-            let bytes = file.metadata()?.len();
+        for (name, Other { file, bytes }) in &self.others {
             let mut file = file;
-            archive.file(name, bytes, &mut file)?;
+            archive.file(name, *bytes, &mut file)?;
         }
         let summary = BackupSummary {
             head: self.snapshot.head,
@@ -115,22 +123,30 @@ impl Backup {
 }
 
 /// Every file of a data directory that is worth keeping, but the log.
-fn files_beside(data: &Path, with_keys: bool) -> io::Result<BTreeMap<PathBuf, File>> {
+fn files_beside(data: &Path, with_keys: bool) -> io::Result<BTreeMap<PathBuf, Other>> {
     let (mut files, mut folders) = (BTreeMap::new(), vec![PathBuf::new()]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(data.join(&folder))? {
             let entry = entry?;
             let name = folder.join(entry.file_name());
-            let kind = entry.file_type()?;
             if !is_kept(&name, with_keys) {
                 continue;
             }
+            // What a link names is a part of the directory like the rest.
+            let kind = match fs::metadata(entry.path()) {
+                Err(err) if err.kind() == io::ErrorKind::NotFound => continue,
+                found => found?,
+            };
             if kind.is_dir() {
                 folders.push(name);
             } else if kind.is_file() {
                 match File::open(entry.path()) {
                     Err(err) if err.kind() == io::ErrorKind::NotFound => {}
-                    file => drop(files.insert(name, file?)),
+                    file => {
+                        let file = file?;
+                        let bytes = file.metadata()?.len();
+                        files.insert(name, Other { file, bytes });
+                    }
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
-use store::{Store, StoreOptions};
+use store::{RESTORING, Store, StoreOptions};
 use tar::{Archive, EntryType};
 
 /// A backup that was unpacked and not looked at yet. Dropping it takes it away again.
@@ -17,7 +17,7 @@ pub struct Restoring {
     contents: Contents,
 }
 
-/// A folder that goes with this, and what is still in it.
+/// A folder that goes with this.
 struct Staging(PathBuf);
 
 /// A data directory that is ready for an engine.
@@ -32,6 +32,9 @@ pub struct Restored {
     pub with_keys: bool,
     /// Milliseconds since 1970.
     pub made_at_ms: u64,
+    /// The first event that was damaged when the backup was made, if one was: it is a gap to those
+    /// who are owed it, and the others flow.
+    pub damaged: Option<Offset>,
 }
 
 /// Why a backup is not restored. Nothing is left of it then.
@@ -61,12 +64,10 @@ impl RestoreError {
 
 /// Of the list of files in an archive.
 const CONTENTS_BYTES_MAX: u64 = 256 << 20;
-/// Where a backup lies in its data directory until all of it was looked at.
-const STAGING: &str = "restoring";
 
 impl Restoring {
     /// Unpacks an archive into `data`, which must be empty or not there, and holds every file
-    /// against the archive's list. An engine does not start on it before `finish`.
+    /// against the archive's list. No engine starts on `data` before `finish`.
     pub fn unpack(archive: impl Read, data: &Path) -> Result<Restoring, RestoreError> {
         make_folder(data, true).map_err(|source| disk(data, source))?;
         let mut there = fs::read_dir(data).map_err(|source| disk(data, source))?;
@@ -74,7 +75,7 @@ impl Restoring {
         if there.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "lost+found")) {
             return Err(RestoreError::NotEmpty(data.to_owned()));
         }
-        let staging = data.join(STAGING);
+        let staging = data.join(RESTORING);
         make_folder(&staging, false).map_err(|source| disk(&staging, source))?;
         let staging = Staging(staging);
         let contents = read_archive(archive, Some(&staging.0))?;
@@ -90,7 +91,10 @@ impl Restoring {
             ..StoreOptions::new(&self.staging.0)
         };
         let (store, _) = Store::open(options)?;
-        store.check()?;
+        let damaged = match store.check() {
+            Err(Failure::Damaged { offset }) => Some(offset),
+            checked => checked.map(|()| None)?,
+        };
         let contents = &self.contents;
         let restored = Restored {
             head: store.head(),
@@ -99,6 +103,7 @@ impl Restoring {
             bytes: contents.files.iter().map(|entry| entry.bytes).sum(),
             with_keys: contents.with_keys,
             made_at_ms: contents.made_at_ms,
+            damaged,
         };
         if (restored.head.0, restored.floor.0) != (contents.head, contents.floor) {
             let why = format!(
@@ -108,29 +113,40 @@ impl Restoring {
             return Err(RestoreError::Archive(why));
         }
         drop(store);
-        let moved = self.move_in();
-        moved.map_err(|source| disk(&self.data, source))?;
+        let data = self.data.clone();
+        self.move_in().map_err(|source| disk(&data, source))?;
         Ok(restored)
     }
 
-    /// The log last: without one no engine starts where there is a HEAD.
-    fn move_in(&self) -> io::Result<()> {
-        fs::remove_file(self.staging.0.join("LOCK"))?;
-        let entries: Result<Vec<_>, _> = fs::read_dir(&self.staging.0)?.collect();
+    /// HEAD first and the log last: without a log no engine starts where there is a HEAD. What did
+    /// not get there stays where it is.
+    fn move_in(self) -> io::Result<()> {
+        let Restoring { data, staging, .. } = self;
+        fs::remove_file(staging.0.join("LOCK"))?;
+        let entries: Result<Vec<_>, _> = fs::read_dir(&staging.0)?.collect();
         let mut names: Vec<_> = entries?.iter().map(fs::DirEntry::file_name).collect();
-        names.sort_by_key(|name| name == "log");
+        names.sort_by_key(|name| (name == "log", name != "HEAD"));
+        let staging = staging.keep();
         for name in names {
-            fs::rename(self.staging.0.join(&name), self.data.join(&name))?;
+            fs::rename(staging.join(&name), data.join(&name))?;
         }
-        fs::remove_dir(&self.staging.0)?;
-        File::open(&self.data)?.sync_all()
+        fs::remove_dir(&staging)?;
+        File::open(&data)?.sync_all()
+    }
+}
+
+impl Staging {
+    /// From now on it stays.
+    fn keep(mut self) -> PathBuf {
+        std::mem::take(&mut self.0)
     }
 }
 
 impl Drop for Staging {
-    /// What was moved to its place is not here any more.
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        if !self.0.as_os_str().is_empty() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
     }
 }
 

@@ -73,10 +73,8 @@ impl Search {
 }
 
 impl Shard {
+    /// The endpoint may be of a history that has still to come.
     pub(super) fn begin_search(&mut self, lane: LaneId, row: &LaneRow) {
-        if self.history.latest().endpoint(lane.endpoint).is_none() {
-            return self.effects.lanes.push(Change::Remove(lane));
-        }
         let search = Search {
             cursor: row.cursor,
             until: row.high,
@@ -141,11 +139,14 @@ impl Shard {
     /// True when it asks for a page.
     fn pump_search(&mut self, lane: LaneId, out: &mut Vec<FromShard>) -> bool {
         let search = &self.searches[&lane];
-        if search.page.is_some() || !self.has_room(lane.endpoint) {
+        if search.page.is_some() {
             return false;
         }
         if search.cursor >= search.until {
             self.end_search(lane);
+            return false;
+        }
+        if !self.has_room(lane.endpoint) {
             return false;
         }
         let passed = match bug::is(Bug::SearchAhead) {
@@ -237,6 +238,11 @@ impl Shard {
         let Some(Page::Asked { found, until }) = &mut search.page else { return };
         if found.values().any(|missing| missing.verdict.is_none()) {
             return;
+        }
+        let newest = self.history.latest().endpoint(id.endpoint).map(|endpoint| endpoint.since);
+        if found.values().any(|missing| Some(missing.ruled_by) != newest) {
+            // The newest version is asked, also when it came while an older one was.
+            return search.forget_page();
         }
         let (found, mut until) = (std::mem::take(found), *until);
         let routed = self.ring.next();

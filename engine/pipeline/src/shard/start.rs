@@ -91,7 +91,10 @@ impl Shard {
 
     fn resume_lane(&mut self, id: LaneId, row: LaneRow, now: Time) {
         if !id.is_main() {
-            return self.begin_search(id, &row);
+            return match self.history.latest().endpoint(id.endpoint) {
+                Some(_) => self.begin_search(id, &row),
+                None => self.effects.lanes.push(event::Change::Remove(id)),
+            };
         }
         let Some(endpoint) = self.history.latest().endpoint(id.endpoint).cloned() else {
             self.effects.lanes.push(event::Change::Remove(id));
