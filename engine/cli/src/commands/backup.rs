@@ -41,9 +41,6 @@ pub fn bytes_bar() -> ProgressBar {
 }
 
 fn write(options: &BackupArguments, out: &mut dyn Write) -> Result<u64, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::new(Exit::Engine(5), format!("{}: {error}", options.file.display()))
-    };
     let Some(data) = &options.data else { return download(options, out) };
     if !data.join("log").is_dir() {
         let data = data.display();
@@ -58,8 +55,12 @@ fn write(options: &BackupArguments, out: &mut dyn Write) -> Result<u64, Failure>
         };
         Failure::new(Exit::Engine(failure.exit_code()), format!("{failure}{hint}"))
     })?;
-    let summary = backup.write(out).map_err(failed)?;
+    let summary = backup.write(out).map_err(|error| disk(&options.file, &error))?;
     Ok(summary.bytes)
+}
+
+fn disk(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Engine(5), format!("{}: {error}", path.display()))
 }
 
 /// From the server, as it comes.
@@ -78,16 +79,13 @@ fn download(options: &BackupArguments, out: &mut dyn Write) -> Result<u64, Failu
         let cut = |error: anyhow::Error| {
             Failure::new(Exit::Unreachable, format!("the server broke it off: {error:#}"))
         };
+        let failed = |error: std::io::Error| disk(&options.file, &error);
         let mut bytes = 0;
         while let Some(piece) = stream.next().await.map_err(cut)? {
             bytes += piece.len() as u64;
-            out.write_all(&piece).map_err(|error| {
-                Failure::new(Exit::Engine(5), format!("{}: {error}", options.file.display()))
-            })?;
+            out.write_all(&piece).map_err(failed)?;
         }
-        out.flush().map_err(|error| {
-            Failure::new(Exit::Engine(5), format!("{}: {error}", options.file.display()))
-        })?;
+        out.flush().map_err(failed)?;
         Ok(bytes)
     })
 }
@@ -118,7 +116,7 @@ impl Part {
     }
 
     fn failure(&self, error: &std::io::Error) -> Failure {
-        Failure::new(Exit::Engine(5), format!("{}: {error}", self.0.display()))
+        disk(&self.0, error)
     }
 }
 

@@ -2,7 +2,7 @@ use super::{CONTENTS, Contents, Entry, FORMAT, KEYS, hex};
 use event::{Offset, Time};
 use log::Failure;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -75,12 +75,6 @@ impl Backup {
         Backup::hold(&store, data, with_keys, made_at)
     }
 
-    /// Of all files.
-    pub fn bytes(&self) -> u64 {
-        let log = self.snapshot.files.iter().map(|file| file.bytes);
-        log.chain(self.others.values().map(|other| other.bytes)).sum()
-    }
-
     /// Writes it as a tar archive, which ends with a list of all that it holds.
     pub fn write(self, out: &mut dyn Write) -> io::Result<BackupSummary> {
         let mut archive = Archive { tar: Builder::new(out), at: self.made_at, entries: Vec::new() };
@@ -90,7 +84,7 @@ impl Backup {
         for file in &self.snapshot.files {
             archive.file(&file.name, file.bytes, &mut file.reader())?;
         }
-        let folders: std::collections::BTreeSet<_> =
+        let folders: BTreeSet<_> =
             self.others.keys().flat_map(|name| name.ancestors().skip(1)).collect();
         for folder in folders.into_iter().filter(|folder| !folder.as_os_str().is_empty()) {
             archive.folder(folder)?;

@@ -37,7 +37,8 @@ pub struct Restored {
     pub damaged: Option<Offset>,
 }
 
-/// Why a backup is not restored. Nothing is left of it then.
+/// Why a backup is not restored. Nothing is left of it then, unless the disk failed when it was
+/// moved to its place: no engine starts there.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     #[error("{} is not empty: a backup is restored into a directory of its own", .0.display())]
