@@ -50,6 +50,13 @@ fn a_drift_that_was_let_be_makes_retries_early_by_no_more_than_itself() {
     holds(4379159852103330179);
 }
 
+/// What was sent once more had damaged bytes and died of it, was purged, sent once more and died
+/// again: the second letter was told as one that a purge had left.
+#[test]
+fn a_letter_that_was_purged_may_be_resent_and_die_again() {
+    holds(11699);
+}
+
 #[test]
 fn the_same_seed_goes_the_same_way() {
     for seed in 0..40 {

@@ -136,6 +136,7 @@ impl Ledger {
                     }
                     if self.is_resend(&key.delivery, client) {
                         self.ever_resent.insert(key.delivery);
+                        self.purged.remove(&key.delivery);
                         self.successes.remove(&key.delivery);
                     }
                     self.retries.insert(key.delivery, (*key, *row));
