@@ -230,6 +230,19 @@ pub fn read_rows<T>(
     Ok(rows)
 }
 
+/// Whether every row of a table can be read.
+pub fn check_rows<T>(
+    tables: &Tables,
+    table: (&Keyspace, &'static str),
+    decode: impl Fn(&[u8], &[u8]) -> Result<T, codec::BadRecord>,
+) -> Result<(), Failure> {
+    for guard in table.0.iter() {
+        let (key, value) = guard.into_inner().map_err(|err| row_failure(tables, table.1, err))?;
+        decode(&key, &value).map_err(|bad| damaged_row(table.1, bad))?;
+    }
+    Ok(())
+}
+
 /// Key and value of at most `count` rows from `from` on, past blocks that cannot be read, and
 /// whether there were such. Beside a block like that intact rows may be passed over too.
 pub fn read_past_damage(

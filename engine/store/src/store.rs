@@ -1,4 +1,5 @@
 mod as_log;
+mod check;
 mod erase;
 mod snapshot;
 
@@ -10,7 +11,7 @@ use crate::generations::seal_key;
 use crate::head::{Found, Head, HeadFile};
 use crate::index::{IndexEntry, decode_index, index_key};
 use crate::options::{Durability, StoreOptions};
-use crate::read::{fold_checksums, read_rows};
+use crate::read::read_rows;
 use crate::recovery::{self, Recovered};
 use crate::rotation::{Rotation, Turn};
 use crate::rows::{Row, Table};
@@ -20,7 +21,7 @@ use crate::writer::{Content, Ground, View, Writer};
 use bytes::Bytes;
 use event::{Offset, StreamId, TenantId, Time};
 use fjall::Keyspace;
-use log::{Failure, Lease, Log, Sync, codec};
+use log::{Failure, Lease, Sync, codec};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
@@ -116,27 +117,6 @@ impl Store {
     pub fn duplicates_since(&self) -> Time {
         let view = self.view();
         Time::from_millis(view.duplicates.turns().first().map_or(0, |turn| turn.from))
-    }
-
-    /// Reads every event from the floor to the head, and that each sealed generation is what was
-    /// sealed. Takes as long as that takes.
-    ///
-    /// Errors: `Damaged` names the first event that is not what was written.
-    pub fn check(&self) -> Result<(), Failure> {
-        let end = self.head();
-        let view = self.view();
-        for seal in &view.log.sealed {
-            let folded = fold_checksums(&self.tables, &seal.table, seal.first..seal.end)?;
-            // A stub has not the checksum of what it stands for.
-            if folded.is_some_and(|folded| folded != seal.checksum) {
-                return Err(Failure::Damaged { offset: seal.first });
-            }
-        }
-        let start = view.log.sealed.last().map_or(self.floor(), |seal| seal.end);
-        if start < end {
-            fold_checksums(&self.tables, &view.log.table, start..end)?;
-        }
-        Ok(())
     }
 
     fn view(&self) -> Arc<View> {

@@ -104,7 +104,7 @@ impl Part {
         let part = path.with_file_name(name);
         let file = File::create_new(&part).map_err(|error| {
             Failure::usage(format!(
-                "cannot make {}: {error}: does another backup write it?",
+                "cannot make {}: {error}: if no other backup writes it, remove it",
                 part.display()
             ))
         })?;

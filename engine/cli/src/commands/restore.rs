@@ -2,7 +2,7 @@ use crate::arguments::RestoreArguments;
 use crate::commands::backup::bytes_bar;
 use crate::exit::{Exit, Failure};
 use crate::given::print;
-use forebay::{RestoreError, Restored, Restoring};
+use forebay::{LogFailure, RestoreError, Restored, Restoring};
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -23,7 +23,7 @@ pub fn run(options: &RestoreArguments) -> Result<Exit, Failure> {
     let bar = bytes_bar();
     let archive = bar.wrap_read(BufReader::with_capacity(256 << 10, archive));
     let restoring = Restoring::unpack(archive, &options.data).map_err(failed)?;
-    bar.set_message("unpacked; now every event is read");
+    bar.set_message("unpacked; now all of it is read");
     let restored = restoring.finish().map_err(failed)?;
     bar.finish_and_clear();
     tell(options, &restored)?;
@@ -39,7 +39,7 @@ fn tell(options: &RestoreArguments, restored: &Restored) -> Result<(), Failure> 
         let told = json!({
             "data": data.to_string(), "floor": floor.0, "head": head.0, "files": files,
             "bytes": bytes, "withKeys": with_keys, "madeAt": made_at.to_string(),
-            "damaged": damaged.map(|offset| offset.0),
+            "damaged": damaged.as_ref().map(ToString::to_string),
         });
         return print(&format!("{told}\n"));
     }
@@ -47,11 +47,12 @@ fn tell(options: &RestoreArguments, restored: &Restored) -> Result<(), Failure> 
     print(&format!(
         "{data} has the {events} events (offsets {floor} to {head}) of {made_at}, every one read.\n"
     ))?;
-    if let Some(offset) = damaged {
-        print(&format!(
-            "The event at offset {offset} was damaged when the backup was made: it is a gap, and \
-             the others flow.\n"
-        ))?;
+    if let Some(damage) = damaged {
+        let then = match damage {
+            LogFailure::Damaged { .. } => "it is a gap, and the others flow",
+            _ => "if the start refuses it, `forebay doctor --salvage` takes out all that is intact",
+        };
+        print(&format!("It was so when the backup was made: {damage}; {then}.\n"))?;
     }
     if !with_keys {
         print(&format!(

@@ -138,6 +138,14 @@ fn without_its_keys_a_backup_opens_no_secret() {
     ok(&folder, &serving.url, "endpoint create --app default --to http://127.0.0.1:59009/in");
     let told = ok(&folder, &serving.url, "backup a.tar --without-keys --json");
     assert!(told.contains("\"withKeys\":false"), "{told}");
+    ok(&folder, &serving.url, "backup with.tar");
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    let key = read("forebay-data/secrets.key");
+    let has_key = |archive: &str| {
+        let bytes = read(archive);
+        find(&bytes, &key) < bytes.len()
+    };
+    assert!(has_key("with.tar") && !has_key("a.tar"));
     assert_eq!(serving.stop(), 0);
     let restored = folder.run(&["restore", "a.tar", "--data", "copy"]);
     assert!(restored.out.contains("put secrets.key into copy"), "{}", restored.out);

@@ -1,6 +1,6 @@
 use crate::backup::Backup;
 use bytes::{Bytes, BytesMut};
-use control::{Backups, Denied, Health, Pending, Pieces};
+use control::{Backups, Denied, Health, Pending, Pieces, Unready};
 use log::Failure;
 use runtime::{Clock, spawn_thread};
 use std::io::{self, Write};
@@ -28,6 +28,8 @@ const PIECE_BYTES: usize = 256 << 10;
 const AHEAD: usize = 4;
 /// Whoever takes no piece for so long is not listening.
 const UNREAD_MAX: Duration = Duration::from_secs(60);
+/// The same where the disk is full: what is dropped from the log keeps its room until it is sent.
+const UNREAD_FULL_MAX: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl Backups for Vault {
@@ -90,9 +92,13 @@ struct Outlet {
 impl Outlet {
     fn send(&mut self) -> io::Result<()> {
         let mut piece = Ok(self.filled.split().freeze());
-        for _ in 0..UNREAD_MAX.as_millis() / PAUSE.as_millis() {
+        let mut waited = Duration::ZERO;
+        while waited < UNREAD_MAX {
             if self.health.is_stopping() {
                 return Err(io::Error::other("the node is stopping"));
+            }
+            if waited > UNREAD_FULL_MAX && self.health.reasons().contains(&Unready::DiskFloor) {
+                return Err(io::Error::other("the disk needs the room of what it is slow to send"));
             }
             piece = match self.sender.try_send(piece) {
                 Ok(()) => return Ok(()),
@@ -102,6 +108,7 @@ impl Outlet {
                 }
             };
             std::thread::park_timeout(PAUSE);
+            waited += PAUSE;
         }
         Err(io::Error::other("nobody took a piece of it for a minute"))
     }

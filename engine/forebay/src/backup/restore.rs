@@ -21,7 +21,7 @@ pub struct Restoring {
 struct Staging(PathBuf);
 
 /// A data directory that is ready for an engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Restored {
     /// One past the last event.
     pub head: Offset,
@@ -32,9 +32,9 @@ pub struct Restored {
     pub with_keys: bool,
     /// Milliseconds since 1970.
     pub made_at_ms: u64,
-    /// The first event that was damaged when the backup was made, if one was: it is a gap to those
-    /// who are owed it, and the others flow.
-    pub damaged: Option<Offset>,
+    /// What was damaged when the backup was made, if anything was. Of an event (`Damaged`): it is a
+    /// gap to those who are owed it, and the others flow. Of a row: a start may refuse it.
+    pub damaged: Option<Failure>,
 }
 
 /// Why a backup is not restored. Nothing is left of it then, unless the disk failed when it was
@@ -83,7 +83,7 @@ impl Restoring {
         Ok(Restoring { data: data.to_owned(), staging, contents })
     }
 
-    /// Opens the log and reads every event of it, then puts it in its place. Takes as long as to
+    /// Opens the log and reads every event and row of it, then puts it in its place. Takes as long as to
     /// read all of it takes.
     pub fn finish(self) -> Result<Restored, RestoreError> {
         let options = StoreOptions {
@@ -93,7 +93,7 @@ impl Restoring {
         };
         let (store, _) = Store::open(options)?;
         let damaged = match store.check() {
-            Err(Failure::Damaged { offset }) => Some(offset),
+            Err(damage @ (Failure::Damaged { .. } | Failure::DamagedRow { .. })) => Some(damage),
             checked => checked.map(|()| None)?,
         };
         let contents = &self.contents;
