@@ -13,7 +13,8 @@ use crate::{Breaker, Effects, Ordering, RateLimit, Rules, Window};
 use behind::Behind;
 use entry::{Entry, Stage};
 use event::{
-    Change, DeliveryId, Event, LaneId, LaneRow, Offset, RetryKey, RetryRow, Throttle, Time, Why,
+    Change, DeliveryId, Event, LaneId, LaneRow, Offset, PlaceInLine, RetryKey, RetryRow, Throttle,
+    Time, Why,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -45,7 +46,7 @@ pub struct Lane {
     /// Of all endpoints of the tenant.
     throttle: Option<Arc<Throttle>>,
     /// From when on the throttle lets it begin the next attempt.
-    place_in_line: Option<Time>,
+    place_in_line: Option<PlaceInLine>,
     in_flight: u32,
     /// Events of what is in trouble and in flight that were erased meanwhile.
     erased_in_flight: BTreeSet<(Offset, u32)>,
@@ -227,7 +228,7 @@ impl Lane {
         };
         let has_work = !self.entries.is_empty() || !self.trouble.is_empty();
         let opens = (has_work && !self.rate.allows(now)).then(|| self.rate.opens_at());
-        let place = self.place_in_line.filter(|_| has_work);
+        let place = self.place_in_line.as_ref().filter(|_| has_work).map(PlaceInLine::at);
         times.into_iter().chain([opens, place]).flatten().filter(|time| *time > now).min()
     }
 

@@ -25,10 +25,10 @@ fn event(n: u64) -> Arc<Event> {
     Arc::new(Event { id: EventId::new(n, Offset(n)), envelope, body: Bytes::new() })
 }
 
-fn lane(id: u64, events: u64) -> Lane {
-    let rules = Rules {
+fn rules(ordering: Ordering) -> Rules {
+    Rules {
         since: Offset::ZERO,
-        ordering: Ordering::None,
+        ordering,
         schedule: RetrySchedule::new(&[], 0.0),
         window_start: 8,
         window_max: 8,
@@ -36,7 +36,15 @@ fn lane(id: u64, events: u64) -> Lane {
         disable_after: Duration::from_secs(3600),
         is_disabled: false,
         entries_max: 1024,
-    };
+    }
+}
+
+fn lane(id: u64, events: u64) -> Lane {
+    lane_of(id, events, Ordering::None)
+}
+
+fn lane_of(id: u64, events: u64, ordering: Ordering) -> Lane {
+    let rules = rules(ordering);
     let mut lane = Lane::new(LaneId::main(EndpointId(id)), rules, 1, START);
     for n in 0..events {
         let offer = Offer { event: event(n), ruled_by: Offset::ZERO, has_chain: false };
@@ -88,4 +96,46 @@ fn a_lane_wakes_when_its_place_has_come() {
     assert!(!lane.hold_to(Some(&throttle)), "it is the same one");
     assert!(lane.hold_to(None));
     assert_eq!(begin(&mut lane, wakes), 1, "nothing holds it any more");
+}
+
+/// When whoever comes next may begin.
+fn next_place(throttle: &Arc<Throttle>) -> Time {
+    throttle.take_place(START).at()
+}
+
+#[test]
+fn a_lane_that_may_begin_nothing_keeps_no_place() {
+    let throttle = Arc::new(Throttle::new(1));
+    let hold = |lane: &mut Lane| {
+        lane.hold_to(Some(&throttle));
+        assert_eq!(begin(lane, START), 0, "the first place is taken");
+    };
+    let mut first = lane(1, 1);
+    first.hold_to(Some(&throttle));
+    assert_eq!(begin(&mut first, START), 1);
+    let free = next_place(&throttle);
+    assert!(free > START);
+
+    let mut paused = lane(2, 1);
+    hold(&mut paused);
+    assert!(next_place(&throttle) > free, "it waits for the place");
+    let mut rules = rules(Ordering::None);
+    rules.is_disabled = true;
+    paused.take_version(rules, Offset(1_000), Offset(1_000), &mut Effects::default());
+    assert_eq!(next_place(&throttle), free, "and gives it back when it is paused");
+
+    let mut deleted = lane(3, 1);
+    hold(&mut deleted);
+    assert!(next_place(&throttle) > free);
+    drop(deleted);
+    assert_eq!(next_place(&throttle), free, "and when it goes");
+
+    let mut strict = lane_of(4, 2, Ordering::Fifo);
+    strict.hold_to(Some(&throttle));
+    let mut effects = Effects::default();
+    let order = strict.next_order(free, Offset(1_000), &mut effects);
+    assert!(order.is_some(), "its turn has come");
+    let free = next_place(&throttle);
+    assert!(strict.next_order(START, Offset(1_000), &mut effects).is_none(), "one is in flight");
+    assert_eq!(next_place(&throttle), free, "so it is not in line for the second");
 }

@@ -44,6 +44,6 @@ pub use rows::{
     AttemptRow, AttemptState, Change, DeadRow, Due, DuplicateRow, GapRow, LaneRow, Parcel,
     RegistryKey, RetryKey, RetryRow, Stage, Watermarks, Why,
 };
-pub use throttle::Throttle;
+pub use throttle::{PlaceInLine, Throttle};
 pub use time::Time;
 pub use verdict::Verdict;

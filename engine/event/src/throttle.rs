@@ -1,4 +1,5 @@
 use crate::Time;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -13,6 +14,14 @@ pub struct Throttle {
     rate: u32,
     /// When the next place would be due, in nanoseconds.
     due: AtomicU64,
+}
+
+/// The right to begin one attempt, from its time on. Dropped unused, it is another's.
+#[derive(Debug)]
+pub struct PlaceInLine {
+    throttle: Arc<Throttle>,
+    at: Time,
+    is_used: bool,
 }
 
 /// How late a place may be used.
@@ -30,28 +39,43 @@ impl Throttle {
         self.rate
     }
 
-    /// Takes the next place: from then on one attempt may begin.
-    pub fn take_place(&self, now: Time) -> Time {
+    /// Takes the next place.
+    pub fn take_place(self: &Arc<Self>, now: Time) -> PlaceInLine {
         let place = |due: u64| due.max((now - SLACK).nanos());
         let next = |due: u64| Some(place(due) + self.gap());
         let taken = self.due.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         let due = taken.unwrap_or_else(|due| due);
-        Time::from_nanos(place(due))
-    }
-
-    /// Whether a place lies so far back that whoever had it has to take another.
-    pub fn is_past(&self, place: Time, now: Time) -> bool {
-        place + LATE_MAX < now
-    }
-
-    /// A place that was taken and not used is another's.
-    pub fn give_back(&self) {
-        let back = |due: u64| Some(due.saturating_sub(self.gap()));
-        let _ = self.due.fetch_update(Ordering::Relaxed, Ordering::Relaxed, back);
+        PlaceInLine { throttle: self.clone(), at: Time::from_nanos(place(due)), is_used: false }
     }
 
     fn gap(&self) -> u64 {
         1_000_000_000 / u64::from(self.rate)
+    }
+}
+
+impl PlaceInLine {
+    pub fn at(&self) -> Time {
+        self.at
+    }
+
+    /// The attempt begins.
+    pub fn take(mut self) {
+        self.is_used = true;
+    }
+
+    /// True when it lies so far back that it is nobody's: whoever had it takes another.
+    pub fn is_past(&mut self, now: Time) -> bool {
+        self.is_used = self.at + LATE_MAX < now;
+        self.is_used
+    }
+}
+
+impl Drop for PlaceInLine {
+    fn drop(&mut self) {
+        if !self.is_used {
+            let back = |due: u64| Some(due.saturating_sub(self.throttle.gap()));
+            let _ = self.throttle.due.fetch_update(Ordering::Relaxed, Ordering::Relaxed, back);
+        }
     }
 }
 
@@ -70,15 +94,22 @@ mod tests {
 
     const START: Time = Time::from_secs(1_000_000);
 
+    fn take(throttle: &Arc<Throttle>, now: Time) -> Time {
+        let place = throttle.take_place(now);
+        let at = place.at();
+        place.take();
+        at
+    }
+
     #[test]
     fn places_are_even_whoever_takes_them_and_no_second_has_more_than_its_share() {
         for rate in [1, 7, 100, 1_000] {
-            let throttle = Throttle::new(rate);
-            let mut places = Vec::new();
+            let throttle = Arc::new(Throttle::new(rate));
+            let mut places: Vec<Time> = Vec::new();
             for n in 0..3 * rate {
                 // Somebody waits for the last place before somebody takes the next one.
                 let now = places.last().copied().unwrap_or(START).max(START);
-                let place = throttle.take_place(now);
+                let place = take(&throttle, now);
                 assert!(n == 0 || place > places[n as usize - 1], "one place is one attempt's");
                 places.push(place);
             }
@@ -94,13 +125,18 @@ mod tests {
 
     #[test]
     fn what_was_not_used_is_not_saved_up_and_what_is_given_back_is_anothers() {
-        let throttle = Throttle::new(10);
-        throttle.take_place(START);
+        let throttle = Arc::new(Throttle::new(10));
+        take(&throttle, START);
         let later = START + Duration::from_secs(60);
-        assert!(throttle.take_place(later) <= later);
-        let second = throttle.take_place(later);
-        assert!(second > later, "a minute without work is no minute's worth of work");
-        throttle.give_back();
-        assert_eq!(throttle.take_place(later), second);
+        assert!(take(&throttle, later) <= later);
+        let mut second = throttle.take_place(later);
+        let at = second.at();
+        assert!(at > later, "a minute without work is no minute's worth of work");
+        drop(second);
+        second = throttle.take_place(later);
+        assert_eq!(second.at(), at);
+        assert!(!second.is_past(at + LATE_MAX) && second.is_past(at + LATE_MAX * 2));
+        drop(second);
+        assert!(take(&throttle, later) > at, "one that is past is nobody's");
     }
 }

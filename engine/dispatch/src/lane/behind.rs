@@ -44,6 +44,9 @@ impl Lane {
     ///
     /// `routed` is one past the last offset that the router has offered to this lane.
     pub fn demote(&mut self, why: Why, routed: Offset, effects: &mut Effects) {
+        if why.is_pause() {
+            self.place_in_line = None;
+        }
         let high = self.high();
         let next = self.forget(routed, effects);
         let newest = self.rules.since;

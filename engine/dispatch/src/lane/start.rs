@@ -2,7 +2,8 @@ use super::entry::{Outputs, bit};
 use super::*;
 use crate::bug::{self, Bug};
 use event::{
-    AttemptRow, AttemptState, DeadRow, Due, Parcel, Stage as ParcelStage, Verdict, hash_of,
+    AttemptRow, AttemptState, DeadRow, Due, Parcel, PlaceInLine, Stage as ParcelStage, Verdict,
+    hash_of,
 };
 use std::collections::BTreeSet;
 
@@ -27,7 +28,12 @@ impl Lane {
         routed: Offset,
         effects: &mut Effects,
     ) -> Option<Order> {
-        if self.is_paused() || !self.breaker.allows(now) {
+        if self.is_paused() {
+            return None;
+        }
+        if !self.breaker.allows(now) {
+            // Others need not wait for a place that comes to nothing.
+            self.place_in_line = None;
             return None;
         }
         if !self.window.has_place(self.in_flight) {
@@ -51,11 +57,11 @@ impl Lane {
         let started = match &order {
             Some(Order::Attempt { delivery, .. } | Order::Fetch(delivery)) => *delivery,
             _ => {
-                self.give_place_back();
+                self.place_in_line = None;
                 return None;
             }
         };
-        self.place_in_line = None;
+        self.place_in_line.take().into_iter().for_each(PlaceInLine::take);
         self.is_retry_turn = matches!(order, Some(Order::Attempt { .. }));
         self.in_flight += 1;
         if !self.breaker.is_closed() {
@@ -71,22 +77,18 @@ impl Lane {
     /// in line, once.
     fn has_place_by(&mut self, now: Time) -> bool {
         let Some(throttle) = self.throttle.clone() else { return true };
-        // One that it could not use in its time is nobody's any more.
-        self.place_in_line = self.place_in_line.filter(|place| !throttle.is_past(*place, now));
+        self.place_in_line.take_if(|place| place.is_past(now));
         if self.place_in_line.is_none() && !self.may_start(now) {
             return true;
         }
-        *self.place_in_line.get_or_insert_with(|| throttle.take_place(now)) <= now
-    }
-
-    fn give_place_back(&mut self) {
-        if let (Some(throttle), Some(_)) = (&self.throttle, self.place_in_line.take()) {
-            throttle.give_back();
-        }
+        self.place_in_line.get_or_insert_with(|| throttle.take_place(now)).at() <= now
     }
 
     /// False when there is nothing that it could begin now, whatever its verdicts say.
     fn may_start(&self, now: Time) -> bool {
+        if self.rules.ordering == Ordering::Fifo && self.in_flight > 0 {
+            return false;
+        }
         let mut entries = self.entries.iter().skip(self.taken);
         let next = entries.find(|entry| !entry.is_ended());
         let is_judged = |entry: &Entry| !matches!(entry.stage, Stage::Matched | Stage::Asked);
