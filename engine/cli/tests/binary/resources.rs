@@ -465,6 +465,22 @@ impl Going {
     pub fn next(&self) -> String {
         self.1.recv_timeout(Duration::from_secs(60)).unwrap()
     }
+
+    /// Waits until it has a socket, and a moment more.
+    fn connected(self) -> Going {
+        let fds = format!("/proc/{}/fd", self.0.id());
+        let is_socket = |entry: std::io::Result<std::fs::DirEntry>| {
+            let name = entry.and_then(|entry| std::fs::read_link(entry.path()));
+            name.is_ok_and(|name| name.to_string_lossy().starts_with("socket:"))
+        };
+        let until = std::time::Instant::now() + Duration::from_secs(60);
+        while !std::fs::read_dir(&fds).unwrap().any(is_socket) {
+            assert!(std::time::Instant::now() < until, "it connects to nobody");
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        std::thread::park_timeout(Duration::from_secs(1));
+        self
+    }
 }
 
 impl Drop for Going {
@@ -488,8 +504,7 @@ fn events_are_shown_as_they_come_also_after_a_restart() {
     assert_eq!(told(), "before");
     place.out("send --type order.paid --data 2");
     assert_eq!(told(), "order.paid");
-    let rare = Going::start(folder, &url, "tail --type rare");
-    std::thread::sleep(Duration::from_secs(1));
+    let rare = Going::start(folder, &url, "tail --type rare").connected();
     assert_eq!(place.serving.stop(), 0, "a stream does not hold up the end");
     assert!(all.next().contains("trying again") && rare.next().contains("trying again"));
     let serving = Serving::start_at(folder, url.strip_prefix("http://").unwrap());
@@ -528,8 +543,7 @@ fn events_are_forwarded_to_this_machine_signed() {
     let secret = place.out("endpoint secret e --app shop");
     let key = place.out("key create --name k --role producer --app shop");
     let listen = format!("listen --forward {hooks} --app shop --endpoint e --json");
-    let listening = Going::start(&place.folder, &place.serving.url, &listen);
-    std::thread::sleep(Duration::from_secs(1));
+    let listening = Going::start(&place.folder, &place.serving.url, &listen).connected();
     for event_type in ["invoice.sent", "order.paid"] {
         let send = format!("send --type {event_type} --data 2");
         assert_eq!(place.with_key(key.trim(), &send).code, 0);
