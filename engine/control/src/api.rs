@@ -73,6 +73,7 @@ const TABLE: &[&[Operation]] = &[
     event_types::OPERATIONS,
     endpoints::OPERATIONS,
     endpoints::SECRETS,
+    endpoints::TRANSFORMATION,
     messages::OPERATIONS,
     attempts::OPERATIONS,
     poller::OPERATIONS,

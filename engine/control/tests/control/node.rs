@@ -546,7 +546,9 @@ impl Modules for Rack {
     }
 
     fn shipped(&self, name: &str) -> Option<Bytes> {
-        (name == "forebay/redact").then(|| Bytes::from_static(b"\0asm-redact"))
+        ["forebay/redact", "forebay/javascript"]
+            .contains(&name)
+            .then(|| Bytes::from_static(b"\0asm-redact"))
     }
 
     fn unshipped(&self, name: &str) -> String {

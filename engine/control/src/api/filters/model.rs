@@ -269,6 +269,10 @@ impl Settings {
         Settings { module, config: "{}".into(), on_error, limits, isolate: false, circuit: None }
     }
 
+    pub fn configured(self, config: String) -> Settings {
+        Settings { config: config.into(), ..self }
+    }
+
     /// As a filter that nothing is kept of.
     pub fn as_version(&self, app: &TenantId, name: &str) -> FilterVersion {
         FilterVersion {
