@@ -49,6 +49,7 @@ pub use access::{Access, Deed, Principal, Role, Scope, Whose, permits};
 pub(crate) use body::{dismiss, read as read_body};
 pub(crate) use call::{ANY_BYTES, Call, Stream};
 pub(crate) use failures::Failures;
+pub use filters::filter_modules;
 pub(crate) use filters::{Excerpt, VerdictOut};
 pub use keys::KeyRing;
 pub(crate) use keys::{KEY, Uses};

@@ -251,6 +251,14 @@ async fn module(control: &Control, named: &str) -> Result<ModuleDigest, Problem>
     })
 }
 
+/// The modules that a version of a filter may ask for: its own, its candidate's, and those of the
+/// versions that can be put in force again.
+pub fn filter_modules(filter: &FilterVersion) -> Vec<ModuleDigest> {
+    let candidate = filter.candidate.as_ref().map(|candidate| candidate.module);
+    let replaced = About::of(filter).modules();
+    [filter.module].into_iter().chain(candidate).chain(replaced).collect()
+}
+
 /// The digest of a module that comes with the engine, kept.
 pub(super) async fn kept(control: &Control, shipped: &str) -> Result<ModuleDigest, Problem> {
     module(control, shipped).await

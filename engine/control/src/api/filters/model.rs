@@ -316,6 +316,11 @@ impl About {
         serde_json::from_str(&filter.about).unwrap_or_default()
     }
 
+    /// Of the versions that were replaced.
+    pub fn modules(&self) -> Vec<ModuleDigest> {
+        self.replaced.iter().map(|replaced| replaced.settings.module).collect()
+    }
+
     /// Of the version that replaces this one.
     pub fn after(old: Option<&FilterVersion>, new: &Settings, now: Time) -> About {
         let now = now.millis();
