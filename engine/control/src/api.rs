@@ -48,6 +48,7 @@ mod wire;
 pub use access::{Access, Deed, Principal, Role, Scope, Whose, permits};
 pub(crate) use body::{dismiss, read as read_body};
 pub(crate) use call::{ANY_BYTES, Call, Stream};
+pub(crate) use erase::Erasures;
 pub(crate) use failures::Failures;
 pub use filters::filter_modules;
 pub(crate) use filters::{Excerpt, VerdictOut};
