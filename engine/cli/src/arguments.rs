@@ -9,7 +9,7 @@ use crate::resources::{
     App, Audit, Dlq, Endpoint, Erase, EventType, Explain, Filter, Key, Source, Stats, Table,
 };
 use crate::wanted::{Apply, Diff, Export};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Takes events in, keeps them, runs WebAssembly filters over them and delivers the results
@@ -369,20 +369,36 @@ Examples:
   forebay restore forebay-monday.tar --data /var/lib/forebay
   zstd -d < forebay.tar.zst | forebay restore - --data ./copy";
 
-/// Recover what is intact in a data directory that does not open any more
+/// Ask a server whether it takes events, or recover what is intact in a data directory
 ///
-/// Every intact event goes to the file as one CloudEvents JSON line, in the order of the log; the
+/// --ready asks a running server, without a key: for the health checks of containers and for
+/// scripts that wait for it. --salvage is for a directory that does not open any more: every
+/// intact event goes to the file as one CloudEvents JSON line, in the order of the log; the
 /// directory is left as it is. No engine may be running on it.
 #[derive(Args)]
-#[command(after_help = "Example:\n  forebay doctor --salvage events.ndjson --data ./forebay-data")]
+#[command(group = ArgGroup::new("what").required(true), after_help = DOCTOR_HELP)]
 pub struct DoctorArguments {
+    /// Ask a running server; exits 0 when it is ready, else 1 with the reason
+    #[arg(long, group = "what")]
+    pub ready: bool,
     /// Where the events go: a file that is not there yet
-    #[arg(long, value_name = "FILE")]
-    pub salvage: PathBuf,
-    /// The data directory
+    #[arg(long, value_name = "FILE", group = "what")]
+    pub salvage: Option<PathBuf>,
+    #[command(flatten)]
+    pub target: TargetArguments,
+    /// Ask again for so many seconds until it is ready
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, requires = "ready")]
+    pub timeout: u32,
+    /// The data directory of --salvage
     #[arg(long, value_name = "DIR", default_value = "./forebay-data")]
     pub data: PathBuf,
     /// Print what was found as JSON
     #[arg(long)]
     pub json: bool,
 }
+
+const DOCTOR_HELP: &str = "\
+Examples:
+  forebay doctor --ready --url http://127.0.0.1:8080
+  forebay doctor --ready --timeout 30 && ./send-events
+  forebay doctor --salvage events.ndjson --data ./forebay-data";

@@ -48,7 +48,9 @@ mod wire;
 pub use access::{Access, Deed, Principal, Role, Scope, Whose, permits};
 pub(crate) use body::{dismiss, read as read_body};
 pub(crate) use call::{ANY_BYTES, Call, Stream};
+pub(crate) use erase::Erasures;
 pub(crate) use failures::Failures;
+pub use filters::filter_modules;
 pub(crate) use filters::{Excerpt, VerdictOut};
 pub use keys::KeyRing;
 pub(crate) use keys::{KEY, Uses};
@@ -73,6 +75,7 @@ const TABLE: &[&[Operation]] = &[
     event_types::OPERATIONS,
     endpoints::OPERATIONS,
     endpoints::SECRETS,
+    endpoints::TRANSFORMATION,
     messages::OPERATIONS,
     attempts::OPERATIONS,
     poller::OPERATIONS,

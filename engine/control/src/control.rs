@@ -1,12 +1,12 @@
 use crate::api::{
-    self, APP, Access, Answered, Apps, Begun, Call, Captured, Content, Failures, Keys, Matched,
-    Operation, Places, Principal, Query, RepeatKey, Repeats, Role, Scope, Stream, Token, Uses,
-    Whose,
+    self, APP, Access, Answered, Apps, Begun, Call, Captured, Content, Erasures, Failures, Keys,
+    Matched, Operation, Places, Principal, Query, RepeatKey, Repeats, Role, Scope, Stream, Token,
+    Uses, Whose,
 };
 use crate::audit::Change;
 use crate::journal::Journal;
 use crate::problem::{Form, Problem};
-use crate::reply::{self, empty, harden};
+use crate::reply::{self, OfChangeBefore, empty, harden};
 use crate::schemas::Schemas;
 use crate::{
     AdminKey, Backups, Body, Book, Bookmarks, Build, Commands, Denied, Doors, FilterWatch, Health,
@@ -112,6 +112,7 @@ pub struct Control {
     /// Tails read one or two at a time: a long look of theirs holds up no page.
     pub(crate) tail_turns: Semaphore,
     pub(crate) dry_runs: RefCell<Places>,
+    pub(crate) erasures: RefCell<Erasures>,
     pub(crate) journal: RefCell<Journal>,
     /// Of bodies that bring tables.
     loads: RefCell<Places>,
@@ -151,6 +152,7 @@ impl Control {
             tails,
             tail_turns,
             dry_runs,
+            erasures: RefCell::default(),
             journal: RefCell::default(),
             loads,
         })
@@ -382,7 +384,11 @@ impl Control {
             false => None,
         };
         let answered = (operation.run)(self, call).await;
-        if let (Ok(response), Some(change)) = (&answered, change) {
+        let is_new =
+            |response: &Response<Bytes>| response.extensions().get::<OfChangeBefore>().is_none();
+        if let (Ok(response), Some(change)) = (&answered, change)
+            && is_new(response)
+        {
             change.end(self, response).await;
             let status = response.status().as_u16();
             let (who, what) = (&*who, operation.id);

@@ -41,7 +41,7 @@ mod watch;
 
 pub use api::{
     Access, Apps, Capture, Content, Deed, KeyRing, KeyRow, Keys, Operation, Parameter, Principal,
-    Role, SchemaOf, Scope, Token, Verb, Whose, captures, operations, permits,
+    Role, SchemaOf, Scope, Token, Verb, Whose, captures, filter_modules, operations, permits,
 };
 pub use body::{Body, Lines};
 pub use control::{Control, ControlLimits, ControlOptions, Ports};

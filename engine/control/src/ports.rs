@@ -242,12 +242,13 @@ pub trait Book {
     /// Keeps a line. It survives the death of the process; the oldest go when there are many.
     fn keep(&self, line: &str);
 
-    /// So many lines, the newest first, after those that were skipped.
-    fn page(&self, skip: Option<u64>, count: usize) -> Pending<Result<BookPage, Denied>>;
+    /// So many lines, the newest first, from where the page before ended. `Denied::NotFound` for a
+    /// place that no page gives.
+    fn page(&self, from: Option<String>, count: usize) -> Pending<Result<BookPage, Denied>>;
 }
 
-/// Lines, and how many are to be skipped for the next ones, if there are any.
-pub type BookPage = (Vec<String>, Option<u64>);
+/// Lines, and where they end, if there are older ones. Lines that come meanwhile do not shift it.
+pub type BookPage = (Vec<String>, Option<String>);
 
 /// Where consumers of polled endpoints have come to.
 pub trait Bookmarks {

@@ -50,6 +50,15 @@ pub(crate) fn with_secret(mut response: Response<Bytes>, secret: Secret) -> Resp
     response
 }
 
+/// Marks the answer of a step of a change that the log of changes has already.
+#[derive(Clone, Copy)]
+pub(crate) struct OfChangeBefore;
+
+pub(crate) fn of_change_before(mut response: Response<Bytes>) -> Response<Bytes> {
+    response.extensions_mut().insert(OfChangeBefore);
+    response
+}
+
 /// An answer that tells of this version of a resource, and of more that `If-Match` does not mean.
 pub(crate) fn with_tag(mut response: Response<Bytes>, version: &impl Serialize) -> Response<Bytes> {
     let tag = HeaderValue::from_str(&tag(&json(version))).expect("a tag is ASCII");

@@ -118,7 +118,7 @@ pub(crate) fn compiled(
 }
 
 /// An entry is good for one module and one build of the engine with one configuration.
-fn entry_name(engine: &Engine, digest: &[u8; 32]) -> [u8; 32] {
+pub(crate) fn entry_name(engine: &Engine, digest: &[u8; 32]) -> [u8; 32] {
     let mut hasher = Sha(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
     hasher.0.update(digest);

@@ -1,4 +1,4 @@
-use crate::compile::{Compile, CompileCache, CompileFailure, SealKey, compiled};
+use crate::compile::{Compile, CompileCache, CompileFailure, SealKey, compiled, entry_name};
 use crate::contract::{INIT, STARTS, TABLE_GET};
 use crate::host::Host;
 use crate::imports;
@@ -74,6 +74,11 @@ impl FilterEngine {
     /// export, feature or limit at fault.
     pub fn verify(&self, wasm: &[u8], limits: &ModuleLimits) -> Result<ModuleReport, Refusal> {
         verify(wasm, limits)
+    }
+
+    /// What a cache calls the compiled form of the module of this SHA-256.
+    pub fn cache_name(&self, digest: &[u8; 32]) -> [u8; 32] {
+        entry_name(&self.engine, digest)
     }
 
     /// Verifies a module and compiles it, or takes its compiled form from the cache. Slow (3 ms

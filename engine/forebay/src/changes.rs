@@ -35,6 +35,7 @@ impl Changes {
         ways.refresh(&publisher);
         let (ways, turn) = (Arc::new(ways), Arc::new(Semaphore::new(1)));
         tables.sweep(&publisher);
+        modules.sweep(&publisher.history());
         Ok(Changes { publisher, ways, modules, tables, recipe: plan.recipe.clone(), turn })
     }
 

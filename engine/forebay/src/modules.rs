@@ -1,18 +1,21 @@
 use crate::config::may_weigh;
 use crate::{Compiler, Plan};
 use arc_swap::ArcSwap;
+use control::filter_modules;
 use filter::{AdmitFailure, Compile, CompileCache, CompileFailure, FilterEngine, FilterModule};
 use filter::{InProcess, ModuleLimits, SealKey};
-use registry::ModuleDigest;
+use registry::{History, ModuleDigest};
 use runtime::Entropy;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Every module that a version of a filter may still ask for: its bytes in the data directory,
-/// named by digest, its compiled form in memory and, sealed, in a cache beside it.
+/// Every module that a version of a filter may still ask for, and what was uploaded lately: its
+/// bytes in the data directory, named by digest, its compiled form in memory and, sealed, in a
+/// cache beside it.
 pub struct Modules {
     engine: FilterEngine,
     limits: ModuleLimits,
@@ -100,9 +103,57 @@ impl Modules {
         self.admit(*digest, &wasm)
     }
 
+    /// Removes modules that no version of a filter may ask for any more, with their compiled forms,
+    /// and compiled forms of another version of the engine. One that was uploaded within a day may
+    /// be about to be put in force.
+    pub fn sweep(&self, history: &History) {
+        let named = history.filters().flat_map(|filter| filter_modules(filter));
+        let named: BTreeSet<ModuleDigest> = named.collect();
+        let swept = fs::read_dir(&self.dir).and_then(|entries| {
+            let paths: Vec<PathBuf> =
+                entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+            let modules = paths.iter().filter_map(|path| digest_in(path, "wasm"));
+            let needed = modules.filter(|digest| {
+                named.contains(digest) || is_younger(&self.path(digest), UPLOAD_AGE_MAX)
+            });
+            let needed: BTreeSet<ModuleDigest> = needed.collect();
+            let forms = needed.iter().map(|digest| ModuleDigest(self.engine.cache_name(&digest.0)));
+            let forms: BTreeSet<ModuleDigest> = forms.collect();
+            let is_spent = |path: &&PathBuf| {
+                digest_in(path, "wasm").is_some_and(|digest| !needed.contains(&digest))
+                    || digest_in(path, "compiled").is_some_and(|form| !forms.contains(&form))
+            };
+            self.compiled.rcu(|known| {
+                let mut known = BTreeMap::clone(known);
+                known.retain(|digest, _| needed.contains(digest));
+                known
+            });
+            paths.iter().filter(is_spent).try_for_each(fs::remove_file)
+        });
+        if let Err(error) = swept {
+            tracing::warn!("{} cannot be tidied up: {error}", self.dir.display());
+        }
+    }
+
     fn path(&self, digest: &ModuleDigest) -> PathBuf {
         self.dir.join(format!("{digest}.wasm"))
     }
+}
+
+/// How long a module is kept that was uploaded and that nothing has named.
+const UPLOAD_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// The digest that a file of this kind is named by.
+fn digest_in(path: &Path, extension: &str) -> Option<ModuleDigest> {
+    let is_one = path.extension().is_some_and(|found| found == extension);
+    let stem = path.file_stem().filter(|_| is_one)?.to_str()?;
+    ModuleDigest::read(stem)
+}
+
+/// By the clock of the machine, as the file system has it. One of the future is young.
+fn is_younger(path: &Path, age: Duration) -> bool {
+    let written = fs::metadata(path).and_then(|meta| meta.modified());
+    written.is_ok_and(|at| at.elapsed().is_ok_and(|passed| passed < age) || at.elapsed().is_err())
 }
 
 /// Why a module is not taken in or not found.

@@ -109,6 +109,60 @@ async fn shutdown(engine: Engine) {
     assert!(engine.shutdown(Duration::from_secs(10)).await);
 }
 
+/// The bytes of modules and of their compiled forms, and how many files have them.
+fn kept(data: &Path) -> (u64, usize) {
+    let files = std::fs::read_dir(data.join("modules")).unwrap().map(|entry| entry.unwrap());
+    let files = files.filter(|file| file.file_name() != "seal.key");
+    let sizes: Vec<u64> = files.map(|file| file.metadata().unwrap().len()).collect();
+    (sizes.iter().sum(), sizes.len())
+}
+
+/// As if all of them had been uploaded two days ago.
+fn grow_old(data: &Path) {
+    let then = std::time::SystemTime::now() - Duration::from_secs(48 * 3600);
+    for entry in std::fs::read_dir(data.join("modules")).unwrap() {
+        let file = std::fs::File::options().append(true).open(entry.unwrap().path()).unwrap();
+        file.set_modified(then).unwrap();
+    }
+}
+
+#[test]
+fn modules_that_nothing_names_any_more_leave_the_disk() {
+    let data = tempfile::tempdir().unwrap();
+    let restarted = || {
+        let engine = open(data.path());
+        let at = engine.addr().unwrap();
+        (engine, at, kept(data.path()))
+    };
+    run(async {
+        let (engine, at, none) = restarted();
+        assert_eq!(none, (0, 0));
+        let first = push(at, "/v1/filter/f/version", &wat::parse_str(SINGLE).unwrap()).await;
+        push(at, "/v1/filter/f/version", &constant(false)).await;
+        let (bytes, files) = kept(data.path());
+        assert_eq!(files, 4, "two modules, each with its compiled form");
+        push(at, "/v1/filter/gone/version", &constant(true)).await;
+        assert_eq!(ask(at, ADMIN, "DELETE", "/v1/filter/gone", json!(null)).await.0, 204);
+        shutdown(engine).await;
+
+        let (engine, _, young) = restarted();
+        assert_eq!(young.1, 6, "one that was uploaded lately may be about to be named");
+        shutdown(engine).await;
+        grow_old(data.path());
+        let (engine, at, old) = restarted();
+        assert_eq!(old, (bytes, 4), "earlier versions stay");
+        let back = first["version"].as_str().unwrap();
+        let back = format!("/v1/filter/f/version/{back}/restore");
+        assert_eq!(ask(at, ADMIN, "POST", &back, json!(null)).await.0, 200);
+
+        assert_eq!(ask(at, ADMIN, "DELETE", "/v1/filter/f", json!(null)).await.0, 204);
+        shutdown(engine).await;
+        let (engine, _, nothing) = restarted();
+        assert_eq!(nothing, (0, 0));
+        shutdown(engine).await;
+    });
+}
+
 #[test]
 fn a_shadow_sees_everything_and_changes_nothing() {
     let data = tempfile::tempdir().unwrap();

@@ -60,6 +60,8 @@ pub struct Shard {
     lanes: BTreeMap<EndpointId, Lane>,
     /// For what endpoints were never sent.
     searches: BTreeMap<LaneId, Search>,
+    /// The endpoint whose search was given the last page.
+    searched: Option<EndpointId>,
     effects: Effects,
     questions: Questions,
     /// Lanes that may have something to do.

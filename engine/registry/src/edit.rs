@@ -83,6 +83,11 @@ impl Edit<'_> {
         self.0.set.changed.push(changed(Kind::Tenant, id, "", How::Removed));
     }
 
+    /// The id that the next endpoint gets which this change creates.
+    pub fn next_endpoint(&self) -> EndpointId {
+        EndpointId(self.0.set.next_endpoint)
+    }
+
     /// Creates an endpoint. Without a name it is named by its id, `ep_7`.
     pub fn create_endpoint(&mut self, declared: &DeclaredEndpoint) -> EndpointId {
         let id = self.0.give_id();

@@ -4,8 +4,8 @@ use crate::row::{
 use crate::row::{endpoint_bytes, name_bytes};
 use crate::tables::{COUNTER, Tables};
 use crate::{
-    ChangeSet, Declared, Endpoint, Kind, Row, RowError, RowKey, SealingKey, Snapshot, Source,
-    Stale, revive,
+    ChangeSet, Declared, Endpoint, FilterVersion, Kind, Row, RowError, RowKey, SealingKey,
+    Snapshot, Source, Stale, revive,
 };
 use event::{EndpointId, Offset};
 use serde::Serialize;
@@ -92,6 +92,11 @@ impl History {
         offset: Offset,
     ) -> impl Iterator<Item = &Arc<Endpoint>> {
         self.tables.endpoints_from(id, offset)
+    }
+
+    /// Every version of every filter, in no order.
+    pub fn filters(&self) -> impl Iterator<Item = &Arc<FilterVersion>> {
+        self.tables.filters()
     }
 
     /// Puts a change in force from `since` on: the log's next offset at the commit of the rows

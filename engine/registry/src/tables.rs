@@ -117,6 +117,10 @@ impl Tables {
         self.endpoints.get(&id).into_iter().flat_map(move |versions| versions.from(offset))
     }
 
+    pub(crate) fn filters(&self) -> impl Iterator<Item = &Arc<FilterVersion>> {
+        self.filters.iter().flat_map(|(_, versions)| versions.all())
+    }
+
     pub(crate) fn filter_at(&self, name: &Name, offset: Offset) -> Option<&Arc<FilterVersion>> {
         self.filters.get(name)?.at(offset)
     }

@@ -23,6 +23,10 @@ impl<T> Versions<T> {
         self.0[after.saturating_sub(1)..].iter().filter_map(|(_, value)| value.as_ref())
     }
 
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.0.iter().filter_map(|(_, value)| value.as_ref())
+    }
+
     /// Answers which version this one ends, if any. Versions come in the order of their offsets;
     /// one from the same offset takes the place of the last.
     pub(crate) fn set(&mut self, since: Offset, value: Option<Arc<T>>) -> Option<Offset> {

@@ -8,6 +8,7 @@ use log::Log;
 use registry::{Concurrency, Ordering};
 use sim::scenario::*;
 use sim::{Crash, Mode, Plan, Sent, World, endpoint};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -211,6 +212,79 @@ fn searches_take_turns_and_are_so_many_at_most() {
     world.network.heal();
     rest(&mut world);
     assert_eq!(attempts(&world).iter().filter(|row| row.2 == 0).count(), 300, "each found once");
+}
+
+/// So many endpoints of one tenant that want nothing by themselves.
+fn many(count: u64) -> World {
+    let mut world = world(Plan::calm(1), |e| e.types = vec!["never".into()]);
+    for n in 1..count {
+        let mut other = endpoint(&format!("e{n}"));
+        other.types = vec!["never".into()];
+        other.tenant = sim::tenant();
+        world.client.endpoints.insert(format!("e{n}"), other);
+    }
+    change(&mut world);
+    world
+}
+
+fn search_all(world: &mut World, count: u64, times: u64, until_offset: u64) {
+    for n in 0..count * times {
+        world.search(EndpointId(FIRST.0 + n / times), Offset::ZERO..Offset(until_offset));
+    }
+    until(world, |w| w.client.waiting.is_empty());
+}
+
+#[test]
+fn endpoints_take_turns_at_the_pages() {
+    let mut world = many(12);
+    publish(&mut world, 1_000, None);
+    world.client.endpoints.values_mut().for_each(|e| e.types.clear());
+    change(&mut world);
+    rest(&mut world);
+    search_all(&mut world, 12, 1, 1_000);
+    rest(&mut world);
+    assert_eq!(searches(&world), 0);
+    // Of each page that was asked for, by whom.
+    let pages = world.trace.words().iter().filter(|words| words.contains("reads Missing"));
+    let pages: Vec<&str> = pages.filter_map(|words| words.split("lane: ").nth(1)).collect();
+    let asker = |page: &&str| page.split(',').next().unwrap_or_default().to_owned();
+    let askers: BTreeSet<String> = pages.iter().map(asker).collect();
+    assert_eq!(askers.len(), 12, "{askers:?}");
+    let early: BTreeSet<String> = pages[..30].iter().map(asker).collect();
+    assert_eq!(early, askers, "none is kept waiting by the others");
+}
+
+#[test]
+fn endpoints_that_are_disabled_hold_no_page() {
+    let mut world = many(20);
+    publish(&mut world, 200, None);
+    for (name, declared) in &mut world.client.endpoints {
+        declared.types.clear();
+        declared.is_disabled = name != "e19";
+    }
+    change(&mut world);
+    search_all(&mut world, 20, 1, 200);
+    until(&mut world, |w| w.received().len() == 200);
+    pass(&mut world, SECOND);
+    assert_eq!(searches(&world), 19);
+}
+
+#[test]
+fn an_application_leaves_room_for_the_searches_of_others() {
+    let mut world = many(64);
+    let mut other = endpoint("other");
+    other.tenant = event::TenantId::new("other");
+    world.client.endpoints.insert("other".into(), other);
+    change(&mut world);
+    publish(&mut world, 1, None);
+    // They stay as long as their endpoints are disabled.
+    world.client.endpoints.values_mut().for_each(|e| e.is_disabled = true);
+    change(&mut world);
+    search_all(&mut world, 64, 16, 1);
+    assert_eq!(searches(&world), 1_000);
+    world.search(EndpointId(FIRST.0 + 64), Offset::ZERO..Offset(1));
+    until(&mut world, |w| w.client.waiting.is_empty());
+    assert_eq!(searches(&world), 1_001);
 }
 
 /// Two endpoints, of which e0 wants nothing by itself and e1 everything.

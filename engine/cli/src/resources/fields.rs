@@ -119,6 +119,13 @@ pub struct EndpointFields {
     /// Attempts that may begin in a second; 0 for what is usual on the server
     #[arg(long, value_name = "N")]
     throttle_rate: Option<u16>,
+    /// JavaScript that changes what it is sent, with a `function handler(webhook)`: the code
+    /// itself, @FILE, or - for stdin; '' for none
+    #[arg(long, value_name = "CODE")]
+    transformation: Option<String>,
+    /// What that code finds in `webhook.variables`; all of them are replaced
+    #[arg(long = "variable", value_name = "KEY=VALUE", requires = "transformation")]
+    variables: Vec<String>,
     /// Whether deliveries wait
     #[arg(long, value_name = "BOOL")]
     disabled: Option<bool>,
@@ -165,7 +172,22 @@ impl Fields for EndpointFields {
             .with("timeoutMs", &self.timeout_ms.map(usual_at_0))
             .with("throttleRate", &self.throttle_rate.map(|rate| usual_at_0(rate.into())))
             .with("disabled", &self.disabled);
+        let members = members.with("transformation", &self.script()?);
         Ok(members.with_pairs("metadata", &self.metadata)?.0)
+    }
+}
+
+impl EndpointFields {
+    /// Null takes it off.
+    fn script(&self) -> Result<Option<Value>, Failure> {
+        let code = match self.transformation.as_deref() {
+            None => return Ok(None),
+            Some("") => return Ok(Some(Value::Null)),
+            Some(argument) => String::from_utf8(body(argument)?),
+        };
+        let code = code.map_err(|_| Failure::usage("--transformation: the code is text"))?;
+        let script = Members::new().with("code", &Some(code));
+        Ok(Some(script.with_pairs("variables", &self.variables)?.0.into()))
     }
 }
 

@@ -34,6 +34,7 @@ Examples:
   forebay endpoint create --app shop --to https://example.com/in --type 'order.*'
   forebay endpoint ls --app shop --json
   forebay endpoint update ep_1 --app shop --where 'data.total > 100' --schedule 5s --schedule 5m
+  forebay endpoint update ep_1 --app shop --transformation @slim.js --variable team=red
   forebay endpoint secret ep_1 --app shop --rotate
   forebay endpoint send-example ep_1 --app shop --type order.paid
   forebay endpoint replay-missing ep_1 --app shop --since 2026-11-01T00:00:00Z";

@@ -238,6 +238,49 @@ fn how_a_start_fails_is_told_by_the_exit_code() {
 }
 
 #[test]
+fn the_doctor_says_whether_a_server_is_ready() {
+    let folder = Folder::with("");
+    let serving = Serving::start(&folder);
+    let url = serving.url.clone();
+    folder.run(&["doctor", "--ready", "--url", &url]).expect(0, "ready\n");
+    let told = folder.run(&["doctor", "--ready", "--url", &url, "--json"]);
+    told.expect(0, "{\"ready\":true,\"reason\":null}\n");
+    assert_eq!(serving.stop(), 0);
+    let gone = folder.run(&["doctor", "--ready", "--url", &url]);
+    gone.expect(1, "").says("not ready: ");
+    let told = folder.run(&["doctor", "--ready", "--url", &url, "--json", "--timeout", "1"]);
+    assert!(told.code == 1 && told.out.starts_with("{\"ready\":false,"), "{}", told.out);
+    folder.run(&["doctor"]).expect(2, "").says("--ready");
+    folder.run(&["doctor", "--ready", "--salvage", "x"]).expect(2, "");
+}
+
+/// A server that is not ready for a while, and then is.
+#[test]
+fn the_doctor_waits_for_a_server_that_is_starting() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        let starting = r#"{"detail":"the node is starting"}"#;
+        for (status, body) in [(503, starting), (503, starting), (503, starting), (200, "{}")] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = [0; 4096];
+            let count = std::io::Read::read(&mut stream, &mut head).unwrap();
+            assert!(head[..count].starts_with(b"GET /readyz HTTP/1.1\r\n"));
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status} x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+            std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+        }
+    });
+    let folder = Folder::with("");
+    let at_once = folder.run(&["doctor", "--ready", "--url", &url]);
+    at_once.expect(1, "").says("not ready: the node is starting");
+    folder.run(&["doctor", "--ready", "--url", &url, "--timeout", "300"]).expect(0, "ready\n");
+    answering.join().unwrap();
+}
+
+#[test]
 fn a_directory_that_does_not_open_gives_its_events_to_the_doctor() {
     let folder = Folder::with("");
     let serving = Serving::start(&folder);

@@ -230,6 +230,39 @@ fn changes_are_told_field_by_field_and_made() {
 }
 
 #[test]
+fn a_script_and_a_polled_endpoint_are_made_true_and_exported() {
+    let place = Place::new();
+    let code = "function handler(webhook) {\n  return webhook; // 'it' is \"so\"\n}\n";
+    place.folder.write("same.js", code);
+    let file = "[[endpoint]]\nname = \"e\"\nurl = \"http://127.0.0.1:59009/\"\n\
+                transformation = { file = \"same.js\", variables = { team = \"red\" } }\n\
+                [[endpoint]]\nname = \"sink\"\nurl = \"poll:\"\ntypes = [\"order.*\"]\n";
+    place.folder.write("all.toml", file);
+    assert_eq!(place.run("apply -f all.toml --yes").code, 0);
+    place.run("diff -f all.toml --prune").expect(0, "");
+    let told = place.json("endpoint get e")["transformation"].clone();
+    assert_eq!(told, json!({ "code": code, "enabled": true, "variables": { "team": "red" } }));
+    assert_eq!(place.json("endpoint get sink")["url"], "poll:");
+
+    let exported = place.out("export");
+    place.run_with("diff -f - --prune", &exported).expect(0, "");
+    let other = Place::new();
+    other.run_with("apply -f - --yes", &exported);
+    assert_eq!(other.out("export"), exported);
+
+    place.write("file = \"same.js\"", "code = \"function handler(\"");
+    let refused = place.run("apply -f all.toml --yes");
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    refused.says("line 2:");
+    place.write("transformation = {", "# {");
+    let told = place.run("apply -f all.toml --yes");
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert_eq!(place.json("endpoint get e")["transformation"], Value::Null);
+    place.write("types = [", "transformation = { code = \"\" }\ntypes = [");
+    place.run("diff -f all.toml").says("changes nothing of what is polled");
+}
+
+#[test]
 fn a_secret_is_changed_where_the_file_names_another() {
     let place = place();
     assert_eq!(place.run("apply -f all.toml --yes").code, 0);

@@ -59,6 +59,12 @@ pub enum Deed {
     Write,
     /// Reads what signs or lets in.
     Reveal,
+    /// Changes the scripts of endpoints.
+    Transform,
+}
+
+impl Deed {
+    pub const ALL: [Deed; 4] = [Deed::Read, Deed::Write, Deed::Reveal, Deed::Transform];
 }
 
 /// What an operation is asked about.
@@ -93,7 +99,7 @@ impl Principal {
 impl Role {
     /// Of a customer's session that is not held to less than all.
     pub fn portal(tenant: TenantId) -> Role {
-        Role::Portal { tenant, deeds: vec![Deed::Read, Deed::Write, Deed::Reveal] }
+        Role::Portal { tenant, deeds: Deed::ALL.to_vec() }
     }
 
     /// Whether it may put an event of this type in, where it may put any.

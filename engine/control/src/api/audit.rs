@@ -1,10 +1,10 @@
 //! The log of changes.
 
-use crate::Control;
 use crate::api::wire::{Members, PageLimit};
 use crate::api::{Answered, Call, Content, Operation, Parameter, Scope, Verb, page_limit};
 use crate::problem::Problem;
 use crate::reply::answer;
+use crate::{Control, Denied};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -34,11 +34,14 @@ struct AuditOut {
 
 async fn list(control: &Control, call: Call) -> Answered {
     let limit = page_limit(&call.query)?;
-    let bad = |_| Problem::parameter("iterator", "it is what the page before gave");
-    let before = call.query.one("iterator")?.map(|text| text.parse().map_err(bad)).transpose()?;
-    let (lines, next) = control.ports.book.page(before, limit).await?;
+    let from = call.query.one("iterator")?.map(str::to_owned);
+    let (lines, iterator) = match control.ports.book.page(from, limit).await {
+        Err(Denied::NotFound) => {
+            return Err(Problem::parameter("iterator", "it is what the page before gave"));
+        }
+        page => page?,
+    };
     // A line that a crash has cut says nothing.
     let data = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let iterator = next.map(|next: u64| next.to_string());
     Ok(answer(200, &AuditOut { data, done: iterator.is_none(), iterator }))
 }

@@ -71,8 +71,8 @@ struct AppPortalAccessIn {
 }
 
 /// `ManageEndpoint` changes endpoints and sees their secrets, `ViewEndpointSecret` and
-/// `ManageEndpointSecret` see them. The others are not told apart from `ManageEndpoint` yet:
-/// without it they read alone.
+/// `ManageEndpointSecret` see them, `ManageTransformations` changes the scripts of endpoints. The
+/// others are not told apart from `ManageEndpoint` yet: without it they read alone.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 enum AppPortalCapability {
     ViewBase,
@@ -125,16 +125,23 @@ impl AppPortalAccessIn {
 
     /// What the session may.
     fn deeds(&self) -> Vec<Deed> {
-        use AppPortalCapability::{ManageEndpoint, ManageEndpointSecret, ViewEndpointSecret};
+        use AppPortalCapability::{
+            ManageEndpoint, ManageEndpointSecret, ManageTransformations, ViewEndpointSecret,
+        };
         if self.read_only == Some(true) {
             return vec![Deed::Read];
         }
         let Some(given) = &self.capabilities else {
-            return vec![Deed::Read, Deed::Write, Deed::Reveal];
+            return Deed::ALL.to_vec();
         };
         let writes = given.contains(&ManageEndpoint);
         let reveals = [ViewEndpointSecret, ManageEndpointSecret].iter().any(|c| given.contains(c));
-        let all = [(Deed::Read, true), (Deed::Write, writes), (Deed::Reveal, writes || reveals)];
+        let all = [
+            (Deed::Read, true),
+            (Deed::Write, writes),
+            (Deed::Reveal, writes || reveals),
+            (Deed::Transform, given.contains(&ManageTransformations)),
+        ];
         all.into_iter().filter_map(|(deed, may)| may.then_some(deed)).collect()
     }
 
@@ -264,15 +271,15 @@ mod tests {
     #[test]
     fn capabilities_never_give_more_than_they_say() {
         let deeds = |text: &str| serde_json::from_str::<AppPortalAccessIn>(text).unwrap().deeds();
-        let (read, write, reveal) = (Deed::Read, Deed::Write, Deed::Reveal);
+        let [read, write, reveal, transform] = Deed::ALL;
         for (text, expected) in [
-            ("{}", vec![read, write, reveal]),
-            (r#"{"readOnly":false}"#, vec![read, write, reveal]),
+            ("{}", vec![read, write, reveal, transform]),
+            (r#"{"readOnly":false}"#, vec![read, write, reveal, transform]),
             (r#"{"readOnly":true}"#, vec![read]),
             (r#"{"readOnly":true,"capabilities":["ManageEndpoint"]}"#, vec![read]),
             (r#"{"capabilities":[]}"#, vec![read]),
             (r#"{"capabilities":["ViewBase","CreateAttempts"]}"#, vec![read]),
-            (r#"{"capabilities":["ManageTransformations"]}"#, vec![read]),
+            (r#"{"capabilities":["ManageTransformations"]}"#, vec![read, transform]),
             (r#"{"capabilities":["ViewEndpointSecret"]}"#, vec![read, reveal]),
             (r#"{"capabilities":["ManageEndpointSecret"]}"#, vec![read, reveal]),
             (r#"{"capabilities":["ManageEndpoint"]}"#, vec![read, write, reveal]),

@@ -1,7 +1,9 @@
 mod model;
 mod secrets;
+mod transformation;
 
 pub(crate) use model::{CHANNELS, EndpointOut, pause_text};
+pub(crate) use transformation::is_name as is_script;
 
 use crate::Control;
 use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted, uid_of_path};
@@ -10,8 +12,11 @@ use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
 use event::{EndpointId, Refusal, TenantId, Time};
 use model::{About, EndpointIn, EndpointPatch, Rest};
-use registry::{ChangeSet, DeclaredEndpoint, Endpoint, ModuleDigest, POLLED, Snapshot, Terms};
+use registry::{
+    ChangeSet, DeclaredEndpoint, Edit, Endpoint, ModuleDigest, POLLED, Snapshot, Terms,
+};
 use std::sync::Arc;
+use transformation::{Ready, Script, Transformation};
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -83,6 +88,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 ];
 
 pub(crate) const SECRETS: &[Operation] = secrets::OPERATIONS;
+pub(crate) const TRANSFORMATION: &[Operation] = transformation::OPERATIONS;
 
 pub(crate) const NONE: Problem = Problem::NotFound("there is no such endpoint");
 /// Of one application, by keys that are bound to it.
@@ -155,18 +161,20 @@ async fn make(control: &Control, call: &Call, given: &EndpointIn) -> Result<Endp
         terms: control.options.terms.clone(),
         secrets: secrets::first(control, given.secret.as_deref())?,
         headers: headers.into_iter().collect(),
+        transformation: Transformation::default(),
         created: now,
         updated: now,
     })?;
     may_reach(control, call, &new.url)?;
-    let shipped = filters::shipped(control, app, &new.filters).await?;
+    let brought = Brought::by(control, call, &new.filters, &given.transformation).await?;
     control
         .change(|snapshot| {
             let has_room = snapshot.endpoint_ids_of(app).len() < ENDPOINTS_MAX;
             call.within(has_room, "endpoints", ENDPOINTS_MAX)?;
             let mut edit = snapshot.edit();
-            filters::add_shipped(&mut edit, snapshot, app, &shipped, control);
-            let id = edit.create_endpoint(&new);
+            let (id, mut new) = (edit.next_endpoint(), new.clone());
+            brought.add(&mut edit, control, snapshot, id, &mut new)?;
+            edit.create_endpoint(&new);
             Ok((edit.finish()?, id))
         })
         .await
@@ -192,7 +200,7 @@ async fn update(control: &Control, call: Call) -> Answered {
         return Err(Problem::value(&["secret"], text));
     }
     let filters = given.filters.as_deref().unwrap_or_default();
-    replace(control, &call, filters, |_| given.clone()).await
+    replace(control, &call, (filters, &given.transformation), |_| given.clone()).await
 }
 
 async fn patch(control: &Control, call: Call) -> Answered {
@@ -205,18 +213,18 @@ async fn patch(control: &Control, call: Call) -> Answered {
         Given::Value(filters) => &**filters,
         Given::Absent | Given::Null => &[],
     };
-    replace(control, &call, filters, patched).await
+    replace(control, &call, (filters, &patch.transformation), patched).await
 }
 
 async fn replace(
     control: &Control,
     call: &Call,
-    filters: &[String],
+    (filters, script): (&[String], &Given<Script>),
     make: impl Fn(EndpointIn) -> EndpointIn,
 ) -> Answered {
     let now = control.ports.clock.wall();
-    let shipped = filters::shipped(control, call.app()?, filters).await?;
-    let id = rewrite(control, call, &shipped, |old| {
+    let brought = Brought::by(control, call, filters, script).await?;
+    let id = rewrite(control, call, &brought, |old| {
         // What a body cannot say stays as it was; what it leaves out is as usual on this node.
         let (usual, kept) = (control.options.terms.clone(), &old.terms);
         let terms = Terms {
@@ -233,30 +241,64 @@ async fn replace(
 
 /// What a change of other members leaves as it is.
 fn rest(old: &Endpoint, now: Time) -> Rest {
-    let headers = old.headers.iter();
+    let (headers, about) = (old.headers.iter(), About::of(old));
     Rest {
         tenant: old.tenant.clone(),
         terms: old.terms.clone(),
         secrets: old.secrets.clone(),
         headers: headers.map(|(name, value)| (name.to_string(), value.to_string())).collect(),
-        created: Time::from_millis(About::of(old).created),
+        transformation: about.transformation,
+        created: Time::from_millis(about.created),
         updated: now,
     }
 }
 
-/// Puts a new version of the path's endpoint in force, with the filters that come with the engine
-/// and are new to the application.
+/// What a change of an endpoint brings with it.
+#[derive(Default)]
+struct Brought {
+    /// Filters that come with the engine and are new to the application.
+    shipped: Vec<(String, ModuleDigest)>,
+    script: Ready,
+}
+
+impl Brought {
+    /// Tries all of it.
+    async fn by(
+        control: &Control,
+        call: &Call,
+        filters: &[String],
+        script: &Given<Script>,
+    ) -> Result<Brought, Problem> {
+        let script = transformation::ready(control, call, script).await?;
+        Ok(Brought { shipped: filters::shipped(control, call.app()?, filters).await?, script })
+    }
+
+    /// Makes it a part of a change.
+    fn add(
+        &self,
+        edit: &mut Edit<'_>,
+        control: &Control,
+        snapshot: &Snapshot,
+        id: EndpointId,
+        new: &mut DeclaredEndpoint,
+    ) -> Result<(), Problem> {
+        filters::add_shipped(edit, snapshot, &new.tenant, &self.shipped, control);
+        transformation::attach(edit, control, snapshot, (id, new), &self.script)
+    }
+}
+
+/// Puts a new version of the path's endpoint in force, with what the change brings.
 async fn rewrite(
     control: &Control,
     call: &Call,
-    shipped: &[(String, ModuleDigest)],
+    brought: &Brought,
     make: impl Fn(&Endpoint) -> Result<DeclaredEndpoint, Problem>,
 ) -> Result<EndpointId, Problem> {
     control
         .change(|snapshot| {
             let old = find(snapshot, call.app()?, call.named("endpoint_id"))?;
             call.if_match(&EndpointOut::now(control, old))?;
-            let new = make(old)?;
+            let mut new = make(old)?;
             if (new.url == POLLED) != old.is_polled() {
                 let text = "an endpoint that is polled stays so, and no other becomes one";
                 return Err(Problem::value(&["url"], text));
@@ -265,7 +307,7 @@ async fn rewrite(
                 may_reach(control, call, &new.url)?;
             }
             let mut edit = snapshot.edit();
-            filters::add_shipped(&mut edit, snapshot, &old.tenant, shipped, control);
+            brought.add(&mut edit, control, snapshot, old.id, &mut new)?;
             edit.update_endpoint(old.id, &new);
             Ok((edit.finish()?, old.id))
         })
@@ -279,6 +321,7 @@ async fn delete(control: &Control, call: Call) -> Answered {
         call.if_match(&EndpointOut::now(control, old))?;
         let mut edit = snapshot.edit();
         edit.remove_endpoint(app, old.id);
+        transformation::remove(&mut edit, old);
         Ok((edit.finish()?, ()))
     });
     removed.await?;

@@ -5,13 +5,13 @@ mod wanted;
 use crate::api::wire::APP;
 use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb, messages};
 use crate::problem::Problem;
-use crate::reply::{answer, empty};
+use crate::reply::{answer, empty, of_change_before};
 use crate::{Control, Denied};
 use event::{EventId, TenantId};
 use log::Log;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use wanted::{Found, Place, Wanted};
 
@@ -152,16 +152,43 @@ async fn several(control: &Control, call: Call) -> Answered {
     let (found, head) = control.ask(&call.principal, read).await?;
     let (erased, next) = (found.stubs.len(), found.next);
     erase(control, found).await?;
-    Ok(answer(
-        200,
-        &EraseOut {
-            erased,
-            offset: next.map_or(head, Place::offset).0,
-            head: head.0,
-            done: next.is_none(),
-            iterator: next.map(|next| next.to_string()),
-        },
-    ))
+    let iterator = next.map(|next| next.to_string());
+    let told = EraseOut {
+        erased,
+        offset: next.map_or(head, Place::offset).0,
+        head: head.0,
+        done: next.is_none(),
+        iterator: iterator.clone(),
+    };
+    let whose = (call.principal.id.clone(), call.app()?.clone(), given.key);
+    let answer = answer(200, &told);
+    Ok(match control.erasures.borrow_mut().goes_on(whose, given.iterator, iterator) {
+        true => of_change_before(answer),
+        false => answer,
+    })
+}
+
+/// Erasures under way, each with what its last answer gave: a step that brings this back goes on
+/// with what the log of changes has already.
+#[derive(Default)]
+pub(crate) struct Erasures(BTreeMap<Whose, String>);
+
+/// By which key, of which application, and of which key of events.
+type Whose = (Arc<str>, TenantId, Option<String>);
+
+/// More than this are forgotten: the next step of each has a line of its own.
+const ERASURES_MAX: usize = 1_000;
+
+impl Erasures {
+    /// Whether a step that was asked with `given` goes on; `next` is what it answers.
+    fn goes_on(&mut self, whose: Whose, given: Option<String>, next: Option<String>) -> bool {
+        let goes_on = given.is_some() && self.0.remove(&whose) == given;
+        if self.0.len() >= ERASURES_MAX {
+            self.0.clear();
+        }
+        self.0.extend(next.map(|next| (whose, next)));
+        goes_on
+    }
 }
 
 async fn erase(control: &Control, found: Found) -> Result<(), Problem> {

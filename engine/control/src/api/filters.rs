@@ -9,14 +9,17 @@ mod verdict;
 pub(crate) use live::OPERATIONS as LIVE;
 pub(crate) use verdict::{Excerpt, VerdictOut};
 
-use crate::Control;
+use crate::api::endpoints::is_script;
 use crate::api::wire::{APP, ITERATOR, LIMIT, ORDER, Page, Wanted, Word, flag};
 use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Scope, Verb};
 use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
+use crate::{Control, Denied};
 use event::TenantId;
 use model::{About, FilterIn, FilterOut, FilterPatch, Settings, StagedOut, VersionOut};
-use registry::{ChangeSet, Declared, Edit, FilterVersion, Kind, ModuleDigest, Snapshot};
+use registry::{
+    ChangeSet, Declared, DeclaredFilter, Edit, FilterVersion, Kind, ModuleDigest, Snapshot,
+};
 use std::sync::Arc;
 use trial::{DryRunIn, DryRunOut};
 
@@ -149,8 +152,8 @@ fn list(control: &Control, call: &Call) -> Answered {
     let wanted = Wanted::of(&call.query, false)?;
     let snapshot = control.snapshot();
     let app = call.app()?;
-    let all = snapshot.filters().into_iter().filter(|filter| filter.tenant == *app);
-    let all: Vec<_> = all.collect();
+    let mut all = snapshot.filters();
+    all.retain(|filter| filter.tenant == *app && !is_script(&filter.name));
     let name = |filter: &&Arc<FilterVersion>| filter.name.to_string();
     let show = |filter: &&Arc<FilterVersion>| Some(FilterOut::of(filter));
     Ok(answer(200, &wanted.cut_by_name(&all, name, show)?))
@@ -248,6 +251,41 @@ async fn module(control: &Control, named: &str) -> Result<ModuleDigest, Problem>
     })
 }
 
+/// The modules that a version of a filter may ask for: its own, its candidate's, and those of the
+/// versions that can be put in force again.
+pub fn filter_modules(filter: &FilterVersion) -> Vec<ModuleDigest> {
+    let candidate = filter.candidate.as_ref().map(|candidate| candidate.module);
+    let replaced = About::of(filter).modules();
+    [filter.module].into_iter().chain(candidate).chain(replaced).collect()
+}
+
+/// The digest of a module that comes with the engine, kept.
+pub(super) async fn kept(control: &Control, shipped: &str) -> Result<ModuleDigest, Problem> {
+    module(control, shipped).await
+}
+
+/// Finds out whether a filter of this module starts with this configuration.
+pub(super) async fn try_out(
+    control: &Control,
+    app: &TenantId,
+    name: &str,
+    (module, config): (ModuleDigest, String),
+) -> Result<(), Denied> {
+    let settings = Settings::usual(module, control.options.filter_limits).configured(config);
+    control.ports.modules.try_out(settings.as_version(app, name)).await
+}
+
+/// A filter of this module with this configuration, and otherwise as usual.
+pub(super) fn plain(
+    control: &Control,
+    app: &TenantId,
+    name: &str,
+    (module, config): (ModuleDigest, String),
+) -> DeclaredFilter {
+    let settings = Settings::usual(module, control.options.filter_limits).configured(config);
+    settings.declared(app, name, &About::default())
+}
+
 /// Those of an endpoint's filters that come with the engine and are new to the application. All
 /// of them start.
 pub(super) async fn shipped(
@@ -293,6 +331,11 @@ fn is_name(control: &Control, name: &str) -> bool {
     Word::try_from(name.to_owned()).is_ok() || control.ports.modules.shipped(name).is_some()
 }
 
+/// What runs the script of an endpoint is changed with the endpoint alone.
+fn check_own(name: &str) -> Result<(), Problem> {
+    if is_script(name) { Err(NONE) } else { Ok(()) }
+}
+
 /// What comes with the engine under this name is what a filter of this name is made of.
 fn check_own_module(control: &Control, call: &Call, module: &str) -> Result<(), Problem> {
     let name = call.named("filter_name");
@@ -328,7 +371,8 @@ async fn replace(
         check_version(call, snapshot)?;
         if old.is_none() {
             let all = snapshot.filters();
-            let count = all.iter().filter(|filter| filter.tenant == *app).count();
+            let own = all.iter().filter(|filter| filter.tenant == *app && !is_script(&filter.name));
+            let count = own.count();
             call.within(count < FILTERS_MAX, "filters", FILTERS_MAX)?;
         }
         let settings = make(old.map(|old| &**old))?;
@@ -359,6 +403,7 @@ fn shown(control: &Control, call: &Call, is_new: bool) -> Answered {
 async fn delete(control: &Control, call: Call) -> Answered {
     let removed = control.change(|snapshot| {
         let (app, name) = (call.app()?, call.named("filter_name"));
+        check_own(name)?;
         call.if_match(&FilterOut::of(find(snapshot, app, name)?))?;
         let mut edit = snapshot.edit();
         edit.remove(Kind::Filter, app, name);

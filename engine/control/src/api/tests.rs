@@ -120,7 +120,7 @@ fn principal(role: Role) -> Principal {
 fn roles_may_what_their_row_says() {
     use Access::{Forbidden as F, Granted as G, Hidden as H, Unknown as U};
     let own = TenantId::new("own");
-    let (read, write, reveal) = (Deed::Read, Deed::Write, Deed::Reveal);
+    let [read, write, reveal, transform] = Deed::ALL;
     let scopes = [
         Scope::Anyone,
         Scope::Keyed,
@@ -133,27 +133,32 @@ fn roles_may_what_their_row_says() {
         Scope::Portal(write),
         Scope::Portal(reveal),
         Scope::Publish,
+        Scope::Portal(transform),
     ];
     let producer = Role::Producer { tenant: own.clone(), types: None };
     let rows = [
-        (Role::Nobody, [G, U, U, U, U, U, U, U, U, U, U], [G, U, U, U, U, U, U, U, U, U, U]),
-        (Role::Admin, [G; 11], [G; 11]),
+        (Role::Nobody, [G, U, U, U, U, U, U, U, U, U, U, U], [G, U, U, U, U, U, U, U, U, U, U, U]),
+        (Role::Admin, [G; 12], [G; 12]),
         (
             Role::Manager(own.clone()),
-            [G, G, G, F, F, G, G, G, G, G, G],
-            [G, H, H, H, H, H, H, H, H, H, H],
+            [G, G, G, F, F, G, G, G, G, G, G, G],
+            [G, H, H, H, H, H, H, H, H, H, H, H],
         ),
-        (producer, [G, G, F, F, F, F, F, F, F, F, G], [G, H, H, H, H, H, H, H, H, H, H]),
-        (Role::Reader(None), [G, G, G, G, F, G, F, G, F, F, F], [G, G, G, G, F, G, F, G, F, F, F]),
+        (producer, [G, G, F, F, F, F, F, F, F, F, G, F], [G, H, H, H, H, H, H, H, H, H, H, H]),
+        (
+            Role::Reader(None),
+            [G, G, G, G, F, G, F, G, F, F, F, F],
+            [G, G, G, G, F, G, F, G, F, F, F, F],
+        ),
         (
             Role::Reader(Some(own.clone())),
-            [G, G, G, F, F, G, F, G, F, F, F],
-            [G, H, H, H, H, H, H, H, H, H, H],
+            [G, G, G, F, F, G, F, G, F, F, F, F],
+            [G, H, H, H, H, H, H, H, H, H, H, H],
         ),
         (
             Role::portal(own.clone()),
-            [G, G, F, F, F, F, F, G, G, G, F],
-            [G, H, H, H, H, H, H, H, H, H, H],
+            [G, G, F, F, F, F, F, G, G, G, F, G],
+            [G, H, H, H, H, H, H, H, H, H, H, H],
         ),
     ];
     let other = TenantId::new("other");

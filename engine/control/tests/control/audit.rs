@@ -67,6 +67,41 @@ fn no_secret_is_in_it_and_a_key_is_told_by_its_name() {
 }
 
 #[test]
+fn an_erasure_of_many_steps_is_one_change() {
+    let full = || {
+        let node = Node::new();
+        for n in 0..3_000 {
+            node.publish("order.paid", &n.to_string());
+        }
+        node
+    };
+    let bodies = |iterators: &[Value]| -> Vec<String> {
+        let body = |next: &Value| json!({ "everything": true, "iterator": next }).to_string();
+        iterators.iter().map(body).collect()
+    };
+    // What each step gives, told by a node that forgets what it gave.
+    let (node, mut given) = (full(), vec![Value::Null]);
+    loop {
+        let last = bodies(&given).pop().unwrap();
+        let told = node.send("POST", "/v1/erase", &last, &[]);
+        assert_eq!(told.status, 200, "{}", told.body);
+        match told.json()["iterator"].clone() {
+            Value::Null => break,
+            next => given.push(next),
+        }
+    }
+    assert!(given.len() > 2 && node.changes.borrow().len() == given.len(), "{given:?}");
+    let node = full();
+    let bearer = node.bearer();
+    let ask = |body: &String| crate::node::with_body("POST", "/v1/erase", body, &[&bearer]);
+    let steps: Vec<String> = bodies(&given).iter().map(ask).collect();
+    let made_up = [steps[1].clone()];
+    let replies = node.ask(&[&steps[..], &made_up[..]].concat());
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    assert_eq!(node.changes.borrow().len(), 2, "one for all, one for what nobody gave");
+}
+
+#[test]
 fn it_comes_in_pages() {
     let node = Node::new();
     for n in 0..5 {
@@ -80,6 +115,8 @@ fn it_comes_in_pages() {
     let first = listed(&node, "?limit=3");
     assert_eq!(names(&first), ["app 4", "app 3", "app 2"]);
     let next = format!("?limit=3&iterator={}", first["iterator"].as_str().unwrap());
+    let meanwhile = node.send("POST", "/api/v1/app", r#"{"name":"late"}"#, &[]);
+    assert_eq!(meanwhile.status, 201);
     let second = listed(&node, &next);
     assert_eq!(
         (names(&second), &second["done"]),

@@ -27,3 +27,4 @@ mod sources;
 mod stats;
 mod tables;
 mod tail;
+mod transformations;

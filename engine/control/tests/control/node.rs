@@ -469,13 +469,14 @@ impl Book for Lines {
         self.0.borrow_mut().push(line.to_owned());
     }
 
-    fn page(&self, skip: Option<u64>, count: usize) -> Pending<Result<BookPage, Denied>> {
+    fn page(&self, from: Option<String>, count: usize) -> Pending<Result<BookPage, Denied>> {
         let all = self.0.borrow();
-        let skip = skip.unwrap_or(0) as usize;
-        let page: Vec<_> = all.iter().rev().skip(skip).take(count).cloned().collect();
-        let passed = skip + page.len();
-        let next = (passed < all.len()).then_some(passed as u64);
-        Box::pin(async move { Ok((page, next)) })
+        let page = from.map_or(Ok(all.len()), |from| from.parse()).map(|end: usize| {
+            let page: Vec<_> = all[..end].iter().rev().take(count).cloned().collect();
+            let next = end - page.len();
+            (page, (next > 0).then(|| next.to_string()))
+        });
+        Box::pin(async move { page.map_err(|_| Denied::NotFound) })
     }
 }
 
@@ -546,7 +547,9 @@ impl Modules for Rack {
     }
 
     fn shipped(&self, name: &str) -> Option<Bytes> {
-        (name == "forebay/redact").then(|| Bytes::from_static(b"\0asm-redact"))
+        ["forebay/redact", "forebay/javascript"]
+            .contains(&name)
+            .then(|| Bytes::from_static(b"\0asm-redact"))
     }
 
     fn unshipped(&self, name: &str) -> String {

@@ -1,5 +1,7 @@
 use control::{BookPage, Denied, Pending};
 use runtime::spawn_thread;
+use sha2::{Digest, Sha256};
+use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -43,20 +45,27 @@ impl Book {
         file.write_all(format!("\n{line}").as_bytes())
     }
 
-    /// Lines from the newest on, after so many, and how many they are then; nothing when there are
-    /// no more.
-    fn read(&self, skip: u64, count: usize) -> io::Result<BookPage> {
-        let (mut found, mut passed) = (Vec::new(), 0);
-        for path in [self.path.clone(), self.older()] {
-            let mut lines = Backwards::open(&path)?;
-            while let Some(line) = lines.next()? {
+    /// Lines from the newest on, or from a place on, and where they end; nothing when there are no
+    /// older ones. Those of a place whose file is gone are gone too.
+    fn read(&self, from: Option<Place>, count: usize) -> io::Result<BookPage> {
+        // Both before either is read: one may become the other meanwhile.
+        let mut files = [Backwards::open(&self.path)?, Backwards::open(&self.older())?];
+        let names = [files[0].name()?, files[1].name()?];
+        let count_of_files = if names[0] == names[1] { 1 } else { 2 };
+        let (mut found, mut end, mut from) = (Vec::new(), None, from);
+        for (file, name) in files.iter_mut().zip(names).take(count_of_files) {
+            match from {
+                Some(place) if place.file != name => continue,
+                Some(place) => file.at = place.at.min(file.at),
+                None => {}
+            }
+            from = None;
+            while let Some(line) = file.next()? {
                 if found.len() == count {
-                    return Ok((found, Some(passed)));
+                    return Ok((found, end.map(|end: Place| end.to_string())));
                 }
-                passed += 1;
-                if passed > skip {
-                    found.push(line);
-                }
+                found.push(line);
+                end = Some(Place { file: name, at: file.unread() });
             }
         }
         Ok((found, None))
@@ -71,11 +80,15 @@ impl control::Book for Book {
         }
     }
 
-    fn page(&self, skip: Option<u64>, count: usize) -> Pending<Result<BookPage, Denied>> {
+    fn page(&self, from: Option<String>, count: usize) -> Pending<Result<BookPage, Denied>> {
         let (book, (tell, told)) = (self.clone(), oneshot::channel());
+        let from = match from.as_deref().map(Place::read) {
+            Some(None) => return Box::pin(async { Err(Denied::NotFound) }),
+            from => from.flatten(),
+        };
         // Without a thread the asker is told that nobody answers.
         let _ = spawn_thread("audit", READER_NICE, move || {
-            let _ = tell.send(book.read(skip.unwrap_or(0), count));
+            let _ = tell.send(book.read(from, count));
         });
         Box::pin(async move {
             match told.await {
@@ -83,6 +96,27 @@ impl control::Book for Book {
                 Err(_) => Err(Denied::Busy),
             }
         })
+    }
+}
+
+/// What lies before it in a file is older. It stays true when the file is renamed or copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    /// By its first line.
+    file: u64,
+    at: u64,
+}
+
+impl Place {
+    fn read(text: &str) -> Option<Place> {
+        let (file, at) = text.split_once('-')?;
+        Some(Place { file: u64::from_str_radix(file, 16).ok()?, at: at.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{}", self.file, self.at)
     }
 }
 
@@ -102,6 +136,23 @@ impl Backwards {
         };
         let at = file.as_ref().map_or(Ok(0), |file| file.metadata().map(|meta| meta.len()))?;
         Ok(Backwards { file, at, rest: Vec::new() })
+    }
+
+    /// Of its first line, which tells when and by which request it came to be; the same for all
+    /// that have none.
+    fn name(&mut self) -> io::Result<u64> {
+        let Some(file) = &mut self.file else { return Ok(0) };
+        let mut head = Vec::new();
+        file.seek(SeekFrom::Start(0))?;
+        file.take(CHUNK_BYTES).read_to_end(&mut head)?;
+        let first = head.split(|byte| *byte == b'\n').find(|line| !line.is_empty());
+        let digest = Sha256::digest(first.unwrap_or_default());
+        Ok(digest[..8].iter().fold(0, |name, byte| name << 8 | u64::from(*byte)))
+    }
+
+    /// So many bytes of the file were not given yet, from its beginning.
+    fn unread(&self) -> u64 {
+        self.at + self.rest.len() as u64
     }
 
     fn next(&mut self) -> io::Result<Option<String>> {
@@ -147,18 +198,18 @@ mod tests {
     fn pages_go_back_over_both_files_and_the_oldest_lines_go() {
         let folder = tempfile::tempdir().unwrap();
         let book = Book::new(folder.path());
-        assert_eq!(book.read(0, 10).unwrap(), (vec![], None));
+        assert_eq!(book.read(None, 10).unwrap(), (vec![], None));
         let long = "x".repeat(100_000);
         for n in 0..200 {
             book.append(&format!("{n} {long}")).unwrap();
         }
         let number = |line: &String| line.split(' ').next().unwrap().parse::<u64>().unwrap();
-        let (mut all, mut skip) = (Vec::new(), 0);
+        let (mut all, mut from) = (Vec::new(), None);
         loop {
-            let (lines, next) = book.read(skip, 7).unwrap();
+            let (lines, next) = book.read(from, 7).unwrap();
             all.extend(lines.iter().map(number));
             match next {
-                Some(next) => skip = next,
+                Some(next) => from = Place::read(&next),
                 None => break,
             }
         }
@@ -168,5 +219,35 @@ mod tests {
         let files = fs::read_dir(folder.path()).unwrap();
         let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
         assert!(bytes < 2 * FILE_BYTES_MAX + 200_000, "{bytes}");
+    }
+
+    #[test]
+    fn what_comes_meanwhile_shifts_no_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let book = Book::new(folder.path());
+        let fill = "x".repeat(80_000);
+        let add = |from: u64, to: u64| {
+            (from..to).for_each(|n| book.append(&format!("{n} {fill}")).unwrap());
+        };
+        let number = |line: &String| line.split(' ').next().unwrap().parse::<u64>().unwrap();
+        let page = |from: &Option<String>| {
+            let from = from.as_deref().map(|text| Place::read(text).unwrap());
+            let (lines, next) = book.read(from, 10).unwrap();
+            (lines.iter().map(number).collect::<Vec<_>>(), next)
+        };
+        add(0, 50);
+        let (first, place) = page(&None);
+        add(50, 60);
+        let (second, place) = page(&place);
+        // The file becomes the older one, and then is gone.
+        add(60, 160);
+        assert!(book.older().exists());
+        let (third, place) = page(&place);
+        let down = |from: u64| (from - 10..from).rev().collect::<Vec<_>>();
+        assert_eq!((first, second, third), (down(50), down(40), down(30)));
+        add(160, 400);
+        assert_eq!(page(&place), (vec![], None));
+        assert_eq!(page(&None).0, down(400));
+        assert_eq!(Place::read("7"), None);
     }
 }

@@ -113,21 +113,26 @@ impl Shard {
         }
     }
 
-    /// Lets searches read on; of an endpoint's the first alone, for the next one must see what it
-    /// has found.
+    /// Lets searches read on, one endpoint after the other; of an endpoint's the first alone, for
+    /// the next one must see what it has found.
     pub(super) fn pump_searches(&mut self, out: &mut Vec<FromShard>) {
         if self.is_draining || self.searches.is_empty() {
             return;
         }
         let mut last = None;
         let is_first = |lane: &LaneId| last.replace(lane.endpoint) != Some(lane.endpoint);
-        let first: Vec<LaneId> = self.searches.keys().copied().filter(is_first).collect();
+        let mut first: Vec<LaneId> = self.searches.keys().copied().filter(is_first).collect();
+        let had = first.partition_point(|lane| Some(lane.endpoint) <= self.searched);
+        first.rotate_left(had);
         let mut pages = first.iter().filter(|lane| self.searches[lane].page.is_some()).count();
         for lane in first {
             if pages >= PAGES_MAX {
                 return;
             }
-            pages += usize::from(self.pump_search(lane, out));
+            if self.pump_search(lane, out) {
+                self.searched = Some(lane.endpoint);
+                pages += 1;
+            }
         }
     }
 

@@ -64,6 +64,7 @@ impl Shard {
             hot_bytes_max: start.hot_bytes_max,
             lanes: BTreeMap::new(),
             searches: BTreeMap::new(),
+            searched: None,
             effects: Effects::default(),
             questions: Questions::default(),
             dirty: BTreeSet::new(),

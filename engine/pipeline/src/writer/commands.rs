@@ -8,8 +8,10 @@ use std::ops::Range;
 
 /// Searches for one endpoint that may be under way: they take their turns, and each has a row.
 const SEARCHES_MAX: usize = 16;
-/// For all endpoints together: shards look at each of them now and then.
-const SEARCHES_OF_ALL_MAX: usize = 1_000;
+/// For all endpoints of a tenant together.
+const SEARCHES_OF_TENANT_MAX: usize = 1_000;
+/// For all endpoints together: each is in memory, and shards look at each of them now and then.
+const SEARCHES_OF_ALL_MAX: usize = 4_000;
 
 /// What the control side asks of the road.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ pub enum CommandError {
     Stale,
     /// There is no such dead letter, nothing that has arrived, or no such endpoint.
     NotFound,
-    /// So many searches are under way already, for this endpoint or for all.
+    /// So many searches are under way already, for this endpoint, its tenant or all.
     TooMany,
     /// A row that the command needs is not what was written.
     Damaged,
@@ -173,10 +175,11 @@ impl Writer {
         range: Range<Offset>,
         pending: &mut Pending<T>,
     ) -> Result<(), CommandError> {
+        let latest = self.history.latest();
         // One that is polled fetches what it wants.
-        if self.history.latest().endpoint(endpoint).is_none_or(|known| known.is_polled()) {
+        let Some(known) = latest.endpoint(endpoint).filter(|known| !known.is_polled()) else {
             return Err(CommandError::NotFound);
-        }
+        };
         let first = LaneId { endpoint, n: 1 };
         let under_way = self.lanes.range(first..=LaneId { n: u32::MAX, ..first });
         let (mut count, mut n) = (0, first.n);
@@ -184,9 +187,14 @@ impl Writer {
             count += 1;
             n = lane.n.saturating_add(1);
         }
-        let is_other = |lane: &&LaneId| !lane.is_main();
-        let is_full = || self.lanes.keys().filter(is_other).count() >= SEARCHES_OF_ALL_MAX;
-        if count >= SEARCHES_MAX || is_full() {
+        let all = || self.lanes.keys().filter(|lane| !lane.is_main());
+        let is_own = |lane: &&LaneId| {
+            latest.endpoint(lane.endpoint).is_some_and(|e| e.tenant == known.tenant)
+        };
+        let is_full = count >= SEARCHES_MAX
+            || all().count() >= SEARCHES_OF_ALL_MAX
+            || all().filter(is_own).count() >= SEARCHES_OF_TENANT_MAX;
+        if is_full {
             return Err(CommandError::TooMany);
         }
         let cursor = range.start.max(self.log.floor());

@@ -371,6 +371,38 @@ test("what was never sent is sent, and an example to one endpoint alone", async 
   await fails(404, "not_found", svix.endpoint.sendExample(app, id, { eventType: "unknown" }));
 });
 
+test("a script changes what is sent", async (t) => {
+  const [app, receiver] = [await newApp(t), await newReceiver(t)];
+  const { id } = await svix.endpoint.create(app, { url: receiver.url });
+  const code = `function handler(webhook) {
+    webhook.headers = { "x-team": "red" };
+    webhook.payload = { doubled: webhook.payload.n * 2, type: webhook.eventType };
+    webhook.cancel = webhook.payload.doubled > 10;
+    return webhook;
+  }`;
+  const isNew = library === "svix";
+  const [get, patch] = isNew
+    ? [() => svix.endpoint.transformation.get(app, id),
+       (change) => svix.endpoint.transformation.patch(app, id, change)]
+    : [() => svix.endpoint.transformationGet(app, id),
+       (change) => svix.endpoint.patchTransformation(app, id, change)];
+  assert.deepEqual([(await get()).code ?? null, (await get()).enabled], [null, false]);
+  await patch({ code, enabled: true });
+  const { code: kept, enabled, updatedAt } = await get();
+  assert.deepEqual([kept, enabled], [code, true]);
+  if (isNew) assert.ok(updatedAt instanceof Date && Date.now() - updatedAt < hour);
+  await send(app, { payload: { n: 9 } });
+  const { id: sent } = await send(app, { payload: { n: 4 } });
+  const [{ headers, body }] = await receiver.wait();
+  assert.deepEqual(JSON.parse(body), { doubled: 8, type: "user.signup" });
+  assert.deepEqual([headers["webhook-id"], headers["x-team"]], [sent, "red"]);
+  new Webhook((await svix.endpoint.getSecret(app, id)).key).verify(body, headers);
+  await isWrong(["body", "code"], patch({ code: "function handler(" }));
+  await svix.endpoint.transformationPartialUpdate(app, id, { enabled: false });
+  await send(app, { payload: { n: 4 } });
+  assert.deepEqual(JSON.parse((await receiver.wait(2))[1].body), { n: 4 });
+});
+
 test("what is of Svix's cloud alone says so", async () => {
   await fails(404, "not_found", svix.statistics.aggregateEventTypes());
   await svix.health.get();

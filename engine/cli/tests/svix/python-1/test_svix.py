@@ -12,6 +12,7 @@ from svix.api import (
     ApplicationIn,
     EndpointIn,
     EndpointPatch,
+    EndpointTransformationIn,
     EndpointUpdate,
     MessageIn,
     RecoverIn,
@@ -24,7 +25,8 @@ from svix.webhooks import Webhook
 
 @pytest.fixture
 def svix():
-    options = SvixOptions(server_url=os.environ["FOREBAY_URL"])
+    # The first script has its runner compiled, which may take its time.
+    options = SvixOptions(server_url=os.environ["FOREBAY_URL"], timeout=300)
     return Svix(os.environ["FOREBAY_KEY"], options)
 
 
@@ -87,3 +89,17 @@ def test_a_message_arrives_signed_and_is_told_of(svix, app):
     assert svix.message_attempt.list_by_endpoint(app, endpoint).data[0].id == attempts[0].id
     since = datetime.now(timezone.utc) - timedelta(hours=1)
     assert svix.endpoint.recover(app, endpoint, RecoverIn(since=since)).id
+
+
+def test_a_script_is_kept(svix, app):
+    endpoint = svix.endpoint.create(app, EndpointIn(url="https://example.com/in")).id
+    assert not svix.endpoint.transformations_get(app, endpoint).enabled
+    code = "function handler(webhook) { return webhook; }"
+    change = EndpointTransformationIn(code=code, enabled=True)
+    svix.endpoint.transformation_partial_update(app, endpoint, change)
+    told = svix.endpoint.transformations_get(app, endpoint)
+    assert (told.code, told.enabled) == (code, True)
+    with pytest.raises(HTTPValidationError) as raised:
+        broken = EndpointTransformationIn(code="function handler(")
+        svix.endpoint.transformation_partial_update(app, endpoint, broken)
+    assert raised.value.detail[0].loc == ["body", "code"]

@@ -19,7 +19,8 @@ KEY = os.environ["FOREBAY_KEY"]
 
 def client(key=KEY):
     # The library tries again what answers 5xx, which no answer here is meant to be.
-    return Svix(key, SvixOptions(server_url=URL, retry_schedule=[]))
+    # The first script has its runner compiled, which may take its time.
+    return Svix(key, SvixOptions(server_url=URL, retry_schedule=[], timeout=300))
 
 
 class Receiver:

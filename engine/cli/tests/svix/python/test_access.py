@@ -52,6 +52,18 @@ def test_a_customer_may_what_the_session_says(svix, app):
                 fails(403, "insufficient_access", call, *args)
 
 
+def test_a_customer_needs_leave_to_change_scripts(svix, app):
+    endpoint = svix.endpoint.create(app, NEW).id
+    patch = m.EndpointTransformationPatch(code="function handler(webhook) { return webhook; }")
+    may = m.AppPortalCapability
+    one = session(svix, app, capabilities=[may.MANAGE_ENDPOINT])
+    assert one.endpoint.transformation.get(app, endpoint).code is None
+    fails(403, "insufficient_access", one.endpoint.transformation.patch, app, endpoint, patch)
+    other = session(svix, app, capabilities=[may.MANAGE_TRANSFORMATIONS])
+    other.endpoint.transformation.patch(app, endpoint, patch)
+    assert one.endpoint.transformation.get(app, endpoint).code == patch.code
+
+
 def test_sessions_end_by_their_names(svix, app):
     one, two = [session(svix, app, session_id=of) for of in ("one", "two")]
     svix.authentication.expire_all(app, m.ApplicationTokenExpireIn(session_ids=["one"]))

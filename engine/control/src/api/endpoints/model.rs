@@ -1,3 +1,4 @@
+use super::transformation::{self, Script, ScriptOut, Transformation};
 use crate::Control;
 use crate::api::wire::{
     Given, Metadata, Word, check_description, check_metadata, check_uid, written,
@@ -61,6 +62,9 @@ pub(crate) struct EndpointIn {
     /// Of one attempt, all told.
     #[schemars(range(min = 1, max = 3_600_000))]
     pub timeout_ms: Option<u64>,
+    /// A script that changes what it is sent; it stays as it is when it is not said.
+    #[serde(default)]
+    pub transformation: Given<Script>,
     /// Taken for the sake of older clients, and not kept: nothing goes by it.
     #[expect(dead_code, reason = "clients send it")]
     pub version: Option<u16>,
@@ -92,6 +96,8 @@ pub(crate) struct EndpointPatch {
     schedule: Given<Vec<String>>,
     #[serde(default)]
     timeout_ms: Given<u64>,
+    #[serde(default)]
+    pub transformation: Given<Script>,
     /// As in a whole endpoint.
     #[expect(dead_code, reason = "clients send it")]
     version: Option<u16>,
@@ -126,6 +132,8 @@ pub(crate) struct EndpointOut {
     pub ordering: OrderingText,
     pub schedule: Vec<String>,
     pub timeout_ms: u64,
+    /// The script that changes what it is sent, behind its filters.
+    pub transformation: Option<ScriptOut>,
     /// Whether a configuration file declares it: then the API changes nothing of it.
     pub declared: bool,
 }
@@ -165,6 +173,8 @@ pub(super) struct About {
     r#where: Option<String>,
     pub created: u64,
     updated: u64,
+    #[serde(skip_serializing_if = "Transformation::is_unsaid")]
+    pub transformation: Transformation,
 }
 
 /// What an endpoint has that its members in the API do not say.
@@ -174,6 +184,7 @@ pub(super) struct Rest {
     pub terms: Terms,
     pub secrets: Secrets,
     pub headers: Vec<(String, String)>,
+    pub transformation: Transformation,
     pub created: Time,
     pub updated: Time,
 }
@@ -188,6 +199,9 @@ impl EndpointIn {
             r#where: self.r#where.clone(),
             created: rest.created.millis(),
             updated: rest.updated.millis(),
+            transformation: rest
+                .transformation
+                .replaced(&self.transformation, rest.updated.millis()),
         };
         Ok(DeclaredEndpoint {
             tenant: rest.tenant,
@@ -213,6 +227,10 @@ impl EndpointIn {
         }
         if is_polled && self.filters.as_ref().is_some_and(|filters| !filters.is_empty()) {
             return Err(Problem::value(&["filters"], "what is polled goes through no filter"));
+        }
+        if self.filters.iter().flatten().any(|name| transformation::is_name(name)) {
+            let text = "a script is run by the endpoint alone that it is of";
+            return Err(Problem::value(&["filters"], text));
         }
         let bounds = [
             ("eventTypes", self.event_types.as_ref().map(BTreeSet::len), 256),
@@ -274,6 +292,7 @@ impl EndpointIn {
             ordering: Some(out.ordering),
             schedule: Some(out.schedule),
             timeout_ms: Some(out.timeout_ms),
+            transformation: Given::Absent,
             version: None,
         }
     }
@@ -313,6 +332,7 @@ impl EndpointPatch {
         self.ordering.over(&mut old.ordering);
         self.schedule.over(&mut old.schedule);
         self.timeout_ms.over(&mut old.timeout_ms);
+        old.transformation = self.transformation;
         // A patch empties a list as it nulls it; only a whole endpoint has to say which it means.
         old.event_types.take_if(|types| types.is_empty());
         old.channels.take_if(|channels| channels.is_empty());
@@ -321,7 +341,11 @@ impl EndpointPatch {
 
 impl About {
     pub fn of(endpoint: &Endpoint) -> About {
-        serde_json::from_str(&endpoint.about).unwrap_or_default()
+        About::read(&endpoint.about)
+    }
+
+    pub fn read(text: &str) -> About {
+        serde_json::from_str(text).unwrap_or_default()
     }
 }
 
@@ -331,6 +355,7 @@ impl EndpointOut {
         let chain = endpoint.chain.as_deref().and_then(|chain| chain.condition.as_deref());
         let declared = chain.map(|condition| condition.text().to_owned());
         let types: Vec<String> = endpoint.types.iter().map(ToString::to_string).collect();
+        let own = endpoint.filters.iter().filter(|name| !transformation::is_name(name));
         let id = endpoint.id.to_string();
         EndpointOut {
             uid: (*endpoint.name != *id).then(|| endpoint.name.to_string()),
@@ -349,7 +374,8 @@ impl EndpointOut {
             version: 1,
             created_at: time(Time::from_millis(about.created)),
             updated_at: time(Time::from_millis(about.updated)),
-            filters: endpoint.filters.iter().map(ToString::to_string).collect(),
+            filters: own.map(ToString::to_string).collect(),
+            transformation: about.transformation.script(),
             ordering: endpoint.terms.ordering.into(),
             schedule: endpoint.terms.schedule.iter().map(|pause| pause_text(*pause)).collect(),
             timeout_ms: u64::try_from(endpoint.terms.timeout.as_millis()).unwrap_or(u64::MAX),

@@ -1,5 +1,5 @@
 use super::model::{EndpointIn, HeaderTexts};
-use super::{find, rest, rewrite};
+use super::{Brought, find, rest, rewrite};
 use crate::Control;
 use crate::api::wire::{Given, SECRET_PREFIX, flag, fresh_secret, grace, rotated};
 use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Role, Scope, Verb};
@@ -165,7 +165,7 @@ async fn rotate(control: &Control, call: Call) -> Answered {
     let new = secret(control, "key", given.key.as_deref())?;
     let now = control.ports.clock.wall();
     let until = now + grace;
-    rewrite(control, &call, &[], |old| {
+    rewrite(control, &call, &Brought::default(), |old| {
         let secrets = rotated(&old.secrets, &new, "key", now, until)?;
         with(old, now, |declared| declared.secrets = secrets)
     })
@@ -200,7 +200,7 @@ fn is_sensitive(name: &str) -> bool {
 async fn replace_headers(control: &Control, call: Call) -> Answered {
     let given: EndpointHeadersIn = call.json()?;
     let now = control.ports.clock.wall();
-    rewrite(control, &call, &[], |old| {
+    rewrite(control, &call, &Brought::default(), |old| {
         let headers = given.headers.clone().into_iter().collect();
         with(old, now, |declared| declared.headers = headers)
     })
@@ -211,7 +211,7 @@ async fn replace_headers(control: &Control, call: Call) -> Answered {
 async fn patch_headers(control: &Control, call: Call) -> Answered {
     let given: EndpointHeadersPatchIn = call.json()?;
     let now = control.ports.clock.wall();
-    rewrite(control, &call, &[], |old| {
+    rewrite(control, &call, &Brought::default(), |old| {
         with(old, now, |declared| {
             for (name, value) in &given.headers {
                 declared.headers.retain(|(old, _)| !old.eq_ignore_ascii_case(name));

@@ -1,7 +1,7 @@
 //! A filter at work: what it says, and another module or configuration on trial beside it.
 
 use super::model::{About, FilterOut, Settings};
-use super::{NONE, check_own_module, check_version, find, module, replace, shown};
+use super::{NONE, check_own, check_own_module, check_version, find, module, replace, shown};
 use crate::Control;
 use crate::api::wire::{APP, LIMIT, limit, told};
 use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Scope, Verb};
@@ -229,6 +229,7 @@ fn told_of(control: &Control, filter: &FilterVersion) -> Result<CandidateOut, Pr
 async fn put(control: &Control, call: Call) -> Answered {
     let given: CandidateIn = call.json()?;
     let (app, name) = (call.app()?, call.named("filter_name"));
+    check_own(name)?;
     let share = match given.canary {
         None => Share::Shadow,
         Some(percent @ 1..=99) => Share::Canary(percent),

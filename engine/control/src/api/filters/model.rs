@@ -269,6 +269,10 @@ impl Settings {
         Settings { module, config: "{}".into(), on_error, limits, isolate: false, circuit: None }
     }
 
+    pub fn configured(self, config: String) -> Settings {
+        Settings { config: config.into(), ..self }
+    }
+
     /// As a filter that nothing is kept of.
     pub fn as_version(&self, app: &TenantId, name: &str) -> FilterVersion {
         FilterVersion {
@@ -310,6 +314,11 @@ impl Settings {
 impl About {
     pub fn of(filter: &FilterVersion) -> About {
         serde_json::from_str(&filter.about).unwrap_or_default()
+    }
+
+    /// Of the versions that were replaced.
+    pub fn modules(&self) -> Vec<ModuleDigest> {
+        self.replaced.iter().map(|replaced| replaced.settings.module).collect()
     }
 
     /// Of the version that replaces this one.

@@ -16,7 +16,7 @@ use event::TenantId;
 use filter::FilterEngine;
 use registry::{
     Circuit, DeclaredEndpoint, DeclaredFilter, FilterLimits, ModuleDigest, OnError, Ordering,
-    Secret, Terms,
+    POLLED, Secret, Terms,
 };
 use serde_json::json;
 use signature::SecretForm;
@@ -169,13 +169,12 @@ impl One<'_> {
         put(&mut words, "description", json!(section.text("description")));
         put(&mut words, "channels", sorted(section.list("channels", Vec::new())));
         put(&mut words, "metadata", texts(&mut section, "metadata"));
+        put(&mut words, "transformation", self.transformation(&mut section));
         let terms = Terms::default();
         let declared = endpoints::read(&mut section, self.reach, &terms);
         check_word(&mut section, "name");
-        if let Some(endpoint) = &declared
-            && let Err(refusal) = Address::parse(&endpoint.url)
-        {
-            section.refuse("url", format!("`url` is refused: {}", refusal.rule), "");
+        if let Some(endpoint) = &declared {
+            self.check_url(&mut section, endpoint);
         }
         self.refuse_list(&mut section);
         for key in ["jitter", "concurrency", "disable_after"] {
@@ -209,6 +208,52 @@ impl One<'_> {
         found.wanted.headers = declared.headers.iter().cloned().collect();
         found.endpoint = Some(declared);
         Some(found)
+    }
+
+    /// What is polled has no address, and nothing changes what is fetched.
+    fn check_url(&self, section: &mut Section<'_, '_>, endpoint: &DeclaredEndpoint) {
+        if endpoint.url != POLLED {
+            if let Err(refusal) = Address::parse(&endpoint.url) {
+                section.refuse("url", format!("`url` is refused: {}", refusal.rule), "");
+            }
+            return;
+        }
+        for key in ["filters", "transformation"] {
+            if self.table.node(key).is_some() {
+                let message = format!("`{key}` changes nothing of what is polled");
+                section.refuse(key, message, "take it out, or send to a URL");
+            }
+        }
+    }
+
+    /// As the API tells it, so that both compare.
+    fn transformation(&self, section: &mut Section<'_, '_>) -> serde_json::Value {
+        if section.node("transformation").is_none() {
+            return serde_json::Value::Null;
+        }
+        let mut script = section.section("transformation");
+        let file = script.text("file");
+        if file.is_some() && script.node("code").is_some() {
+            script.refuse("code", "`code` and `file` cannot stand together".into(), "keep one");
+        }
+        let code = match file {
+            Some(file) => self.text_of(&mut script, &file),
+            None => script.required::<String>("code", "JavaScript, or name its `file`"),
+        };
+        let enabled = script.value("enabled", true);
+        let variables = texts(&mut script, "variables");
+        script.finish();
+        json!({ "code": code, "enabled": enabled, "variables": variables })
+    }
+
+    fn text_of(&self, section: &mut Section<'_, '_>, file: &str) -> Option<String> {
+        let path = self.reach.resolve(file, &section.place("file"));
+        let read = std::fs::read_to_string(&path);
+        let refuse = |error| {
+            let message = format!("{} cannot be read: {error}", path.display());
+            section.refuse("file", message, "a relative path counts from the folder of the file");
+        };
+        read.map_err(refuse).ok()
     }
 
     fn filter(&self, mut section: Section<'_, '_>) -> Option<Found> {

@@ -83,6 +83,7 @@ const ENDPOINT: &[Word] = &[
     word("rate", "throttleRate", Form::Same, Usual::Null),
     word("disabled", "disabled", Form::Same, Usual::False),
     word("metadata", "metadata", Form::Same, Usual::Table),
+    word("transformation", "transformation", Form::Same, Usual::Null),
 ];
 
 /// What says no more than its absence would.
@@ -339,10 +340,12 @@ mod tests {
                 "id": "ep_1", "url": "https://a.b", "description": "", "eventTypes": ["a"],
                 "filters": [], "ordering": "none", "schedule": ["5s", "90m"], "timeoutMs": 1500,
                 "throttleRate": 7, "disabled": false, "metadata": {}, "where": "x = 1",
+                "transformation": { "code": "c", "enabled": false, "variables": {} },
             }),
             json!({
                 "url": "https://a.b", "types": ["a"], "schedule": ["5s", "90m"],
                 "timeout": "1500ms", "rate": 7, "where": "x = 1",
+                "transformation": { "code": "c", "enabled": false, "variables": {} },
             }),
         );
         goes_both_ways(

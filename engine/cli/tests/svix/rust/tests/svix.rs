@@ -16,7 +16,10 @@ use tokio::net::TcpStream;
 fn client(key: &str) -> Svix {
     let server_url = Some(std::env::var("FOREBAY_URL").expect("the server's URL"));
     // What answers 5xx is not meant to be tried again here.
-    let options = SvixOptions { server_url, num_retries: Some(0), ..SvixOptions::default() };
+    // The first script has its runner compiled.
+    let timeout = Some(Duration::from_secs(300));
+    let options =
+        SvixOptions { server_url, num_retries: Some(0), timeout, ..SvixOptions::default() };
     Svix::new(key.to_owned(), Some(options))
 }
 
@@ -456,5 +459,35 @@ async fn an_endpoint_that_got_nothing_has_counts_of_nothing() {
     let stats = svix.endpoint().get_stats(app.clone(), "e".into(), Some(options)).await.unwrap();
     assert_eq!((stats.success, stats.pending, stats.sending, stats.fail), (0, 0, 0, 0));
     svix.health().get().await.unwrap();
+    svix.application().delete(app).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_script_changes_what_is_sent() {
+    let svix = svix();
+    let app = app(&svix).await;
+    let receiver = receiver().await;
+    let new = endpoint(&receiver.url, "e");
+    svix.endpoint().create(app.clone(), new, None).await.unwrap();
+    let script = svix.endpoint().transformation();
+    let code = "function handler(webhook) {
+        webhook.payload = { name: webhook.payload.name.toUpperCase() };
+        return webhook;
+    }";
+    let patch = |change| serde_json::from_value::<EndpointTransformationPatch>(change).unwrap();
+    let on = patch(json!({ "code": code, "enabled": true }));
+    script.patch(app.clone(), "e".into(), on).await.unwrap();
+    let told = script.get(app.clone(), "e".into()).await.unwrap();
+    assert_eq!((told.code.as_deref(), told.enabled), (Some(code), Some(true)));
+    let message = MessageIn::new("user.signup".into(), json!({ "name": "ada", "age": 36 }));
+    svix.message().create(app.clone(), message, None).await.unwrap();
+    let request = receiver.wait(1).await.remove(0);
+    let body: serde_json::Value = serde_json::from_slice(&request.1).unwrap();
+    assert_eq!(body, json!({ "name": "ADA" }));
+    let secret = svix.endpoint().get_secret(app.clone(), "e".into()).await.unwrap();
+    assert!(signs(&secret.key, &request));
+    let broken = patch(json!({ "code": "function handler(" }));
+    let error = script.patch(app.clone(), "e".into(), broken).await.unwrap_err();
+    is_wrong(error, &["body", "code"]);
     svix.application().delete(app).await.unwrap();
 }
