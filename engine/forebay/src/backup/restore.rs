@@ -83,8 +83,8 @@ impl Restoring {
         Ok(Restoring { data: data.to_owned(), staging, contents })
     }
 
-    /// Opens the log and reads every event and row of it, then puts it in its place. Takes as long as to
-    /// read all of it takes.
+    /// Opens the log and reads every event and row of it, then puts it in its place. Takes as long
+    /// as to read all of it takes.
     pub fn finish(self) -> Result<Restored, RestoreError> {
         let options = StoreOptions {
             ballast_bytes: 0,
