@@ -35,7 +35,7 @@ pub use fault::{FaultKind, FaultNote};
 pub use host::{LogLine, Metric};
 pub use inspect::{Inspection, MemoryRange, Named, inspect};
 pub use limits::{FilterLimits, ModuleLimits};
-pub use result::{Broken, Row, read_rows};
+pub use result::{Broken, HeaderRows, Row, read_rows};
 pub use spec::{ChainSpec, ErrorPolicy, FilterSpec, Purpose, Setting, SpecFailure};
 pub use table::{TABLE_KEY_BYTES_MAX, Table, Tables};
 pub use verify::{Form, ModuleReport, Refusal};
