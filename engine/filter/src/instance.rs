@@ -1,18 +1,21 @@
 mod start;
 
 use crate::batch::{Input, PROGRESS_AT, encode, room_for, weight};
+use crate::engine::FilterModule;
 use crate::fault::{Fault, FaultKind};
 use crate::host::{Fact, Host, Progress, mix};
 use crate::outputs::{Refused, verdicts};
 use crate::result::read_rows;
 use crate::spec::{FilterSpec, Purpose, Setting};
 use event::Verdict;
+use std::sync::Arc;
 use wasmtime::{Memory, Store, TypedFunc};
 
 /// One running guest. After any fault it must be dropped: what its memory holds is undefined.
 pub(crate) struct Instance {
     store: Store<Host>,
     exports: Exports,
+    module: Arc<FilterModule>,
     /// Where the guest's buffer lies and how much it holds.
     place: u32,
     room: usize,
@@ -160,7 +163,8 @@ impl Instance {
 
     fn fault(&self, error: &wasmtime::Error) -> Fault {
         let said = self.store.data().failure.as_deref();
-        Fault { at: self.at(), ..Fault::from_wasmtime(error, said) }
+        let sources = self.module.sources.as_ref();
+        Fault { at: self.at(), ..Fault::from_wasmtime(error, said, sources) }
     }
 
     fn said(&self, code: i64) -> String {

@@ -23,6 +23,7 @@ mod limits;
 mod outputs;
 mod pool;
 mod result;
+mod source;
 mod spec;
 mod table;
 mod verify;
