@@ -17,6 +17,9 @@ pub struct Arguments {
     /// How long each case is measured; cases that need little take a tenth of it
     #[arg(long, default_value_t = 1.0, value_parser = seconds)]
     seconds: f64,
+    /// Of `languages` only the cases whose name has this in it, such as "header" or "×256"
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub only: String,
     /// Where files are written; a directory of its own is made inside, and removed
     #[arg(long)]
     data: Option<PathBuf>,
@@ -29,6 +32,7 @@ const HELP: &str = "\
 Examples:
   cargo run --release -p benches
   cargo run --release -p benches -- log road --seconds 5
+  cargo run --release -p benches -- languages --only ×256
   cargo run --release -p benches -- filters --json";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -29,7 +29,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if !arguments.json {
         print!("{report}");
     }
-    let setting = parts::Setting { span: arguments.span(), folder: folder.path() };
+    let (span, only) = (arguments.span(), &*arguments.only);
+    let setting = parts::Setting { span, folder: folder.path(), only };
     for part in arguments.parts() {
         let found = measure(part, &setting)?;
         if !arguments.json {

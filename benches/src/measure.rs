@@ -41,6 +41,14 @@ pub struct Case {
     pub figures: Vec<Figure>,
     /// What else is to be known, such as the size of groups.
     pub note: String,
+    /// Where it stands among cases that are shown as a table.
+    pub place: Option<Place>,
+}
+
+/// Cases of one table are columns, their contenders rows.
+pub struct Place {
+    pub table: &'static str,
+    pub column: String,
 }
 
 impl<'a> Contender<'a> {
@@ -98,7 +106,7 @@ pub fn compare(
         cpu_us: median(turns.iter().map(|turn| turn.cpu.as_secs_f64() * 1e6 / turn.ops as f64)),
         p50: turns.iter().map(|turn| turn.p50).min().flatten(),
     });
-    Ok(Case { name: name.into(), figures: figures.collect(), note: String::new() })
+    Ok(Case { name: name.into(), figures: figures.collect(), note: String::new(), place: None })
 }
 
 /// A turn that did something: on a busy machine a server may not get to its first answer in a

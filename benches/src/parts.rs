@@ -19,6 +19,8 @@ pub struct Setting<'a> {
     pub span: Duration,
     /// Goes at the end, with all that is in it.
     pub folder: &'a Path,
+    /// What a case's name must have in it, where a part has so many that one asks for some.
+    pub only: &'a str,
 }
 
 impl Setting<'_> {

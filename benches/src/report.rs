@@ -45,6 +45,28 @@ impl Report {
 }
 
 impl Found {
+    /// Cases side by side: one row for each contender of the first, whom all others have too.
+    fn tables(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables = self.cases.chunk_by(|a, b| a.table() == b.table());
+        for cases in tables {
+            write!(f, "\n  {:<36}", cases[0].table())?;
+            for place in cases.iter().filter_map(|case| case.place.as_ref()) {
+                write!(f, " {:>12}", place.column)?;
+            }
+            writeln!(f)?;
+            for named in &cases[0].figures {
+                let figure = |case: &Case| {
+                    let found = case.figures.iter().find(|figure| figure.name == named.name);
+                    found.map_or(String::new(), |figure| thousands(figure.cpu_us * 1e3))
+                };
+                let row: String =
+                    cases.iter().map(|case| format!(" {:>12}", figure(case))).collect();
+                writeln!(f, "{}", format!("    {:<34}{row}", named.name).trim_end())?;
+            }
+        }
+        Ok(())
+    }
+
     fn json(&self) -> Value {
         let figure = |figure: &Figure| {
             json!({
@@ -75,7 +97,12 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n{}: {}", self.part, self.about)?;
+        write!(f, "\n{}: {}", self.part, self.about)?;
+        if self.cases.iter().all(|case| case.place.is_some()) {
+            writeln!(f, "; nanoseconds of processor time an event, by body and batch")?;
+            return self.tables(f);
+        }
+        writeln!(f)?;
         writeln!(
             f,
             "  {:<47} {:>11} {:>9} {:>9}   {:<6} {:<6}",
@@ -89,6 +116,12 @@ impl fmt::Display for Found {
             }
         }
         Ok(())
+    }
+}
+
+impl Case {
+    fn table(&self) -> &'static str {
+        self.place.as_ref().map_or("", |place| place.table)
     }
 }
 

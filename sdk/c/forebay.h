@@ -622,39 +622,59 @@ static inline void forebay__own_headers(forebay_output *output)
     output->headers = forebay_bytes_of(own, len);
 }
 
+/* Room for so many bytes behind the headers, which are the output's own from then on: those of the
+ * batch, and those of what was emitted, are not written to. */
+FOREBAY__SHARED char *forebay__header_room(forebay_output *output, size_t more)
+{
+    forebay__state_type *s = &forebay__state;
+    forebay_bytes *block = &output->headers;
+    size_t len = block->len > 4 ? block->len : 4;
+    bool is_own = (output->mask & FOREBAY__HEADERS) && block->len > 0 && block->ptr >= s->sealed;
+    if (!(output->mask & FOREBAY__HEADERS)) {
+        output->header_count = block->len >= 4 ? forebay__word(block->ptr) : 0;
+    }
+    output->mask |= FOREBAY__HEADERS;
+    if (is_own && s->at != NULL && block->ptr + block->len == s->top
+        && more <= (size_t)(s->at->end - s->top)) {
+        s->top += more;
+    } else {
+        if (block->len > FOREBAY__BYTES_MAX || more > FOREBAY__BYTES_MAX) {
+            forebay_panic("out of memory");
+        }
+        char *own = (char *)forebay_alloc(len + more);
+        if (block->len > 0) __builtin_memcpy(own, block->ptr, block->len);
+        block->ptr = own;
+    }
+    block->len = len + more;
+    return (char *)block->ptr + len;
+}
+
 /* Appends one, whatever there is of that name; `name` in lower case. */
 FOREBAY__SHARED void forebay_add_header(forebay_output *output, forebay_bytes name,
                                         forebay_bytes value)
 {
-    static const char zeros[4] = {0};
-    char lens[8];
-    uint32_t name_len = (uint32_t)name.len, value_len = (uint32_t)value.len;
+    uint32_t lens[2] = {(uint32_t)name.len, (uint32_t)value.len}, zero = 0;
     if (name.len > 0xffff) forebay_panic("a header's name is too long");
-    if (!(output->mask & FOREBAY__HEADERS)) {
-        output->header_count = forebay__walk(output->headers).left;
-    }
-    /* Those of the batch, and those of what was emitted, are not written to. */
-    if (!(output->mask & FOREBAY__HEADERS) || output->headers.len == 0
-        || output->headers.ptr < forebay__state.sealed) {
-        forebay__own_headers(output);
-    }
-    output->mask |= FOREBAY__HEADERS;
-    __builtin_memcpy(lens, &name_len, 4);
-    __builtin_memcpy(lens + 4, &value_len, 4);
-    forebay_add(&output->headers, forebay_bytes_of(lens, 8));
-    forebay_add(&output->headers, name);
-    forebay_add(&output->headers, value);
-    forebay_add(&output->headers, forebay_bytes_of(zeros, (0 - output->headers.len) & 3));
+    size_t len = 8 + name.len + value.len, padded = (len + 3) & ~(size_t)3;
+    if (value.len > FOREBAY__BYTES_MAX) forebay_panic("out of memory");
+    char *at = forebay__header_room(output, padded);
+    __builtin_memcpy(at + padded - 4, &zero, 4);
+    __builtin_memcpy(at, lens, 8);
+    __builtin_memcpy(at + 8, name.ptr, name.len);
+    __builtin_memcpy(at + 8 + name.len, value.ptr, value.len);
     output->header_count++;
     __builtin_memcpy((char *)output->headers.ptr, &output->header_count, 4);
 }
 
 FOREBAY__SHARED void forebay__remove_header(forebay_output *output, forebay_bytes name)
 {
-    forebay_headers walk = forebay__walk(output->headers);
+    forebay_headers all = forebay__walk(output->headers), walk = all;
+    bool is_there = false;
+    while (!is_there && forebay_next_header(&walk)) is_there = forebay_equal(walk.name, name);
+    if (!is_there) return;
     forebay_clear_headers(output);
-    while (forebay_next_header(&walk)) {
-        if (!forebay_equal(walk.name, name)) forebay_add_header(output, walk.name, walk.value);
+    while (forebay_next_header(&all)) {
+        if (!forebay_equal(all.name, name)) forebay_add_header(output, all.name, all.value);
     }
 }
 

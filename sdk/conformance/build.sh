@@ -105,7 +105,7 @@ rust_first() {
 }
 
 clang=19.1.7
-c_flags=(--target=wasm32 -Oz -mbulk-memory -nostdlib -Wl,--no-entry -Wl,--stack-first -s
+c_flags=(--target=wasm32 -O2 -mbulk-memory -nostdlib -Wl,--no-entry -Wl,--stack-first -s
   -Wall -Wextra -Werror)
 
 c_first() {
@@ -130,8 +130,8 @@ cpp() { cpp_first "$here/cpp/filter.cpp" "$1"; }
 
 zig_build() {
   need_python ziglang 0.17.1
-  "$python" -m ziglang build-exe -target wasm32-freestanding -O ReleaseSmall -fno-entry -rdynamic \
-    --name filter "$@"
+  "$python" -m ziglang build-exe -target wasm32-freestanding -O ReleaseFast -fstrip -fno-entry \
+    -rdynamic --name filter "$@"
 }
 
 zig_first() {

@@ -62,6 +62,12 @@ declare function retry(delayMs: number, reason?: string): Verdict;
 declare function log(level: Level, text: string): void;
 declare function count(name: string, by?: number): void;
 declare function gauge(name: string, value: number): void;
+/**
+ * A value of a lookup table of the filter's application, as text; undefined where the table or the
+ * key is not there. All events of a batch see the same version of it, and at the top of a script
+ * there are no tables yet.
+ */
+declare function lookUp(table: string, key: string): string | undefined;
 /** 64 bits, seeded by module, configuration and the event's offset. */
 declare function random(): bigint;
 

@@ -106,9 +106,7 @@ pub const Event = struct {
 
     /// A walk over the headers, in their order.
     pub fn headers(event: Event) Headers {
-        const block = event.entry.headers.slice();
-        if (block.len < 4) return .{ .left = 0, .rest = "" };
-        return .{ .left = word(block), .rest = block[4..] };
+        return .of(event.entry.headers.slice());
     }
 
     /// The first value of a header; `name` in lower case.
@@ -189,6 +187,11 @@ pub const Headers = struct {
     left: u32,
     rest: []const u8,
 
+    fn of(block: []const u8) Headers {
+        if (block.len < 4) return .{ .left = 0, .rest = "" };
+        return .{ .left = word(block), .rest = block[4..] };
+    }
+
     pub fn next(walk: *Headers) ?Header {
         if (walk.left == 0 or walk.rest.len < 8) return null;
         const name_len = word(walk.rest) & 0xffff;
@@ -232,6 +235,10 @@ pub const Output = struct {
     event_type: ?[]const u8 = null,
     /// All of them: what is not here is gone.
     headers: ?[]const Header = null,
+    /// This one in place of all of its name, behind the others, which are copied in one piece;
+    /// `name` in lower case. The host refuses names that belong to the delivery: `webhook-*`,
+    /// `host`, `content-length`, `transfer-encoding`.
+    header: ?Header = null,
     body: ?[]const u8 = null,
     /// A pipe's declared output by number; 0 is the default one, 0xffff is all.
     route: u16 = 0,
@@ -452,14 +459,14 @@ const Answer = struct {
     /// The one that is kept until the next batch.
     var result: ResultHeader = undefined;
 
-    fn push(answer: *Answer, index: u32, verdict: Verdict) !void {
+    fn push(answer: *Answer, index: u32, event: Event, verdict: Verdict) !void {
         var row: Row = .{ .source = index, .verdict = pass_code };
         var says_more = false;
         switch (verdict) {
             .drop => row.verdict = drop_code,
             .pass => {},
             .emit => |outputs| {
-                if (outputs.len > 0) return answer.pushOutputs(index, outputs);
+                if (outputs.len > 0) return answer.pushOutputs(index, event, outputs);
                 row.verdict = drop_code;
             },
             .reject => |reason| {
@@ -480,7 +487,7 @@ const Answer = struct {
         if (answer.is_full) try answer.rows.append(arena, row);
     }
 
-    fn pushOutputs(answer: *Answer, index: u32, outputs: []const Output) !void {
+    fn pushOutputs(answer: *Answer, index: u32, event: Event, outputs: []const Output) !void {
         answer.all_pass = false;
         try answer.beFull(index);
         for (outputs) |output| {
@@ -493,7 +500,10 @@ const Answer = struct {
                 row.mask |= 2;
                 row.event_type = .of(event_type);
             }
-            if (output.headers) |headers| {
+            if (output.header) |header| {
+                row.mask |= 4;
+                row.headers = .of(try withOne(event.entry.headers.slice(), output.headers, header));
+            } else if (output.headers) |headers| {
                 row.mask |= 4;
                 row.headers = .of(try headerBlock(headers));
             }
@@ -536,26 +546,55 @@ fn packed_(block: *const anyopaque, len: usize) i64 {
     return @intCast(@as(u64, @intFromPtr(block)) << 32 | len);
 }
 
+/// A block with this header behind those of other names: the event's, or `headers` in their place.
+fn withOne(inherited: []const u8, headers: ?[]const Header, header: Header) ![]const u8 {
+    const before = if (headers) |list| try headerBlock(list) else inherited;
+    var walk: Headers = .of(before);
+    const others_max = walk.left;
+    while (walk.next()) |found| {
+        if (std.mem.eql(u8, found.name, header.name)) break;
+    } else {
+        const from = @max(before.len, 4);
+        const block = try arena.alloc(u8, from + headerLen(header));
+        @memcpy(block[0..before.len], before);
+        std.mem.writeInt(u32, block[0..4], others_max + 1, .little);
+        _ = writeHeader(block, from, header);
+        return block;
+    }
+    var others: std.ArrayList(Header) = try .initCapacity(arena, others_max + 1);
+    walk = .of(before);
+    while (walk.next()) |found| {
+        if (!std.mem.eql(u8, found.name, header.name)) others.appendAssumeCapacity(found);
+    }
+    others.appendAssumeCapacity(header);
+    return headerBlock(others.items);
+}
+
+fn headerLen(header: Header) usize {
+    if (header.name.len > 0xffff) trap("a header's name is too long");
+    return std.mem.alignForward(usize, 8 + header.name.len + header.value.len, 4);
+}
+
+/// Where the next one begins.
+fn writeHeader(block: []u8, from: usize, header: Header) usize {
+    std.mem.writeInt(u32, block[from..][0..4], header.name.len, .little);
+    std.mem.writeInt(u32, block[from + 4 ..][0..4], header.value.len, .little);
+    const value = from + 8 + header.name.len;
+    @memcpy(block[from + 8 .. value], header.name);
+    @memcpy(block[value..][0..header.value.len], header.value);
+    const end = value + header.value.len;
+    const next = std.mem.alignForward(usize, end, 4);
+    @memset(block[end..next], 0);
+    return next;
+}
+
 fn headerBlock(headers: []const Header) ![]const u8 {
     var len: usize = 4;
-    for (headers) |header| {
-        if (header.name.len > 0xffff) trap("a header's name is too long");
-        len += std.mem.alignForward(usize, 8 + header.name.len + header.value.len, 4);
-    }
+    for (headers) |header| len += headerLen(header);
     const block = try arena.alloc(u8, len);
     std.mem.writeInt(u32, block[0..4], headers.len, .little);
     var at: usize = 4;
-    for (headers) |header| {
-        std.mem.writeInt(u32, block[at..][0..4], header.name.len, .little);
-        std.mem.writeInt(u32, block[at + 4 ..][0..4], header.value.len, .little);
-        @memcpy(block[at + 8 ..][0..header.name.len], header.name);
-        at += 8 + header.name.len;
-        @memcpy(block[at..][0..header.value.len], header.value);
-        at += header.value.len;
-        const next = std.mem.alignForward(usize, at, 4);
-        @memset(block[at..next], 0);
-        at = next;
-    }
+    for (headers) |header| at = writeHeader(block, at, header);
     return block;
 }
 
@@ -574,7 +613,8 @@ fn processed(batch: *BatchHeader, len: usize, verdict: *const fn (Event) Verdict
     for (0..batch.count) |index| {
         progress.* = index;
         const entry: *const Entry = @ptrFromInt(batch.entries + index * batch.stride);
-        answer.push(index, verdict(.{ .entry = entry })) catch outOfMemory();
+        const event: Event = .{ .entry = entry };
+        answer.push(index, event, verdict(event)) catch outOfMemory();
     }
     return answer.finish();
 }

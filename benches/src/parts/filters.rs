@@ -163,13 +163,13 @@ struct Push<'a> {
     deleted: bool,
 }
 
-fn pushed_to_main(event: &Event) -> Verdict {
+pub fn pushed_to_main(event: &Event) -> Verdict {
     let push: Push<'_> = serde_json::from_slice(&event.body).expect("ours is JSON");
     let is_wanted = push.r#ref == "refs/heads/main" && !push.deleted;
     if is_wanted { Verdict::Pass } else { Verdict::Drop }
 }
 
-fn without_email(event: &Event) -> Verdict {
+pub fn without_email(event: &Event) -> Verdict {
     let mut value: Value = serde_json::from_slice(&event.body).expect("ours is JSON");
     value["email"] = "[redacted]".into();
     let body = serde_json::to_vec(&value).expect("a value can be written").into();

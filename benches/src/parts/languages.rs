@@ -1,10 +1,12 @@
 use super::Setting;
-use super::filters::{chain, guest, module, shipped};
-use crate::events::{body, envelope, event, events, small_body};
-use crate::measure::{Case, Contender, compare};
-use event::{Envelope, Event};
-use filter::{ChainSpec, FilterEngine};
+use super::filters::{chain, guest, module, pushed_to_main, shipped, without_email};
+use crate::events::{body, envelope, event, small_body};
+use crate::measure::{Case, Contender, Place, compare};
+use bytes::Bytes;
+use event::{Envelope, Event, Verdict};
+use filter::{ChainSpec, FilterEngine, Purpose, Runner};
 use serde_json::json;
+use std::hint::black_box;
 use std::sync::Arc;
 
 /// Whose conformance filter is a module, and the module's name.
@@ -44,53 +46,169 @@ const PUSHES: [&str; 2] = [
 ",
 ];
 
-/// Types of events that the conformance filter knows, and what becomes of them.
-const TYPES: [(&str, &str); 2] =
-    [("pass", "passed as they are"), ("headers", "one header more, 64 B")];
+/// What `redact` says of the member `email`, as a script of each.
+const WITHOUT_EMAIL: [&str; 2] = [
+    "export default (event) => ({ body: { ...event.json(), email: '[redacted]' } });",
+    "def filter(event, config):
+    order = event.json()
+    order['email'] = '[redacted]'
+    return Output(body=order)
+",
+];
+
+const BATCHES: [usize; 3] = [1, 16, 256];
+const BATCH_BYTES_MAX: usize = 1 << 20;
+
+/// One thing that filters do, in each language that can, and in Rust without a guest.
+struct Deed {
+    name: &'static str,
+    event_type: &'static str,
+    filters: Vec<(String, ChainSpec)>,
+    native: fn(&Arc<Event>) -> Verdict,
+}
+
+/// What a host would pay that keeps no instance, or no compiled module.
+struct Anew {
+    wasm: Vec<u8>,
+    fresh: ChainSpec,
+}
 
 pub fn cases(setting: &Setting<'_>) -> anyhow::Result<Vec<Case>> {
     let engine = FilterEngine::new()?;
-    let script = |text: &str| json!({ "script": text }).to_string();
-    let mut all = Vec::new();
-    for (name, file) in LANGUAGES {
-        let wasm = module(&format!("sdk/conformance/modules/{file}.wasm"))?;
-        all.push((name, chain(&engine, &wasm, "", false)?));
-    }
-    let mut of_json = vec![("Rust", chain(&engine, &shipped("pushes-to-main")?, "", false)?)];
-    for ((name, runner, conformance), pushes) in SCRIPTS.into_iter().zip(PUSHES) {
-        let runner = module(runner)?;
-        all.push((name, chain(&engine, &runner, &script(conformance), false)?));
-        of_json.push((name, chain(&engine, &runner, &script(pushes), false)?));
-    }
+    let anew = Anew {
+        fresh: chain(&engine, &module("sdk/conformance/modules/rust.wasm")?, "", true)?,
+        wasm: module("sdk/conformance/modules/rust.wasm")?,
+    };
     let mut cases = Vec::new();
-    for (event_type, about) in TYPES {
-        for count in [1, 16, 256] {
-            let events = typed(count, event_type);
-            cases.push(case(setting, &engine, about, &all, &events)?);
+    for deed in deeds(&engine)? {
+        for (size, body) in [("64 B", small_body()), ("1 KiB", body(1024)), ("64 KiB", body(65536))]
+        {
+            let body = if deed.event_type == "fan" { lines(body.len()) } else { body };
+            for count in BATCHES.into_iter().filter(|count| count * body.len() <= BATCH_BYTES_MAX) {
+                let column = format!("{size} ×{count}");
+                if !format!("{}, {column}", deed.name).contains(setting.only) {
+                    continue;
+                }
+                let events = typed(count, deed.event_type, &body);
+                cases.push(case(setting, &engine, &deed, &anew, column, &events)?);
+                if setting.is_smoke() {
+                    break;
+                }
+            }
         }
     }
-    for count in [1, 16, 256] {
-        let events = events(count, &body(1024));
-        cases.push(case(setting, &engine, "a JSON predicate, 1 KiB", &of_json, &events)?);
-    }
+    anyhow::ensure!(!cases.is_empty(), "no case has `{}` in its name", setting.only);
     Ok(cases)
 }
 
 fn case(
     setting: &Setting<'_>,
     engine: &FilterEngine,
-    about: &str,
-    languages: &[(&'static str, ChainSpec)],
+    deed: &Deed,
+    anew: &Anew,
+    column: String,
     events: &[Arc<Event>],
 ) -> anyhow::Result<Case> {
+    let count = events.len() as u64;
     let mut contenders: Vec<Contender<'_>> = Vec::new();
-    for (name, chain) in languages {
+    for (name, chain) in &deed.filters {
         contenders.push(guest(name, engine, chain, events));
     }
-    compare(format!("{about}, {} a call", events.len()), setting.brief(), contenders)
+    contenders.push(Contender::repeated("a closure in Rust", count, || {
+        let verdicts = events.iter().map(|event| (deed.native)(event));
+        drop(black_box(verdicts.collect::<Vec<_>>()));
+    }));
+    // These cost the same whatever the filter does.
+    if deed.event_type == "pass" && events.len() == 1 {
+        contenders.push(guest("Rust, a fresh instance each", engine, &anew.fresh, events));
+        contenders.push(Contender::repeated("Rust, compiled for each", count, || {
+            let compiled = chain(engine, &anew.wasm, "", false).expect("it was compiled before");
+            black_box(Runner::new(engine.clone()).run(&compiled, events, Purpose::Live));
+        }));
+    }
+    let case = compare(format!("{}, {column}", deed.name), setting.brief(), contenders)?;
+    Ok(Case { place: Some(Place { table: deed.name, column }), ..case })
 }
 
-fn typed(count: usize, event_type: &str) -> Vec<Arc<Event>> {
-    let envelope = Envelope { event_type: event_type.into(), ..envelope() };
-    (0..count as u64).map(|offset| event(offset, &envelope, &small_body())).collect()
+fn deeds(engine: &FilterEngine) -> anyhow::Result<Vec<Deed>> {
+    let script = |text: &str| json!({ "script": text }).to_string();
+    let runners = SCRIPTS.map(|(name, runner, _)| (name, module(runner)));
+    let mut conformance = Vec::new();
+    for (name, file) in LANGUAGES {
+        let wasm = module(&format!("sdk/conformance/modules/{file}.wasm"))?;
+        conformance.push((name.to_owned(), chain(engine, &wasm, "", false)?));
+    }
+    let mut predicate = vec![rust(engine, "pushes-to-main", "")?];
+    let mut map = vec![rust(engine, "redact", r#"{"pointers":["/email"],"patterns":[]}"#)?];
+    for (n, (name, runner)) in runners.into_iter().enumerate() {
+        let runner = runner?;
+        let of =
+            |text| anyhow::Ok((name.to_owned(), chain(engine, &runner, &script(text), false)?));
+        conformance.push(of(SCRIPTS[n].2)?);
+        predicate.push(of(PUSHES[n])?);
+        map.push(of(WITHOUT_EMAIL[n])?);
+    }
+    let typed =
+        |name, event_type, native| Deed { name, event_type, filters: conformance.clone(), native };
+    Ok(vec![
+        typed("passed as it is", "pass", |_| Verdict::Pass),
+        typed("kept for a header", "kept", is_kept),
+        typed("one header more", "stamp", stamped),
+        typed("one output for each line: 2, 8, 32", "fan", fanned),
+        Deed {
+            name: "a JSON predicate",
+            event_type: "push",
+            filters: predicate,
+            native: |event| pushed_to_main(event),
+        },
+        Deed {
+            name: "a member of JSON replaced",
+            event_type: "push",
+            filters: map,
+            native: |event| without_email(event),
+        },
+    ])
+}
+
+fn rust(engine: &FilterEngine, name: &str, config: &str) -> anyhow::Result<(String, ChainSpec)> {
+    Ok((format!("Rust ({name})"), chain(engine, &shipped(name)?, config, false)?))
+}
+
+fn is_kept(event: &Arc<Event>) -> Verdict {
+    let is_kept = event.envelope.headers.first("x-kept") == Some(b"ok");
+    if is_kept { Verdict::Pass } else { Verdict::Drop }
+}
+
+fn stamped(event: &Arc<Event>) -> Verdict {
+    let others = event.envelope.headers.iter().filter(|(name, _)| *name != "x-stamp");
+    let mut headers: event::Headers = others.collect();
+    headers.push("x-stamp", b"1");
+    let envelope = Envelope { headers, ..event.envelope.clone() };
+    Verdict::Emit(vec![Arc::new(Event { id: event.id, envelope, body: event.body.clone() })])
+}
+
+fn fanned(event: &Arc<Event>) -> Verdict {
+    let parts = event.body.split(|byte| *byte == b'\n').enumerate();
+    let output = |(n, part): (usize, &[u8])| {
+        let envelope = Envelope { key: Some(n.to_string().into()), ..event.envelope.clone() };
+        Arc::new(Event { id: event.id, envelope, body: event.body.slice_ref(part) })
+    };
+    Verdict::Emit(parts.map(output).collect())
+}
+
+/// A body of so many bytes in 2, 8 or 32 lines.
+fn lines(bytes: usize) -> Bytes {
+    let lines = match bytes {
+        ..1024 => 2,
+        1024..65536 => 8,
+        _ => 32,
+    };
+    let line = |n: usize| if (n + 1).is_multiple_of(bytes / lines) { b'\n' } else { b'x' };
+    (0..bytes - 1).map(line).collect::<Vec<u8>>().into()
+}
+
+fn typed(count: usize, event_type: &str, body: &Bytes) -> Vec<Arc<Event>> {
+    let mut envelope = Envelope { event_type: event_type.into(), ..envelope() };
+    envelope.headers.push("x-kept", b"ok");
+    (0..count as u64).map(|offset| event(offset, &envelope, body)).collect()
 }

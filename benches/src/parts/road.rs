@@ -51,7 +51,12 @@ fn case(setting: &Setting<'_>, name: &str, options: &[&str]) -> anyhow::Result<C
         cpu_us: found["loader_cpu_us_an_event"].as_f64().unwrap_or(f64::NAN),
         p50: None,
     };
-    Ok(Case { name: name.to_string(), figures: vec![ours, floor], note: note(&report) })
+    Ok(Case {
+        name: name.to_string(),
+        figures: vec![ours, floor],
+        note: note(&report),
+        place: None,
+    })
 }
 
 fn note(report: &Report) -> String {

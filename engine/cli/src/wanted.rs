@@ -33,7 +33,7 @@ pub struct Apply {
     #[arg(long)]
     dry_run: bool,
     /// Remove sources, filters and endpoints that the file does not name, of the applications that
-    /// it names; event types too, if it has some. Applications are never removed
+    /// it names; event types and lookup tables too, if it has some. Applications are never removed
     #[arg(long)]
     prune: bool,
     /// Do not ask
@@ -42,9 +42,9 @@ pub struct Apply {
 }
 
 const APPLY_HELP: &str = "\
-A file has [[app]], [[event_type]], [[source]], [[filter]] and [[endpoint]] tables, with the names \
-of the configuration file. What a table leaves out is as usual on the server; secrets that it does \
-not name stay as they are. What fails midway is told; the same apply again finishes it.
+A file has [[app]], [[event_type]], [[table]], [[source]], [[filter]] and [[endpoint]] tables, \
+with the names of the configuration file. What one leaves out is as usual on the server; secrets \
+that it does not name stay as they are. What fails midway is told; the same apply again finishes it.
 
 Examples:
   forebay apply -f resources.toml --dry-run

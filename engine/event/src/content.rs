@@ -1,5 +1,6 @@
 use crate::{EndpointId, EventId, Offset, StreamId, TenantId, Time, partition_of};
 use bytes::Bytes;
+use std::fmt;
 use std::sync::Arc;
 
 /// All that is known of an event beside its id and its body.
@@ -73,8 +74,8 @@ impl Event {
 
     /// When its content was erased: then this is a stub, and nobody is owed it any more.
     pub fn erased_at(&self) -> Option<Time> {
-        let (name, value) = self.envelope.headers.0.first()?;
-        let millis = (**name == *ERASED).then(|| (**value).try_into().ok()).flatten()?;
+        let (name, value) = self.envelope.headers.pairs().next()?;
+        let millis = (name == ERASED.as_bytes()).then(|| value.try_into().ok()).flatten()?;
         Some(Time::from_millis(u64::from_be_bytes(millis)))
     }
 
@@ -124,45 +125,147 @@ pub enum OnConflict {
 }
 
 /// Header names in lower case, in the order in which they came.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(Box<str>, Box<[u8]>)>);
+///
+/// They lie in one piece, as a guest reads them (`sdk/guest-abi.md`): it takes one allocation to
+/// copy them and none to hand them on.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    count: u32,
+    block: Vec<u8>,
+}
+
+/// Before each name and value: their lengths, each a little-endian u32.
+const LENGTHS_BYTES: usize = 8;
 
 impl Headers {
     pub fn new() -> Headers {
         Headers::default()
     }
 
+    /// With room for a block of so many bytes.
+    pub fn with_room(block_bytes: usize) -> Headers {
+        Headers { count: 0, block: Vec::with_capacity(block_bytes) }
+    }
+
     /// Lower-cases the name.
     pub fn push(&mut self, name: &str, value: &[u8]) {
-        self.0.push((name.to_ascii_lowercase().into(), value.into()));
+        let length =
+            |bytes: usize| u32::try_from(bytes).expect("headers are bounded").to_le_bytes();
+        self.block.reserve(Headers::block_bytes(name, value));
+        self.block.extend_from_slice(&length(name.len()));
+        self.block.extend_from_slice(&length(value.len()));
+        let name_at = self.block.len();
+        self.block.extend_from_slice(name.as_bytes());
+        self.block[name_at..].make_ascii_lowercase();
+        self.block.extend_from_slice(value);
+        self.block.resize(self.block.len().next_multiple_of(4), 0);
+        self.count += 1;
     }
 
     /// The first value of a header; `name` in lower case.
     pub fn first(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
+        let found = self.pairs().find(|(n, _)| *n == name.as_bytes());
+        found.map(|(_, value)| value)
     }
 
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(n, v)| (&**n, &**v))
+        self.pairs()
+            .map(|(name, value)| (str::from_utf8(name).expect("it was pushed as text"), value))
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.count as usize
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.count == 0
+    }
+
+    /// All of them: lengths of name and value, name, value, zeros up to a multiple of 4.
+    pub fn block(&self) -> &[u8] {
+        &self.block
+    }
+
+    /// What one header takes in a block.
+    pub fn block_bytes(name: &str, value: &[u8]) -> usize {
+        LENGTHS_BYTES + (name.len() + value.len()).next_multiple_of(4)
+    }
+
+    fn pairs(&self) -> Pairs<'_> {
+        Pairs { left: self.count, block: &self.block }
     }
 
     fn weight(&self) -> usize {
-        self.0.iter().map(|(n, v)| n.len() + v.len() + 32).sum()
+        self.block.len() + self.len() * 24
     }
 }
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Headers").field(&self.iter().collect::<Vec<_>>()).finish()
+    }
+}
+
+struct Pairs<'a> {
+    left: u32,
+    block: &'a [u8],
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let length = |at: usize| {
+            let bytes = self.block[at..at + 4].try_into().expect("four bytes");
+            u32::from_le_bytes(bytes) as usize
+        };
+        let (name_len, value_len) = (length(0), length(4));
+        let (name, rest) = self.block[LENGTHS_BYTES..].split_at(name_len);
+        let padding = (name_len + value_len).next_multiple_of(4) - name_len - value_len;
+        let (value, rest) = rest.split_at(value_len);
+        self.block = &rest[padding..];
+        Some((name, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+impl ExactSizeIterator for Pairs<'_> {}
 
 impl<'a> FromIterator<(&'a str, &'a [u8])> for Headers {
     fn from_iter<I: IntoIterator<Item = (&'a str, &'a [u8])>>(pairs: I) -> Headers {
         let mut headers = Headers::new();
         pairs.into_iter().for_each(|(name, value)| headers.push(name, value));
         headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_lie_as_the_guest_contract_says() {
+        let mut headers = Headers::new();
+        headers.push("X-A", b"12");
+        headers.push("\u{fc}", b"");
+        let block = b"\x03\0\0\0\x02\0\0\0x-a12\0\0\0\x02\0\0\0\0\0\0\0\xc3\xbc\0\0";
+        assert_eq!(headers.block(), block);
+        assert_eq!(Headers::block_bytes("x-a", b"12") + Headers::block_bytes("xx", b""), 28);
+        let pairs: Vec<_> = headers.iter().collect();
+        assert_eq!(pairs, [("x-a", &b"12"[..]), ("\u{fc}", b"")]);
+        assert_eq!((headers.iter().len(), headers.is_empty()), (2, false));
+    }
+
+    #[test]
+    fn the_first_of_a_name_is_found_and_order_tells_headers_apart() {
+        let headers: Headers = [("a", &b"1"[..]), ("b", b"2"), ("a", b"3")].into_iter().collect();
+        assert_eq!((headers.first("a"), headers.first("ab")), (Some(&b"1"[..]), None));
+        let other: Headers = [("a", &b"3"[..]), ("b", b"2"), ("a", b"1")].into_iter().collect();
+        assert_ne!(headers, other);
+        assert_eq!(format!("{other:?}"), r#"Headers([("a", [51]), ("b", [50]), ("a", [49])])"#);
     }
 }

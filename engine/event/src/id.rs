@@ -63,10 +63,15 @@ impl fmt::Display for BadId {
 impl std::error::Error for BadId {}
 
 const BASE32: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
-const ID_CHARS: u32 = 23;
+const ID_CHARS: usize = 23;
+/// Of them, those that stand for the low bits: as many as a word holds.
+const LOW_CHARS: usize = 12;
 const MS_MAX: u64 = (1 << 48) - 1;
 
 impl EventId {
+    /// Of its text.
+    pub const TEXT_BYTES: usize = 4 + ID_CHARS;
+
     /// Milliseconds beyond 48 bits (the year 10889) are cut to the largest.
     pub fn new(ms: u64, offset: Offset) -> EventId {
         EventId { ms: ms.min(MS_MAX), offset }
@@ -81,6 +86,22 @@ impl EventId {
         self.ms
     }
 
+    /// The id as text, without an allocation.
+    pub fn text(self) -> [u8; EventId::TEXT_BYTES] {
+        let bits = (u128::from(self.ms) << 64) | u128::from(self.offset.0);
+        let mut text = *b"evt_00000000000000000000000";
+        // In two words, because shifting 128 bits costs twice as much.
+        let (high, low) = text[4..].split_at_mut(ID_CHARS - LOW_CHARS);
+        let low_bits = bits as u64 & ((1 << (5 * LOW_CHARS)) - 1);
+        for (slots, mut bits) in [(high, (bits >> (5 * LOW_CHARS)) as u64), (low, low_bits)] {
+            for slot in slots.iter_mut().rev() {
+                *slot = BASE32[bits as usize & 31];
+                bits >>= 5;
+            }
+        }
+        text
+    }
+
     /// The `webhook-id` of the k-th output: the bare id for the first, `<id>-<k>` for the others.
     pub fn of_output(self, k: u32) -> String {
         if k == 0 { self.to_string() } else { format!("{self}-{k}") }
@@ -89,13 +110,7 @@ impl EventId {
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bits = (u128::from(self.ms) << 64) | u128::from(self.offset.0);
-        let mut text = [0u8; ID_CHARS as usize];
-        for (i, slot) in text.iter_mut().enumerate() {
-            let shift = 5 * (ID_CHARS - 1 - i as u32);
-            *slot = BASE32[(bits >> shift) as usize & 31];
-        }
-        f.write_str("evt_")?;
+        let text = self.text();
         f.write_str(std::str::from_utf8(&text).expect("the alphabet is ASCII"))
     }
 }
@@ -111,7 +126,7 @@ impl FromStr for EventId {
 
     fn from_str(text: &str) -> Result<EventId, BadId> {
         let digits = text.strip_prefix("evt_").ok_or(BadId)?.as_bytes();
-        if digits.len() != ID_CHARS as usize {
+        if digits.len() != ID_CHARS {
             return Err(BadId);
         }
         let mut bits = 0u128;

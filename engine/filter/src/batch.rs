@@ -1,17 +1,15 @@
 use crate::spec::Purpose;
-use event::Event;
-use std::cell::OnceCell;
+use event::{Event, EventId, Headers};
 use std::sync::Arc;
 
 /// One event that a filter is asked about: an event of the log, or the k-th output that the
 /// filters before made of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Input {
-    pub event: Arc<Event>,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Input<'a> {
+    pub event: &'a Arc<Event>,
     pub k: u32,
     /// Which event of the whole question it stems from.
     pub source: usize,
-    id: OnceCell<String>,
 }
 
 pub(crate) const HEADER_BYTES: usize = 64;
@@ -28,19 +26,10 @@ const FLAG_REPLAY: u32 = 4;
 const FLAG_DRY_RUN: u32 = 8;
 const SOURCE: &str = "ce-source";
 
-impl Input {
-    pub(crate) fn new(event: Arc<Event>, k: u32, source: usize) -> Input {
-        Input { event, k, source, id: OnceCell::new() }
-    }
-
+impl Input<'_> {
     /// About what it takes in a batch, for cutting batches.
     pub(crate) fn weight(&self) -> usize {
         self.event.weight()
-    }
-
-    /// Made once: its text costs more than its copy.
-    fn id(&self) -> &str {
-        self.id.get_or_init(|| self.event.id.of_output(self.k))
     }
 
     fn has_source_header(&self) -> bool {
@@ -49,47 +38,43 @@ impl Input {
 }
 
 /// What a batch weighs, for its fuel and for cutting it.
-pub(crate) fn weight(inputs: &[Input]) -> usize {
+pub(crate) fn weight(inputs: &[Input<'_>]) -> usize {
     inputs.iter().map(Input::weight).sum()
 }
 
-/// The exact size of a batch.
-pub(crate) fn encoded_len(inputs: &[Input]) -> usize {
-    inputs.iter().map(|input| ENTRY_BYTES + payload_len(input)).sum::<usize>() + HEADER_BYTES
+/// What a batch takes at most.
+pub(crate) fn room_for(inputs: &[Input<'_>]) -> usize {
+    inputs.iter().map(|input| ENTRY_BYTES + payload_room(input)).sum::<usize>() + HEADER_BYTES
 }
 
-fn payload_len(input: &Input) -> usize {
-    let event = &input.event;
-    let key = event.envelope.key.as_deref().unwrap_or("");
-    padded(key.len())
-        + padded(event.envelope.event_type.len())
-        + headers_len(input)
-        + padded(event.body.len())
-        + padded(input.id().len())
+fn payload_room(input: &Input<'_>) -> usize {
+    let Event { envelope, body, .. } = &**input.event;
+    let source = Headers::block_bytes(SOURCE, envelope.source.as_bytes());
+    padded(envelope.key.as_deref().unwrap_or("").len())
+        + padded(envelope.event_type.len())
+        + (4 + envelope.headers.block().len() + source)
+        + padded(body.len())
+        + padded(EventId::TEXT_BYTES + suffix(input.k).len())
 }
 
-fn headers_len(input: &Input) -> usize {
-    let one = |(name, value): (&str, &[u8])| 8 + padded(name.len() + value.len());
-    let envelope = &input.event.envelope;
-    let source =
-        if input.has_source_header() { 0 } else { one((SOURCE, envelope.source.as_bytes())) };
-    4 + envelope.headers.iter().map(one).sum::<usize>() + source
+/// Of the id of an output after the first.
+fn suffix(k: u32) -> String {
+    if k == 0 { String::new() } else { format!("-{k}") }
 }
 
 const fn padded(len: usize) -> usize {
     len.next_multiple_of(4)
 }
 
-/// Writes a batch of `encoded_len` bytes that the guest will see at address `at`. The length is
-/// below 4 GiB: a batch is bounded by the limits of events.
-pub(crate) fn encode(inputs: &[Input], purpose: Purpose, at: u32, out: &mut [u8]) {
+/// Writes a batch that the guest will see at address `at`, into at least `room_for` bytes; how many
+/// it took. The length is below 4 GiB: a batch is bounded by the limits of events.
+pub(crate) fn encode(inputs: &[Input<'_>], purpose: Purpose, at: u32, out: &mut [u8]) -> usize {
     let mut writer = Writer { out, at, used: HEADER_BYTES + ENTRY_BYTES * inputs.len() };
     let first = inputs.first().map_or(0, |input| input.event.offset().0);
     writer.out[..HEADER_BYTES].fill(0);
     writer.out[..4].copy_from_slice(b"FBB1");
     writer.out[4..6].copy_from_slice(&1u16.to_le_bytes());
     writer.out[6..8].copy_from_slice(&(HEADER_BYTES as u16).to_le_bytes());
-    writer.word(8, writer.out.len());
     writer.word(12, inputs.len());
     writer.word(16, at as usize + HEADER_BYTES);
     writer.word(20, ENTRY_BYTES);
@@ -99,6 +84,8 @@ pub(crate) fn encode(inputs: &[Input], purpose: Purpose, at: u32, out: &mut [u8]
     for (index, input) in inputs.iter().enumerate() {
         writer.entry(HEADER_BYTES + index * ENTRY_BYTES, input, purpose);
     }
+    writer.word(8, writer.used);
+    writer.used
 }
 
 struct Writer<'a> {
@@ -113,8 +100,8 @@ impl Writer<'_> {
         self.out[place..place + 4].copy_from_slice(&value.to_le_bytes());
     }
 
-    fn entry(&mut self, place: usize, input: &Input, purpose: Purpose) {
-        let event = &input.event;
+    fn entry(&mut self, place: usize, input: &Input<'_>, purpose: Purpose) {
+        let event = input.event;
         let envelope = &event.envelope;
         self.out[place..place + ENTRY_BYTES].fill(0);
         self.out[place..place + 8].copy_from_slice(&event.offset().0.to_le_bytes());
@@ -123,47 +110,53 @@ impl Writer<'_> {
         self.bytes(place + 24, envelope.event_type.as_bytes());
         self.headers(place + 32, input);
         self.bytes(place + 40, &event.body);
-        let is_json = event.envelope.headers.first("content-type").is_some_and(is_json);
+        let is_json = envelope.headers.first("content-type").is_some_and(is_json);
         let flags = match purpose {
             Purpose::Live => 0,
             Purpose::Replay => FLAG_REPLAY,
             Purpose::DryRun => FLAG_DRY_RUN,
         } | if is_json { FLAG_JSON } else { 0 };
         self.word(place + 48, flags as usize);
-        self.bytes(place + 56, input.id().as_bytes());
+        self.id(place + 56, input);
     }
 
     /// Appends bytes, zero-padded, and notes pointer and length at `place`.
     fn bytes(&mut self, place: usize, bytes: &[u8]) {
-        self.word(place, self.at as usize + self.used);
-        self.word(place + 4, bytes.len());
+        self.note(place, self.used, bytes.len());
         self.append(bytes);
         self.pad();
     }
 
-    fn headers(&mut self, place: usize, input: &Input) {
+    fn id(&mut self, place: usize, input: &Input<'_>) {
+        let start = self.used;
+        self.append(&input.event.id.text());
+        if input.k > 0 {
+            self.append(suffix(input.k).as_bytes());
+        }
+        self.note(place, start, self.used - start);
+        self.pad();
+    }
+
+    fn headers(&mut self, place: usize, input: &Input<'_>) {
         let start = self.used;
         let envelope = &input.event.envelope;
         let adds_source = !input.has_source_header();
         let count = envelope.headers.len() + usize::from(adds_source);
         self.append(&(count as u32).to_le_bytes());
-        for (name, value) in envelope.headers.iter() {
-            self.header(name, value);
-        }
+        self.append(envelope.headers.block());
         if adds_source {
-            self.header(SOURCE, envelope.source.as_bytes());
+            self.append(&(SOURCE.len() as u32).to_le_bytes());
+            self.append(&(envelope.source.len() as u32).to_le_bytes());
+            self.append(SOURCE.as_bytes());
+            self.append(envelope.source.as_bytes());
+            self.pad();
         }
-        self.word(place, self.at as usize + start);
-        self.word(place + 4, self.used - start);
+        self.note(place, start, self.used - start);
     }
 
-    fn header(&mut self, name: &str, value: &[u8]) {
-        let name_len = u16::try_from(name.len()).expect("a header is below 64 KiB");
-        self.append(&u32::from(name_len).to_le_bytes());
-        self.append(&(value.len() as u32).to_le_bytes());
-        self.append(name.as_bytes());
-        self.append(value);
-        self.pad();
+    fn note(&mut self, place: usize, start: usize, len: usize) {
+        self.word(place, self.at as usize + start);
+        self.word(place + 4, len);
     }
 
     fn append(&mut self, bytes: &[u8]) {
@@ -179,14 +172,17 @@ impl Writer<'_> {
 }
 
 fn is_json(content_type: &[u8]) -> bool {
-    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or(b"");
-    let essence = essence.trim_ascii().to_ascii_lowercase();
-    essence == b"application/json" || essence == b"text/json" || essence.ends_with(b"+json")
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or(b"").trim_ascii();
+    let suffix = &essence[essence.len().saturating_sub(5)..];
+    essence.eq_ignore_ascii_case(b"application/json")
+        || essence.eq_ignore_ascii_case(b"text/json")
+        || suffix.eq_ignore_ascii_case(b"+json")
 }
 
-/// The header that the host adds for the guest and takes away again unless the guest changed it.
+/// The header that the host adds for the guest and takes away again unless the guest changed it;
+/// `name` in any case.
 pub(crate) fn is_added_header(event: &Event, name: &str, value: &[u8]) -> bool {
-    name == SOURCE
+    name.eq_ignore_ascii_case(SOURCE)
         && value == event.envelope.source.as_bytes()
         && event.envelope.headers.first(SOURCE).is_none()
 }
@@ -195,7 +191,7 @@ pub(crate) fn is_added_header(event: &Event, name: &str, value: &[u8]) -> bool {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use event::{Envelope, EventId, Headers, Offset, StreamId, TenantId, Time};
+    use event::{Envelope, Offset, StreamId, TenantId, Time};
 
     #[test]
     fn a_batch_is_laid_out_to_the_byte() {
@@ -214,9 +210,11 @@ mod tests {
             },
             body: Bytes::from_static(b"{}"),
         };
-        let inputs = [Input::new(Arc::new(event), 2, 0)];
-        let mut out = vec![0xee; encoded_len(&inputs)];
-        encode(&inputs, Purpose::Replay, 1024, &mut out);
+        let inputs = [Input { event: &Arc::new(event), k: 2, source: 0 }];
+        let mut out = vec![0xee; room_for(&inputs) + 100];
+        let used = encode(&inputs, Purpose::Replay, 1024, &mut out);
+        assert_eq!(used, room_for(&inputs), "the source was added");
+        out.truncate(used);
         let word = |at: usize| u32::from_le_bytes(out[at..at + 4].try_into().unwrap()) as usize;
         let text = |at: usize| &out[word(at) - 1024..word(at) - 1024 + word(at + 4)];
         assert_eq!(&out[..8], b"FBB1\x01\0\x40\0");

@@ -32,7 +32,7 @@ pub(crate) async fn settle(
     engine: &Engine,
     pool: &RefCell<Pool>,
     spec: &FilterSpec,
-    inputs: &[Input],
+    inputs: &[Input<'_>],
     setting: Setting<'_>,
     findings: &mut Findings,
 ) -> Vec<Verdict> {
@@ -57,12 +57,12 @@ pub(crate) async fn settle(
 }
 
 /// How many inputs make the next batch: at least one.
-fn cut(spec: &FilterSpec, inputs: &[Input], weight_max: usize) -> usize {
+fn cut(spec: &FilterSpec, inputs: &[Input<'_>], weight_max: usize) -> usize {
     if spec.isolate || spec.module.form == Form::Single {
         return 1;
     }
     let mut weight = 0usize;
-    let fits = |input: &&Input| {
+    let fits = |input: &&Input<'_>| {
         weight += input.weight();
         weight <= BATCH_BYTES_MAX && weight < weight_max
     };
@@ -82,7 +82,7 @@ struct Inquiry<'a> {
     engine: &'a Engine,
     pool: &'a RefCell<Pool>,
     spec: &'a FilterSpec,
-    batch: &'a [Input],
+    batch: &'a [Input<'a>],
     setting: Setting<'a>,
     verdicts: Vec<Option<Verdict>>,
     fuel: u64,
@@ -114,11 +114,11 @@ impl Inquiry<'_> {
     /// One call of the guest. What it logged counts if the call is its members' last.
     async fn ask(&mut self, members: &[usize]) -> Result<(), Fault> {
         // The common case asks about all, in place.
-        let some: Vec<Input>;
+        let some: Vec<Input<'_>>;
         let inputs = if members.len() == self.batch.len() {
             self.batch
         } else {
-            some = members.iter().map(|member| self.batch[*member].clone()).collect();
+            some = members.iter().map(|member| self.batch[*member]).collect();
             &some
         };
         let kept = if self.spec.isolate { None } else { self.pool.borrow_mut().take(self.spec) };

@@ -57,7 +57,7 @@ pub(crate) async fn settle_by_both(
     engine: &Engine,
     pool: &RefCell<Pool>,
     (spec, candidate): (&FilterSpec, &Candidate),
-    inputs: &[Input],
+    inputs: &[Input<'_>],
     setting: Setting<'_>,
     findings: &mut Findings,
 ) -> Vec<Verdict> {
@@ -78,11 +78,9 @@ pub(crate) async fn settle_by_both(
         }
         Share::Canary { percent } => {
             let sides: Vec<bool> = inputs.iter().map(|input| is_taken(input, percent)).collect();
-            let side = |wanted: bool| -> Vec<Input> {
+            let side = |wanted: bool| -> Vec<Input<'_>> {
                 let both = inputs.iter().zip(&sides);
-                both.filter(|(_, taken)| **taken == wanted)
-                    .map(|(input, _)| input.clone())
-                    .collect()
+                both.filter(|(_, taken)| **taken == wanted).map(|(input, _)| *input).collect()
             };
             let (taken, left) = (side(true), side(false));
             let by_filter = settle(engine, pool, spec, &left, setting, findings).await;
@@ -105,7 +103,7 @@ pub(crate) async fn settle_by_both(
 }
 
 impl Comparison {
-    fn compare(&mut self, inputs: &[Input], in_force: &[Verdict], candidate: Vec<Verdict>) {
+    fn compare(&mut self, inputs: &[Input<'_>], in_force: &[Verdict], candidate: Vec<Verdict>) {
         for ((input, was), other) in inputs.iter().zip(in_force).zip(candidate) {
             if *was == other {
                 continue;
@@ -120,7 +118,7 @@ impl Comparison {
 }
 
 /// By the key alone, so that a restart and another batch decide alike.
-fn is_taken(input: &Input, percent: u8) -> bool {
+fn is_taken(input: &Input<'_>, percent: u8) -> bool {
     let hash = match &input.event.envelope.key {
         Some(key) => {
             key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| mix(hash ^ u64::from(byte)))

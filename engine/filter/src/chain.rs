@@ -7,7 +7,7 @@ use crate::host::{LogLine, Metric};
 use crate::pool::Pool;
 use crate::spec::{ChainSpec, FilterSpec, Purpose, Setting};
 use crate::table::Tables;
-use condition::{Condition, ParsedBody};
+use condition::ParsedBody;
 use event::limits::OUTPUTS_MAX;
 use event::{Event, Verdict};
 use std::cell::RefCell;
@@ -81,9 +81,11 @@ impl Runner {
         let mut standings: Vec<Standing> =
             events.iter().map(|event| Standing::first(chain, event)).collect();
         for filter in &chain.filters {
-            self.stage(filter, &mut standings, setting, &mut findings).await;
+            let before = (events, &standings[..]);
+            standings = self.stage(filter, before, setting, &mut findings).await;
         }
         let verdicts = standings.into_iter().zip(events).map(|(standing, event)| match standing {
+            Standing::Untouched => Verdict::Pass,
             Standing::Going(outputs) if is_untouched(&outputs, event) => Verdict::Pass,
             Standing::Going(outputs) => Verdict::Emit(outputs),
             Standing::Ended(verdict) => verdict,
@@ -110,19 +112,25 @@ impl Runner {
         self.pool.borrow().idle_bytes()
     }
 
-    /// Asks one filter about all that is still going, and takes each source event on.
+    /// Asks one filter about all that is still going: where each source event is after it.
     async fn stage(
         &self,
         filter: &FilterSpec,
-        standings: &mut [Standing],
+        (events, standings): (&[Arc<Event>], &[Standing]),
         setting: Setting<'_>,
         findings: &mut Findings,
-    ) {
-        let mut inputs = Vec::new();
+    ) -> Vec<Standing> {
+        let mut inputs = Vec::with_capacity(standings.len());
         for (source, standing) in standings.iter().enumerate() {
-            if let Standing::Going(events) = standing {
-                let numbered = events.iter().cloned().zip(0..);
-                inputs.extend(numbered.map(|(event, k)| Input::new(event, k, source)));
+            match standing {
+                Standing::Untouched => {
+                    inputs.push(Input { event: &events[source], k: 0, source });
+                }
+                Standing::Going(outputs) => {
+                    let numbered = outputs.iter().zip(0..);
+                    inputs.extend(numbered.map(|(event, k)| Input { event, k, source }));
+                }
+                Standing::Ended(_) => {}
             }
         }
         let engine = self.engine.wasmtime();
@@ -133,20 +141,35 @@ impl Runner {
                 settle_by_both(engine, &self.pool, both, &inputs, setting, findings).await
             }
         };
-        let mut answers = inputs.into_iter().zip(verdicts).peekable();
-        while let Some((input, verdict)) = answers.next() {
-            let mut next = Standing::Going(Vec::new()).joined(input.event, verdict);
-            while let Some((other, verdict)) = answers.next_if(|(i, _)| i.source == input.source) {
-                next = next.joined(other.event, verdict);
-            }
-            standings[input.source] = next.bounded();
+        let mut answers = inputs.iter().zip(verdicts).peekable();
+        let mut after = Vec::with_capacity(standings.len());
+        for (source, standing) in standings.iter().enumerate() {
+            let next = match standing {
+                Standing::Ended(verdict) => Standing::Ended(verdict.clone()),
+                Standing::Untouched => {
+                    let (_, verdict) = answers.next().expect("one for each input");
+                    Standing::after_one(verdict)
+                }
+                Standing::Going(_) => {
+                    let mut next = Standing::Going(Vec::new());
+                    while let Some((input, verdict)) = answers.next_if(|(i, _)| i.source == source)
+                    {
+                        next = next.joined(input.event, verdict);
+                    }
+                    next
+                }
+            };
+            after.push(next.bounded());
         }
+        after
     }
 }
 
 /// How far an event has come in its chain.
 enum Standing {
-    /// What goes into the next filter.
+    /// The event itself goes into the next filter.
+    Untouched,
+    /// These do.
     Going(Vec<Arc<Event>>),
     Ended(Verdict),
 }
@@ -155,18 +178,28 @@ impl Standing {
     /// What the condition does not match is dropped before any filter sees it, save what is for one
     /// endpoint alone.
     fn first(chain: &ChainSpec, event: &Arc<Event>) -> Standing {
-        let matches = |condition: &Arc<Condition>| condition.matches(event, &mut ParsedBody::new());
+        let Some(condition) = &chain.condition else { return Standing::Untouched };
         let is_addressed = event.envelope.addressee().is_some();
-        if is_addressed || chain.condition.as_ref().is_none_or(matches) {
-            return Standing::Going(vec![event.clone()]);
+        if is_addressed || condition.matches(event, &mut ParsedBody::new()) {
+            return Standing::Untouched;
         }
         Standing::Ended(Verdict::Drop)
     }
 
+    /// What was said of the event itself.
+    fn after_one(verdict: Verdict) -> Standing {
+        match verdict {
+            Verdict::Pass => Standing::Untouched,
+            Verdict::Emit(outputs) => Standing::Going(outputs),
+            ending => Standing::Ended(ending),
+        }
+    }
+
     /// Adds what was said of the next of an event's outputs. An event ends as a whole: what would
     /// end it later (a stop, then a retry, then a rejection of any one output) outweighs the rest.
-    fn joined(self, event: Arc<Event>, verdict: Verdict) -> Standing {
+    fn joined(self, event: &Arc<Event>, verdict: Verdict) -> Standing {
         let mut outputs = match self {
+            Standing::Untouched => Vec::new(),
             Standing::Going(outputs) => outputs,
             Standing::Ended(before) if severity(&verdict) > severity(&before) => {
                 return Standing::Ended(verdict);
@@ -175,7 +208,7 @@ impl Standing {
         };
         match verdict {
             Verdict::Drop => {}
-            Verdict::Pass => outputs.push(event),
+            Verdict::Pass => outputs.push(event.clone()),
             Verdict::Emit(more) => outputs.extend(more),
             ending => return Standing::Ended(ending),
         }

@@ -3,6 +3,7 @@ use crate::contract::{INIT, STARTS, TABLE_GET};
 use crate::host::Host;
 use crate::imports;
 use crate::limits::ModuleLimits;
+use crate::source::Sources;
 use crate::verify::{Form, ModuleReport, Refusal, verify};
 use sha2::{Digest, Sha256};
 use std::num::NonZeroUsize;
@@ -29,6 +30,8 @@ pub struct FilterModule {
     pub(crate) has_init: bool,
     /// Whether it can ask for a table.
     pub(crate) looks_up: bool,
+    /// Where its code stands in its source, when it says so.
+    pub(crate) sources: Option<Sources>,
     report: ModuleReport,
 }
 
@@ -103,7 +106,9 @@ impl FilterEngine {
         let has_init = module.get_export(INIT).is_some();
         let looks_up = report.imports.iter().any(|import| import == TABLE_GET);
         let form = report.form;
-        Ok(Arc::new(FilterModule { digest, pre, form, start, has_init, looks_up, report }))
+        let sources = Sources::of(wasm);
+        let module = FilterModule { digest, pre, form, start, has_init, looks_up, sources, report };
+        Ok(Arc::new(module))
     }
 
     pub(crate) fn wasmtime(&self) -> &Engine {
@@ -136,7 +141,8 @@ fn config() -> Config {
         .cranelift_opt_level(OptLevel::Speed)
         .wasm_backtrace_max_frames(Some(FRAMES_MAX))
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .generate_address_map(false)
+        // From it a trap's place in the module is known, and from that its line.
+        .generate_address_map(true)
         .relaxed_simd_deterministic(true);
     config.wasm_features(WasmFeatures::all(), false);
     config.wasm_features(FEATURES, true);

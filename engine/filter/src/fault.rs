@@ -1,6 +1,7 @@
+use crate::source::Sources;
 use std::fmt;
 use std::sync::Arc;
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{FrameInfo, Trap, WasmBacktrace};
 
 /// How a filter failed, coarse enough for a metric's label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +63,11 @@ impl Fault {
     }
 
     /// What wasmtime reported, with the guest's frames.
-    pub(crate) fn from_wasmtime(error: &wasmtime::Error, said: Option<&str>) -> Fault {
+    pub(crate) fn from_wasmtime(
+        error: &wasmtime::Error,
+        said: Option<&str>,
+        sources: Option<&Sources>,
+    ) -> Fault {
         let (kind, mut text) = if let Some(trap) = error.downcast_ref::<Trap>() {
             match trap {
                 Trap::OutOfFuel => (FaultKind::OutOfFuel, "out of fuel".to_string()),
@@ -76,7 +81,9 @@ impl Fault {
         if let Some(said) = said.filter(|said| !text.contains(said)) {
             text = format!("{said} ({text})");
         }
-        if let Some(frames) = error.downcast_ref::<WasmBacktrace>().and_then(frames) {
+        if let Some(frames) =
+            error.downcast_ref::<WasmBacktrace>().and_then(|trace| frames(trace, sources))
+        {
             text = format!("{text}; at {frames}");
         }
         Fault::new(kind, None, text)
@@ -84,17 +91,19 @@ impl Fault {
 }
 
 /// Innermost first; a reason is bounded, so the inner ones are those that survive.
-fn frames(trace: &WasmBacktrace) -> Option<String> {
-    let names: Vec<String> = trace
-        .frames()
-        .iter()
-        .take(8)
-        .map(|frame| match frame.func_name() {
+fn frames(trace: &WasmBacktrace, sources: Option<&Sources>) -> Option<String> {
+    let frame = |frame: &FrameInfo| {
+        let name: String = match frame.func_name() {
             Some(name) => name.chars().filter(|c| !c.is_control()).take(120).collect(),
             None => format!("function {}", frame.func_index()),
-        })
-        .collect();
-    (!names.is_empty()).then(|| names.join(" < "))
+        };
+        match sources.zip(frame.module_offset()).and_then(|(sources, at)| sources.place(at)) {
+            Some(place) => format!("{name} ({place})"),
+            None => name,
+        }
+    };
+    let frames: Vec<String> = trace.frames().iter().take(8).map(frame).collect();
+    (!frames.is_empty()).then(|| frames.join(" < "))
 }
 
 /// An import ends the call.

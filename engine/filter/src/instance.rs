@@ -1,18 +1,21 @@
 mod start;
 
-use crate::batch::{Input, PROGRESS_AT, encode, encoded_len, weight};
+use crate::batch::{Input, PROGRESS_AT, encode, room_for, weight};
+use crate::engine::FilterModule;
 use crate::fault::{Fault, FaultKind};
 use crate::host::{Fact, Host, Progress, mix};
 use crate::outputs::{Refused, verdicts};
 use crate::result::read_rows;
 use crate::spec::{FilterSpec, Purpose, Setting};
 use event::Verdict;
+use std::sync::Arc;
 use wasmtime::{Memory, Store, TypedFunc};
 
 /// One running guest. After any fault it must be dropped: what its memory holds is undefined.
 pub(crate) struct Instance {
     store: Store<Host>,
     exports: Exports,
+    module: Arc<FilterModule>,
     /// Where the guest's buffer lies and how much it holds.
     place: u32,
     room: usize,
@@ -38,7 +41,7 @@ impl Instance {
     pub(crate) async fn ask(
         &mut self,
         spec: &FilterSpec,
-        inputs: &[Input],
+        inputs: &[Input<'_>],
         setting: Setting<'_>,
         fuel: &mut u64,
     ) -> Result<Vec<Verdict>, Fault> {
@@ -59,17 +62,17 @@ impl Instance {
     async fn ask_batch(
         &mut self,
         call: TypedFunc<(u32, u32), i64>,
-        inputs: &[Input],
+        inputs: &[Input<'_>],
         purpose: Purpose,
     ) -> Result<Vec<Verdict>, Fault> {
-        let len = encoded_len(inputs);
-        if !self.reserve(len).await? {
+        let room = room_for(inputs);
+        if !self.reserve(room).await? {
             return Err(too_large());
         }
         let place = self.place as usize;
         let memory = self.exports.memory;
-        let buffer = &mut memory.data_mut(&mut self.store)[place..place + len];
-        encode(inputs, purpose, self.place, buffer);
+        let buffer = &mut memory.data_mut(&mut self.store)[place..place + room];
+        let len = encode(inputs, purpose, self.place, buffer);
         self.store.data_mut().progress = Progress::At(place + PROGRESS_AT);
         let answer = call.call_async(&mut self.store, (self.place, len as u32)).await;
         match answer.map_err(|error| self.fault(&error))? {
@@ -79,7 +82,7 @@ impl Instance {
         }
     }
 
-    fn read(&self, inputs: &[Input], ptr: u32, len: u32) -> Result<Vec<Verdict>, Fault> {
+    fn read(&self, inputs: &[Input<'_>], ptr: u32, len: u32) -> Result<Vec<Verdict>, Fault> {
         let memory = self.exports.memory.data(&self.store);
         let rows = read_rows(memory, ptr, len, inputs.len()).map_err(Refused::Broken);
         rows.and_then(|rows| verdicts(inputs, &rows)).map_err(|refused| match refused {
@@ -97,7 +100,7 @@ impl Instance {
     async fn ask_single(
         &mut self,
         call: TypedFunc<(u32, u32), i32>,
-        input: &Input,
+        input: &Input<'_>,
     ) -> Result<Vec<Verdict>, Fault> {
         let body = &input.event.body;
         if !self.reserve(body.len()).await? {
@@ -160,7 +163,8 @@ impl Instance {
 
     fn fault(&self, error: &wasmtime::Error) -> Fault {
         let said = self.store.data().failure.as_deref();
-        Fault { at: self.at(), ..Fault::from_wasmtime(error, said) }
+        let sources = self.module.sources.as_ref();
+        Fault { at: self.at(), ..Fault::from_wasmtime(error, said, sources) }
     }
 
     fn said(&self, code: i64) -> String {
@@ -200,7 +204,7 @@ fn too_large() -> Fault {
 }
 
 /// Time and randomness depend on the event and the filter alone, never on the batch.
-fn fact(seed: u64, input: &Input) -> Fact {
+fn fact(seed: u64, input: &Input<'_>) -> Fact {
     let place = mix(input.event.offset().0 ^ mix(u64::from(input.k) + 1));
     Fact::new(input.event.envelope.time.nanos(), mix(seed ^ place))
 }

@@ -1,7 +1,7 @@
 use crate::batch::{Input, is_added_header};
 use crate::host::reason;
 use crate::limits::OUTPUT_BYTES_MIN;
-use crate::result::{Broken, Row};
+use crate::result::{Broken, HeaderRows, Row};
 use bytes::Bytes;
 use event::{Envelope, Event, Headers, Verdict};
 use std::sync::Arc;
@@ -17,13 +17,16 @@ pub(crate) enum Refused {
 
 /// Turns rows into one verdict for each input; copies what the guest replaced, once.
 pub(crate) fn verdicts(
-    inputs: &[Input],
+    inputs: &[Input<'_>],
     rows: &[(usize, Row<'_>)],
 ) -> Result<Vec<Verdict>, Refused> {
     let input_bytes: usize = inputs.iter().map(Input::weight).sum();
     let mut room = OUTPUT_BYTES_MIN.max(input_bytes.saturating_mul(2));
-    let mut verdicts: Vec<Option<Verdict>> = vec![None; inputs.len()];
+    let mut verdicts: Vec<Verdict> = Vec::with_capacity(inputs.len());
+    let no_verdict = || Verdict::Reject { reason: "no verdict".into() };
     for (at, row) in rows {
+        let is_further = verdicts.len() > *at;
+        verdicts.resize_with(verdicts.len().max(*at), no_verdict);
         let verdict = match row {
             Row::Drop => Verdict::Drop,
             Row::Pass => Verdict::Pass,
@@ -34,27 +37,28 @@ pub(crate) fn verdicts(
             },
             Row::Emit { .. } => {
                 room = room.checked_sub(copied_bytes(row)).ok_or(Refused::TooMuch)?;
-                let output = emitted(&inputs[*at].event, row)
+                let output = emitted(inputs[*at].event, row)
                     .map_err(|rule| Refused::Broken(Broken { at: Some(*at), rule }))?;
-                if let Some(Verdict::Emit(outputs)) = &mut verdicts[*at] {
-                    outputs.push(output);
-                    continue;
+                match verdicts.last_mut() {
+                    Some(Verdict::Emit(outputs)) if is_further => {
+                        outputs.push(output);
+                        continue;
+                    }
+                    _ => Verdict::Emit(vec![output]),
                 }
-                Verdict::Emit(vec![output])
             }
         };
-        verdicts[*at] = Some(verdict);
+        verdicts.push(verdict);
     }
-    let no_verdict = || Verdict::Reject { reason: "no verdict".into() };
-    Ok(verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(no_verdict)).collect())
+    verdicts.resize_with(inputs.len(), no_verdict);
+    Ok(verdicts)
 }
 
 fn copied_bytes(row: &Row<'_>) -> usize {
     let Row::Emit { key, event_type, headers, body } = row else { return 0 };
-    let headers = headers.iter().flatten().map(|(name, value)| name.len() + value.len());
     key.map_or(0, str::len)
         + event_type.map_or(0, str::len)
-        + headers.sum::<usize>()
+        + headers.map_or(0, |headers| headers.bytes())
         + body.map_or(0, <[u8]>::len)
 }
 
@@ -77,7 +81,7 @@ fn emitted(source: &Arc<Event>, row: &Row<'_>) -> Result<Arc<Event>, String> {
         },
         time: before.time,
         headers: match headers {
-            Some(headers) => replaced_headers(source, headers)?,
+            Some(headers) => replaced_headers(source, *headers)?,
             None => before.headers.clone(),
         },
     };
@@ -87,25 +91,30 @@ fn emitted(source: &Arc<Event>, row: &Row<'_>) -> Result<Arc<Event>, String> {
 
 /// A guest that copies all headers and adds one must not fail over what it did not touch: a
 /// reserved name stands when the event came with it.
-fn replaced_headers(source: &Event, headers: &[(&str, &[u8])]) -> Result<Headers, String> {
-    let mut replaced = Headers::new();
-    for (name, value) in headers {
-        let name = name.to_ascii_lowercase();
-        let is_inherited = || source.envelope.headers.iter().any(|pair| pair == (&name, *value));
-        if is_reserved(&name) && !is_inherited() {
+fn replaced_headers(source: &Event, headers: HeaderRows<'_>) -> Result<Headers, String> {
+    let mut replaced = Headers::with_room(headers.block_bytes());
+    for (name, value) in headers.iter() {
+        if is_added_header(source, name, value) {
+            continue;
+        }
+        let is_inherited = || {
+            let mut pairs = source.envelope.headers.iter();
+            pairs.any(|(n, v)| n.eq_ignore_ascii_case(name) && v == value)
+        };
+        if is_reserved(name) && !is_inherited() {
+            let name = name.to_ascii_lowercase();
             return Err(format!("the header {name} is not the guest's to set"));
         }
-        if !is_added_header(source, &name, value) {
-            replaced.push(&name, value);
-        }
+        replaced.push(name, value);
     }
     Ok(replaced)
 }
 
-/// What the delivery itself sets, and what the engine keeps to itself.
+/// What the delivery itself sets, and what the engine keeps to itself; `name` in any case.
 fn is_reserved(name: &str) -> bool {
-    name.starts_with("webhook-")
-        || name.starts_with("svix-")
-        || name.starts_with("forebay-")
-        || ["host", "content-length", "transfer-encoding", "connection"].contains(&name)
+    let begins =
+        |with: &str| name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    let is = |other: &&str| name.eq_ignore_ascii_case(other);
+    ["webhook-", "svix-", "forebay-"].into_iter().any(begins)
+        || ["host", "content-length", "transfer-encoding", "connection"].iter().any(is)
 }

@@ -19,7 +19,7 @@ pub enum Row<'a> {
     Emit {
         key: Option<&'a str>,
         event_type: Option<&'a str>,
-        headers: Option<Vec<(&'a str, &'a [u8])>>,
+        headers: Option<HeaderRows<'a>>,
         body: Option<&'a [u8]>,
     },
     Reject(&'a [u8]),
@@ -27,6 +27,15 @@ pub enum Row<'a> {
         delay_ms: u32,
         reason: &'a [u8],
     },
+}
+
+/// Headers that keep every rule, as they lie in the guest's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderRows<'a> {
+    /// Behind the count.
+    block: &'a [u8],
+    count: usize,
+    bytes: usize,
 }
 
 const RESULT_BYTES: u64 = 32;
@@ -187,7 +196,7 @@ fn read_emit<'a>(memory: &'a [u8], out: &[u8], mask: u8, route: u16) -> Result<R
     Ok(Row::Emit {
         key: key.map(|key| text(key, KEY_BYTES_MAX, "key")).transpose()?,
         event_type: event_type.map(read_type).transpose()?,
-        headers: headers.map(read_headers).transpose()?,
+        headers: headers.map(HeaderRows::read).transpose()?,
         body,
     })
 }
@@ -207,47 +216,94 @@ fn read_type(bytes: &[u8]) -> Result<&str, String> {
     Ok(event_type)
 }
 
-/// `u32 count`, then each `{u16 name_len, u16 0, u32 value_len, name, value}` from a multiple of 4.
-fn read_headers(block: &[u8]) -> Result<Vec<(&str, &[u8])>, String> {
-    let short = || "the headers are shorter than they say".to_string();
-    if block.is_empty() {
-        return Ok(Vec::new());
-    }
-    let count = word(block.get(..4).ok_or_else(short)?, 0) as usize;
-    if count > HEADERS_MAX {
-        return Err(format!("more than {HEADERS_MAX} headers"));
-    }
-    let mut headers = Vec::with_capacity(count);
-    let mut at = 4usize;
-    let mut total = 0usize;
-    for _ in 0..count {
-        let lens = block.get(at..at + 8).ok_or_else(short)?;
-        let name_len = usize::from(u16::from_le_bytes([lens[0], lens[1]]));
-        let value_len = word(lens, 4) as usize;
-        total = total.saturating_add(name_len).saturating_add(value_len);
-        if total > HEADERS_BYTES_MAX {
-            return Err(format!("more than {HEADERS_BYTES_MAX} bytes of headers"));
+impl<'a> HeaderRows<'a> {
+    /// Checks `u32 count`, then each `{u16 name_len, u16 0, u32 value_len, name, value}` from a
+    /// multiple of 4.
+    fn read(block: &'a [u8]) -> Result<HeaderRows<'a>, String> {
+        let short = || "the headers are shorter than they say".to_string();
+        if block.is_empty() {
+            return Ok(HeaderRows { block, count: 0, bytes: 0 });
         }
-        let name = block.get(at + 8..at + 8 + name_len).ok_or_else(short)?;
-        let value_at = at + 8 + name_len;
-        let value = block.get(value_at..value_at + value_len).ok_or_else(short)?;
-        headers.push((header_name(name)?, header_value(value)?));
-        at = (value_at + value_len).next_multiple_of(4);
+        let (count, block) = block.split_at_checked(4).ok_or_else(short)?;
+        let count = word(count, 0) as usize;
+        if count > HEADERS_MAX {
+            return Err(format!("more than {HEADERS_MAX} headers"));
+        }
+        let (mut at, mut bytes) = (0, 0);
+        for _ in 0..count {
+            let (name_len, value_len) = lengths(block, at).ok_or_else(short)?;
+            bytes += name_len + value_len;
+            if bytes > HEADERS_BYTES_MAX {
+                return Err(format!("more than {HEADERS_BYTES_MAX} bytes of headers"));
+            }
+            let end = at + LENGTHS_BYTES + name_len + value_len;
+            let pair = block.get(at + LENGTHS_BYTES..end).ok_or_else(short)?;
+            check_header(&pair[..name_len], &pair[name_len..])?;
+            at = end.next_multiple_of(4);
+        }
+        Ok(HeaderRows { block: &block[..at.min(block.len())], count, bytes })
     }
-    Ok(headers)
+
+    pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let mut at = 0;
+        (0..self.count).map(move |_| {
+            let (name_len, value_len) = lengths(self.block, at).expect("`read` saw all");
+            let name = at + LENGTHS_BYTES..at + LENGTHS_BYTES + name_len;
+            let value = name.end..name.end + value_len;
+            at = value.end.next_multiple_of(4);
+            let name = str::from_utf8(&self.block[name]).expect("a token is ASCII");
+            (name, &self.block[value])
+        })
+    }
+
+    pub fn count(self) -> usize {
+        self.count
+    }
+
+    /// Of all names and values.
+    pub fn bytes(self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn block_bytes(self) -> usize {
+        self.block.len()
+    }
 }
 
-fn header_name(name: &[u8]) -> Result<&str, String> {
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    if name.is_empty() || !name.iter().all(is_token) {
+const LENGTHS_BYTES: usize = 8;
+
+/// Of the name and the value of the header at `at`.
+fn lengths(block: &[u8], at: usize) -> Option<(usize, usize)> {
+    let lengths = block.get(at..at + LENGTHS_BYTES)?;
+    let name_len = usize::from(u16::from_le_bytes([lengths[0], lengths[1]]));
+    Some((name_len, word(lengths, 4) as usize))
+}
+
+fn check_header(name: &[u8], value: &[u8]) -> Result<(), String> {
+    // Without a way out of the loops: they are short, and a wrong header is rare.
+    let is_named = name.iter().fold(!name.is_empty(), |is, byte| is & IS_TOKEN[*byte as usize]);
+    if !is_named {
         return Err("a header's name is not one".into());
     }
-    Ok(std::str::from_utf8(name).expect("a token is ASCII"))
-}
-
-fn header_value(value: &[u8]) -> Result<&[u8], String> {
-    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+    let breaks = |byte: u8| (byte == b'\r') | (byte == b'\n') | (byte == 0);
+    if value.iter().fold(false, |found, byte| found | breaks(*byte)) {
         return Err("a header's value has CR, LF or NUL".into());
     }
-    Ok(value)
+    Ok(())
 }
+
+const IS_TOKEN: [bool; 256] = {
+    let mut is_token = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        is_token[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$%&'*+-.^_`|~";
+    let mut at = 0;
+    while at < others.len() {
+        is_token[others[at] as usize] = true;
+        at += 1;
+    }
+    is_token
+};

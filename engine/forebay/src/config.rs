@@ -34,7 +34,7 @@ pub(crate) use shipped::{may_weigh, unknown};
 pub use shown::{Origin, Setting};
 pub use sources::{BadSource, Source};
 pub use tables::LookupTable;
-pub use wanted::{Module, ResourceKind, Sheet, Wanted, Words, wanted};
+pub use wanted::{Module, ResourceKind, Sheet, TableText, Wanted, Words, wanted};
 
 use ipnet::IpNet;
 use pipeline::writer::{Durability, Retention, Unread};

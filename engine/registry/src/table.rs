@@ -43,6 +43,11 @@ impl TableVersion {
 }
 
 impl TableDigest {
+    /// What a version of a table is called by.
+    pub fn version(&self) -> String {
+        hex::encode(&self.0[..16])
+    }
+
     /// Reads 64 hexadecimal digits, as it is written.
     pub fn read(text: &str) -> Option<TableDigest> {
         let mut bytes = [0; 32];

@@ -67,7 +67,7 @@ impl From<Verdict<'_>> for Answer {
 
 impl From<Output<'_>> for Made {
     fn from(output: Output<'_>) -> Made {
-        let headers = output.headers.map(|headers| {
+        let headers = output.changed_headers().map(|headers| {
             let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
             headers.into_iter().map(|(name, value)| (name.into(), text(&value))).collect()
         });

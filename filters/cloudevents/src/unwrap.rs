@@ -36,7 +36,7 @@ pub fn unwrapped<'a>(config: &Config, event: Event<'a>) -> Option<Verdict<'a>> {
         },
         (None, None) => Cow::Borrowed(&[]),
     };
-    let mut output = Output::of(event).event_type(event_type).body(body);
+    let output = Output::of(event).event_type(event_type).body(body);
     let mut headers: Vec<_> =
         event.headers().map(|(name, value)| (Cow::from(name), Cow::from(value))).collect();
     let mut set = |name: String, value: Vec<u8>| {
@@ -61,8 +61,7 @@ pub fn unwrapped<'a>(config: &Config, event: Event<'a>) -> Option<Verdict<'a>> {
             }
         }
     }
-    output.headers = Some(headers);
-    Some(Verdict::Emit(vec![output]))
+    Some(Verdict::Emit(vec![output.headers(headers)]))
 }
 
 impl<'a> Envelope<'a> {

@@ -10,6 +10,7 @@ import {
   Header,
   Level,
   logBytes,
+  lookUp,
   Output,
   Verdict,
 } from "forebay-filter";
@@ -33,6 +34,9 @@ function answer(event: Event): Verdict {
   if (type == "type") return Verdict.replace(Output.of(event).withType("renamed." + event.id));
   if (type == "headers") return headers(event);
   if (type == "bare") return Verdict.replace(Output.of(event).withHeaders([]));
+  if (type == "stamp") return Verdict.replace(Output.of(event).withHeader("x-stamp", "1"));
+  if (type == "kept") return event.header("x-kept") == "ok" ? Verdict.pass() : Verdict.drop();
+  if (type == "table") return table(event);
   if (type == "fan") return fan(event);
   if (type == "copies") return copies(event);
   if (type == "none") return Verdict.emit([]);
@@ -70,6 +74,11 @@ function headers(event: Event): Verdict {
   }
   after.push(Header.of("x-conformance", before.length.toString()));
   return Verdict.replace(Output.of(event).withHeaders(after));
+}
+
+function table(event: Event): Verdict {
+  const word = lookUp("words", event.text());
+  return Verdict.replace(Output.of(event).withText(word === null ? "none" : word));
 }
 
 function fan(event: Event): Verdict {

@@ -116,6 +116,17 @@ forebay_verdict forebay_filter(const forebay_event *event)
         return forebay_emit(&output);
     }
     if (forebay_is(type, "headers")) return with_fewer_headers(event);
+    if (forebay_is(type, "stamp")) {
+        forebay_set_header(&output, "x-stamp", forebay_str("1"));
+        return forebay_emit(&output);
+    }
+    if (forebay_is(type, "kept")) {
+        return forebay_keep(forebay_header(event, "x-kept", &text) && forebay_is(text, "ok"));
+    }
+    if (forebay_is(type, "table")) {
+        if (!forebay_look_up("words", body, &text)) text = forebay_str("none");
+        return with_body(event, text);
+    }
     if (forebay_is(type, "bare")) {
         forebay_clear_headers(&output);
         return forebay_emit(&output);

@@ -67,6 +67,9 @@ static answer conform(event event)
     if (type == "key") return output(event).key(concat("key of ", event.key()));
     if (type == "type") return output(event).type(concat("renamed.", event.id()));
     if (type == "headers") return with_fewer_headers(event);
+    if (type == "stamp") return output(event).header("x-stamp", "1");
+    if (type == "kept") return event.header("x-kept").value_or("") == "ok";
+    if (type == "table") return output(event).body(forebay::look_up("words", body).value_or("none"));
     if (type == "bare") return output(event).without_headers();
     if (type == "fan") return fanned(event);
     if (type == "copies") return copied(event);

@@ -42,6 +42,19 @@ func answer(e forebay.Event) (forebay.Verdict, error) {
 		return forebay.Emit(forebay.Of(e).WithHeaders(headers(e))), nil
 	case "bare":
 		return forebay.Emit(forebay.Of(e).WithHeaders(nil)), nil
+	case "stamp":
+		return forebay.Emit(forebay.Of(e).WithHeader("x-stamp", "1")), nil
+	case "kept":
+		if e.Header("x-kept") != "ok" {
+			return forebay.Drop(), nil
+		}
+		return forebay.Pass(), nil
+	case "table":
+		word, isThere := forebay.LookUp("words", e.Text())
+		if !isThere {
+			word = "none"
+		}
+		return forebay.Emit(forebay.Of(e).WithText(word)), nil
 	case "fan":
 		return fan(e), nil
 	case "copies":

@@ -68,6 +68,12 @@ const answers = {
     return { headers: [...kept, ["x-conformance", headers.length]] };
   },
   bare: () => ({ headers: {} }),
+  stamp: (event) => {
+    const others = event.headerList.filter(([name]) => name !== "x-stamp");
+    return { headers: [...others, ["x-stamp", "1"]] };
+  },
+  kept: (event) => event.header("x-kept") === "ok",
+  table: (event) => ({ body: lookUp("words", event.text()) ?? "none" }),
   fan: (event) => lines(event.body).map((body, i) => ({ body, key: i })),
   copies: (event) => Array.from({ length: Number(event.text()) }, () => ({})),
   none: () => [],

@@ -27,6 +27,16 @@ def with_fewer_headers(event):
     return Output(headers=[*kept, ("x-conformance", len(headers))])
 
 
+def stamp(event):
+    others = [(name, value) for name, value in event.header_list if name != "x-stamp"]
+    return Output(headers=[*others, ("x-stamp", "1")])
+
+
+def table(event):
+    word = table_get("words", event.text())
+    return Output(body="none" if word is None else word)
+
+
 def fan(event):
     return [Output(body=part, key=i) for i, part in enumerate(event.body.split(b"\n"))]
 
@@ -63,6 +73,9 @@ ANSWERS = {
     "type": lambda event: Output(type=f"renamed.{event.id}"),
     "headers": with_fewer_headers,
     "bare": lambda event: Output(headers={}),
+    "stamp": stamp,
+    "kept": lambda event: event.header("x-kept") == "ok",
+    "table": table,
     "fan": fan,
     "copies": lambda event: [Output()] * int(event.text()),
     "none": lambda event: [],

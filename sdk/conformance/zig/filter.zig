@@ -24,6 +24,9 @@ const Type = enum {
     type,
     headers,
     bare,
+    stamp,
+    kept,
+    table,
     fan,
     copies,
     none,
@@ -52,6 +55,12 @@ fn conform(event: Event) !Verdict {
         .type => return one(.{ .event_type = try text("renamed.{s}", .{event.id()}) }),
         .headers => return one(.{ .headers = try fewerHeaders(event) }),
         .bare => return one(.{ .headers = &.{} }),
+        .stamp => return one(.{ .header = .{ .name = "x-stamp", .value = "1" } }),
+        .kept => {
+            const is_kept = std.mem.eql(u8, event.header("x-kept") orelse "", "ok");
+            return if (is_kept) .pass else .drop;
+        },
+        .table => return one(.{ .body = try forebay.lookUp("words", body) orelse "none" }),
         .fan => return .{ .emit = try fanned(body) },
         .copies => return .{ .emit = try copies(body) },
         .none => return .{ .emit = &.{} },

@@ -68,6 +68,26 @@ static JSValue global_metric(JSContext *ctx, JSValueConst this_value, int argc, 
     return JS_UNDEFINED;
 }
 
+/* (table, key): the value as text, undefined where there is none. */
+static JSValue global_look_up(JSContext *ctx, JSValueConst this_value, int argc,
+                              JSValueConst *argv) {
+    size_t table_len, len;
+    const char *table = JS_ToCStringLen(ctx, &table_len, argv[0]);
+    const char *key = table ? JS_ToCStringLen(ctx, &len, argv[1]) : NULL;
+    JSValue value = key ? JS_UNDEFINED : JS_EXCEPTION;
+    int found = key ? host_table_get(table, table_len, key, len, NULL, 0) : -1;
+    if (found >= 0) {
+        uint8_t *to = js_malloc(ctx, found + 1);
+        if (to)
+            host_table_get(table, table_len, key, len, to, found);
+        value = to ? text_of_bytes(ctx, to, found) : JS_EXCEPTION;
+        js_free(ctx, to);
+    }
+    JS_FreeCString(ctx, key);
+    JS_FreeCString(ctx, table);
+    return value;
+}
+
 static JSValue global_random(JSContext *ctx, JSValueConst this_value, int argc,
                              JSValueConst *argv) {
     return JS_NewBigInt64(ctx, host_random());
@@ -109,6 +129,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_MAGIC_DEF("count", 2, global_metric, 0),
     JS_CFUNC_MAGIC_DEF("gauge", 2, global_metric, 1),
     JS_CFUNC_DEF("random", 0, global_random),
+    JS_CFUNC_DEF("lookUp", 2, global_look_up),
 };
 
 int globals_add(JSContext *ctx) {

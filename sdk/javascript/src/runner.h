@@ -13,6 +13,9 @@ HOST("log") int host_log(int level, const char *text, size_t len);
 HOST("fail") int host_fail(const char *text, size_t len);
 HOST("now_ns") int64_t host_now_ns(void);
 HOST("random") int64_t host_random(void);
+HOST("table_get")
+int host_table_get(const char *table, size_t table_len, const char *key, size_t len, uint8_t *to,
+                   size_t room);
 HOST("metric") int host_metric(const char *name, size_t len, int kind, double value);
 
 static inline uint32_t word(const uint8_t *at) {

@@ -1,3 +1,5 @@
+use crate::headers::BlockWriter;
+use crate::output::Rewrite;
 use crate::{Output, Verdict};
 use std::borrow::Cow;
 
@@ -13,6 +15,7 @@ pub(crate) struct Answer {
     rows: Vec<u8>,
     /// What rows point to and nobody else owns.
     kept: Vec<Vec<u8>>,
+    blocks: Blocks,
     says_more: bool,
     all_pass: bool,
 }
@@ -26,6 +29,7 @@ impl Answer {
         self.rows.clear();
         self.rows.resize(HEADER_BYTES, 0);
         self.kept.clear();
+        self.blocks.clear();
         self.says_more = false;
         self.all_pass = true;
     }
@@ -77,33 +81,93 @@ impl Answer {
 
     fn push_output(&mut self, source: u32, output: Output<'_>) {
         let mut row = row(source, EMIT);
-        let headers = output.headers.map(|headers| Cow::Owned(header_block(&headers)));
         let fields = [
-            (16, output.key.map(text)),
-            (24, output.event_type.map(text)),
-            (32, headers),
-            (40, output.body),
+            (KEY, 16, output.key.map(text)),
+            (TYPE, 24, output.event_type.map(text)),
+            (BODY, 40, output.body),
         ];
-        for (bit, (at, bytes)) in fields.into_iter().enumerate() {
+        for (bit, at, bytes) in fields {
             if let Some(bytes) = bytes {
-                row[5] |= 1 << bit;
+                row[5] |= bit;
                 self.point(&mut row, at, bytes);
             }
+        }
+        let inherited = output.event.header_block();
+        if let Some(block) = self.blocks.headers(inherited, &output.headers) {
+            row[5] |= HEADERS;
+            name_bytes(&mut row, 32, block);
         }
         row[6..8].copy_from_slice(&output.route.to_le_bytes());
         self.rows.extend_from_slice(&row);
     }
 
-    /// Writes the (ptr, len) of `bytes` into a row. Borrowed bytes outlive the call: they are of
-    /// the batch or of the filter's configuration or constants.
+    /// Names bytes in a row and keeps them until it is read. Borrowed bytes outlive the call: they
+    /// are of the batch or of the filter's configuration or constants.
     fn point(&mut self, row: &mut [u8; ROW_BYTES], at: usize, bytes: Cow<'_, [u8]>) {
-        row[at..at + 4].copy_from_slice(&address(&bytes).to_le_bytes());
-        row[at + 4..at + 8].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
+        name_bytes(row, at, &bytes);
         if let Cow::Owned(owned) = bytes {
             self.kept.push(owned);
         }
     }
 }
+
+/// Blocks of headers. Their memory stays for the next batch, and none moves once it is written.
+#[derive(Default)]
+struct Blocks {
+    chunks: Vec<Vec<u8>>,
+}
+
+const CHUNK_BYTES_MIN: usize = 4 << 10;
+/// What is kept from batch to batch.
+const CHUNK_BYTES_MAX: usize = 256 << 10;
+
+impl Blocks {
+    /// One chunk for the next batch, where this one took several.
+    fn clear(&mut self) {
+        if self.chunks.len() > 1 {
+            let used: usize = self.chunks.iter().map(Vec::len).sum();
+            self.chunks.clear();
+            self.chunks.push(Vec::with_capacity(used.min(CHUNK_BYTES_MAX)));
+        }
+        if let Some(chunk) = self.chunks.first_mut() {
+            chunk.clear();
+        }
+    }
+
+    fn headers(&mut self, inherited: &[u8], rewrite: &Rewrite<'_>) -> Option<&[u8]> {
+        let one_len = |name: &str, value: &[u8]| 12 + name.len() + value.len();
+        match rewrite {
+            Rewrite::Inherited => None,
+            Rewrite::One((name, value)) => {
+                let len = inherited.len() + 8 + one_len(name, value);
+                let mut block = BlockWriter::begin(self.chunk(len));
+                block.push_others(inherited, name.as_bytes());
+                block.push(name.as_bytes(), value);
+                Some(block.finish())
+            }
+            Rewrite::All(headers) => {
+                let len: usize = headers.iter().map(|(name, value)| one_len(name, value)).sum();
+                let mut block = BlockWriter::begin(self.chunk(len + 8));
+                headers.iter().for_each(|(name, value)| block.push(name.as_bytes(), value));
+                Some(block.finish())
+            }
+        }
+    }
+
+    /// One with room for so many bytes more.
+    fn chunk(&mut self, len: usize) -> &mut Vec<u8> {
+        let has_room = |chunk: &Vec<u8>| chunk.capacity() - chunk.len() >= len;
+        if !self.chunks.last().is_some_and(has_room) {
+            self.chunks.push(Vec::with_capacity(len.max(CHUNK_BYTES_MIN)));
+        }
+        self.chunks.last_mut().expect("one was pushed")
+    }
+}
+
+const KEY: u8 = 1;
+const TYPE: u8 = 2;
+const HEADERS: u8 = 4;
+const BODY: u8 = 8;
 
 const DROP: u8 = 0;
 const PASS: u8 = 1;
@@ -129,6 +193,12 @@ fn row(source: u32, verdict: u8) -> [u8; ROW_BYTES] {
     row
 }
 
+/// Writes the (ptr, len) of `bytes` into a row.
+fn name_bytes(row: &mut [u8; ROW_BYTES], at: usize, bytes: &[u8]) {
+    row[at..at + 4].copy_from_slice(&address(bytes).to_le_bytes());
+    row[at + 4..at + 8].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
+}
+
 fn text(text: Cow<'_, str>) -> Cow<'_, [u8]> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
@@ -139,17 +209,12 @@ fn text(text: Cow<'_, str>) -> Cow<'_, [u8]> {
 /// The contract's form of headers: a count, then name and value behind their lengths, each header
 /// at a multiple of 4.
 pub(crate) fn header_block<N: AsRef<str>, V: AsRef<[u8]>>(headers: &[(N, V)]) -> Vec<u8> {
-    let mut block = (headers.len() as u32).to_le_bytes().to_vec();
+    let mut bytes = Vec::new();
+    let mut block = BlockWriter::begin(&mut bytes);
     for (name, value) in headers {
-        let (name, value) = (name.as_ref().as_bytes(), value.as_ref());
-        block.extend_from_slice(&(name.len() as u16).to_le_bytes());
-        block.extend_from_slice(&[0; 2]);
-        block.extend_from_slice(&(value.len() as u32).to_le_bytes());
-        block.extend_from_slice(name);
-        block.extend_from_slice(value);
-        block.resize(block.len().next_multiple_of(4), 0);
+        block.push(name.as_ref().as_bytes(), value.as_ref());
     }
-    block
+    bytes
 }
 
 /// An address of the guest's memory. A native test's memory is larger; there it means nothing.

@@ -34,7 +34,7 @@ impl<'a> Event<'a> {
     }
 
     pub fn headers(self) -> Headers<'a> {
-        Headers::read(self.field(32))
+        Headers::read(self.header_block())
     }
 
     /// The first value of a header, when it is text; `name` in lower case.
@@ -89,6 +89,10 @@ impl<'a> Event<'a> {
     #[cfg(feature = "json")]
     pub fn json<T: serde::Deserialize<'a>>(self) -> Result<T, String> {
         serde_json::from_slice(self.body()).map_err(|error| format!("the body: {error}"))
+    }
+
+    pub(crate) fn header_block(self) -> &'a [u8] {
+        self.field(32)
     }
 
     fn flag(self, bit: u32) -> bool {

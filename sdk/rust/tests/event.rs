@@ -51,8 +51,15 @@ fn setting_a_header_keeps_the_others() {
     let sample = push();
     let output =
         Output::of(sample.event()).header("x-github-event", &b"ping"[..]).without_header("x-raw");
-    let names: Vec<_> = output.headers.iter().flatten().map(|(n, _)| n.to_string()).collect();
-    assert_eq!(names, ["ce-source", "webhook-id", "x-github-event"]);
+    let names = |output: Output<'_>| -> Vec<String> {
+        output.changed_headers().into_iter().flatten().map(|(n, _)| n.to_string()).collect()
+    };
+    assert_eq!(names(output), ["ce-source", "webhook-id", "x-github-event"]);
+    let set = |name| Output::of(sample.event()).header(name, &b"1"[..]);
+    assert_eq!(names(set("ce-source")), ["x-github-event", "webhook-id", "x-raw", "ce-source"]);
+    let twice = set("x-new").header("x-raw", &b"2"[..]);
+    assert_eq!(names(twice), ["x-github-event", "ce-source", "webhook-id", "x-new", "x-raw"]);
+    assert_eq!(Output::of(sample.event()).changed_headers(), None);
 }
 
 #[test]

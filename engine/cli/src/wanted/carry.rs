@@ -4,8 +4,8 @@ use super::plan::{Change, Deed, Plan};
 use super::standing::{all, asked, beside};
 use crate::exit::Failure;
 use crate::given::ServerArguments;
-use crate::resources::{as_json, with_parameters};
-use forebay::config::{Module, ResourceKind, Words};
+use crate::resources::{as_json, encoded, with_parameters};
+use forebay::config::{Module, ResourceKind, TableText, Words};
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -83,6 +83,9 @@ fn guard(tag: &Option<String>) -> Option<(&'static str, &str)> {
 }
 
 fn create(server: &ServerArguments, change: &Change) -> Result<(), Failure> {
+    if change.kind == ResourceKind::Table {
+        return load(server, change, Some(("if-none-match", "*")));
+    }
     if change.kind == ResourceKind::Filter {
         let body = as_json(&filter_members(server, change)?.into());
         let unless = Some(("if-none-match", "*"));
@@ -106,6 +109,9 @@ fn create(server: &ServerArguments, change: &Change) -> Result<(), Failure> {
 
 /// Each part is held to the version that the part before it left.
 fn update(server: &ServerArguments, change: &Change) -> Result<(), Failure> {
+    if change.kind == ResourceKind::Table {
+        return load(server, change, guard(&change.tag));
+    }
     let mut members = match change.kind {
         ResourceKind::Filter => filter_members(server, change)?,
         kind => kind.change(&change.before, &change.after, &change.name),
@@ -132,6 +138,32 @@ fn update(server: &ServerArguments, change: &Change) -> Result<(), Failure> {
         asked(server, Method::POST, &path, body, guard(&tag))?;
     }
     Ok(())
+}
+
+/// All that a lookup table holds: of a file, or of a version that the server still has.
+fn load(
+    server: &ServerArguments,
+    change: &Change,
+    guard: Option<(&str, &str)>,
+) -> Result<(), Failure> {
+    let text = change.wanted.as_ref().and_then(|wanted| wanted.table.as_ref());
+    let Some(TableText { text, media_type, key, value }) = text else {
+        let version = text_of(&change.after, "content");
+        let path = beside(&change.path, &format!("version/{}/restore", encoded(&version)));
+        return asked(server, Method::POST, &path, None, guard).map(drop);
+    };
+    let mut path = change.path.clone();
+    for (parameter, column) in [("key", key), ("value", value)] {
+        if let Some(column) = column {
+            path = with_parameters(&path, &format!("{parameter}={}", encoded(column)));
+        }
+    }
+    let body = Some((*media_type, text.to_vec()));
+    asked(server, Method::PUT, &path, body, guard).map(drop)
+}
+
+fn text_of(words: &Words, key: &str) -> String {
+    words.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// With its module, which the server has by then.

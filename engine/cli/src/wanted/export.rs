@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// Write what a server has as a file that `apply` takes
 ///
 /// What the server's own configuration file declares is left out, and so are keys. Secrets and
-/// headers that hold credentials are left out too, and `apply` leaves them alone then.
+/// headers that hold credentials are left out too, and `apply` leaves them alone then. A lookup
+/// table is named with its version, and not what it holds.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  forebay export -o resources.toml\n  \
                         forebay export --app shop --secrets -o shop.toml\n  \
@@ -147,6 +148,9 @@ impl Table {
         let _ = writeln!(text, "{} = {}", self.kind.name_key(), quoted(&self.name));
         if !self.app.is_empty() && self.app != DEFAULT {
             let _ = writeln!(text, "app = {}", quoted(&self.app));
+        }
+        if self.kind == ResourceKind::Table {
+            let _ = writeln!(text, "# What it holds is not written. For another server: file = …");
         }
         for (key, value) in &self.entries {
             let _ = writeln!(text, "{}", line(key, value));

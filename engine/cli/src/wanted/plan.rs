@@ -96,8 +96,12 @@ impl Plan {
             found.kind == ResourceKind::Filter
                 && wanted.iter().any(|wanted| names(&wanted.words, "filters", &found.name))
         };
-        rest.retain(|found| {
-            found.kind != ResourceKind::App && !found.is_declared && !is_needed(found)
+        // A file that says nothing of lookup tables wants none gone.
+        let has_tables = wanted.iter().any(|wanted| wanted.kind == ResourceKind::Table);
+        rest.retain(|found| match found.kind {
+            ResourceKind::App => false,
+            ResourceKind::Table => has_tables && !found.is_declared,
+            _ => !found.is_declared && !is_needed(found),
         });
         rest.sort_by_key(|found| std::cmp::Reverse(found.kind));
         for found in rest {
@@ -154,6 +158,10 @@ fn refuse(wanted: &[Wanted], standing: &Standing) -> Result<(), Failure> {
             ));
         }
         let app = app.unwrap_or(&one.app);
+        let is_made = standing.find(one.kind, app, &one.name).is_some();
+        if one.kind == ResourceKind::Table && one.table.is_none() && !is_made {
+            flaw("the server has no such table: name its `file`, with what it holds".to_owned());
+        }
         let is_id = match one.kind {
             ResourceKind::App => one.name.starts_with("app_") || one.name == DEFAULT,
             ResourceKind::Endpoint => one.name.starts_with("ep_"),

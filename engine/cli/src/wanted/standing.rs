@@ -77,7 +77,13 @@ impl Standing {
             return Ok(());
         }
         self.take(ResourceKind::App, "", &[told]);
-        for kind in [ResourceKind::Filter, ResourceKind::Source, ResourceKind::Endpoint] {
+        let of_app = [
+            ResourceKind::Table,
+            ResourceKind::Filter,
+            ResourceKind::Source,
+            ResourceKind::Endpoint,
+        ];
+        for kind in of_app {
             self.take(kind, &id, &pages(server, &all(kind, &id), None)?);
         }
         Ok(())
@@ -144,6 +150,7 @@ pub fn all(kind: ResourceKind, app: &str) -> String {
         ResourceKind::App => "/api/v1/app".to_owned(),
         ResourceKind::EventType => "/api/v1/event-type".to_owned(),
         ResourceKind::Endpoint => format!("/api/v1/app/{}/endpoint", encoded(app)),
+        ResourceKind::Table => with_parameters("/v1/table", &format!("app={}", encoded(app))),
         ResourceKind::Filter => with_parameters("/v1/filter", &format!("app={}", encoded(app))),
         ResourceKind::Source => with_parameters("/v1/source", &format!("app={}", encoded(app))),
     }

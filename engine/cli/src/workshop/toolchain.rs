@@ -80,7 +80,7 @@ const C_FLAGS: [&str; 3] = ["-std=c99", "-Wall", "-Wextra"];
 const CPP_FLAGS: [&str; 5] = ["-std=c++17", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra"];
 const CLANG_FLAGS: [&str; 7] = [
     "--target=wasm32",
-    "-Oz",
+    "-O2",
     "-mbulk-memory",
     "-nostdlib",
     "-Wl,--no-entry",
@@ -88,7 +88,7 @@ const CLANG_FLAGS: [&str; 7] = [
     "-s",
 ];
 const ZIG_CC_FLAGS: [&str; 6] =
-    ["-target", "wasm32-freestanding", "-Oz", "-nostdlib", "-Wl,--no-entry", "-s"];
+    ["-target", "wasm32-freestanding", "-O2", "-nostdlib", "-Wl,--no-entry", "-s"];
 const CLANG_VERSIONS: [&str; 5] = ["-19", "-20", "-21", "-22", ""];
 
 fn c_or_cpp(folder: &Path, clang: &str, flags: &[&str], ends: &[&str]) -> Result<Recipe, Failure> {
@@ -136,7 +136,15 @@ fn zig(folder: &Path) -> Result<Recipe, Failure> {
     let zig = zig_command(folder)
         .ok_or_else(|| missing("there is no Zig here", &[PIP_ZIG, "https://ziglang.org"]))?;
     let build = words(&words(&zig, &["build-exe"]), &[&source]);
-    let flags = ["-target", "wasm32-freestanding", "-O", "ReleaseSmall", "-fno-entry", "-rdynamic"];
+    let flags = [
+        "-target",
+        "wasm32-freestanding",
+        "-O",
+        "ReleaseFast",
+        "-fstrip",
+        "-fno-entry",
+        "-rdynamic",
+    ];
     let command = words(&words(&build, &flags), &["--name", "filter"]);
     let command = words(&command, &["-femit-bin=filter.wasm"]);
     Ok(Recipe { command, environment: &[], product: MODULE.into() })

@@ -19,6 +19,13 @@ name = "order.paid"
 description = "An order was paid"
 schemas = { "1" = { type = "object" } }
 
+[[table]]
+name = "countries"
+app = "shop"
+file = "countries.csv"
+key = "code"
+value = "name"
+
 [[filter]]
 name = "main"
 app = "shop"
@@ -50,9 +57,12 @@ secret_env = "SECRET"
 headers = { x-team = "a", authorization = { env = "SECRET" } }
 "#;
 
+const COUNTRIES: &str = "name,code\nGermany,DE\nFrance,FR\n";
+
 fn place() -> Place {
     let place = Place::new();
     std::fs::copy(PUSHES, place.folder.path().join("main.wasm")).unwrap();
+    place.folder.write("countries.csv", COUNTRIES);
     place.folder.write("all.toml", FILE);
     place
 }
@@ -82,19 +92,22 @@ const PLAN: &str = r#"+ app `shop`  (all.toml:2)
     description = "An order was paid"
     schemas = { 1 = { type = "object" } }
 
-+ filter `main` of `shop`  (all.toml:12)
++ lookup table `countries` of `shop`  (all.toml:12)
+    content = "VERSION"
+
++ filter `main` of `shop`  (all.toml:19)
     config = { branch = "main" }
     module = "sha256:DIGEST"
     on_error = "drop"
 
-+ source `till` of `shop`  (all.toml:19)
++ source `till` of `shop`  (all.toml:26)
     content = "json"
     hmac = { header = "x-till", tolerance = "5m" }
     max_body = "64KiB"
     scheme = "hmac"
     secret: as given, not shown
 
-+ endpoint `ci` of `shop`  (all.toml:28)
++ endpoint `ci` of `shop`  (all.toml:35)
     filters = ["main", "forebay/redact"]
     ordering = "key"
     rate = 7
@@ -107,24 +120,24 @@ const PLAN: &str = r#"+ app `shop`  (all.toml:2)
     headers.x-team: as given, not shown
     secret: as given, not shown
 
-5 to create, 0 to change, 0 to remove; 0 as they should be
+6 to create, 0 to change, 0 to remove; 0 as they should be
 "#;
 
 #[test]
 fn a_file_is_made_true_once() {
     let place = place();
-    let mut plan = place.out("apply -f all.toml --dry-run");
-    let digest = plan.split("sha256:").nth(1).unwrap()[..64].to_owned();
-    plan = plan.replace(&digest, "DIGEST");
-    assert_eq!(plan, PLAN);
+    let plan = place.out("apply -f all.toml --dry-run");
+    let after = |text: &str, digits: usize| plan.split(text).nth(1).unwrap()[..digits].to_owned();
+    let (digest, version) = (after("sha256:", 64), after("content = \"", 32));
+    assert_eq!(plan.replace(&digest, "DIGEST").replace(&version, "VERSION"), PLAN);
     place.run("app get shop").expect(1, "");
-    place.run("apply -f all.toml").expect(2, PLAN.replace("DIGEST", &digest).as_str());
+    place.run("apply -f all.toml").expect(2, &plan);
     place.run("app get shop").expect(1, "");
-    place.run("diff -f all.toml").expect(1, &PLAN.replace("DIGEST", &digest));
+    place.run("diff -f all.toml").expect(1, &plan);
     let applied = place.run("apply -f all.toml --yes");
     assert_eq!(applied.code, 0, "{}", applied.err);
     applied.says("created endpoint `ci` of `shop`");
-    let same = "nothing to change: all 5 are as they should be\n";
+    let same = "nothing to change: all 6 are as they should be\n";
     place.run("apply -f all.toml").expect(0, same);
     place.run("diff -f all.toml").expect(0, "");
 
@@ -141,6 +154,42 @@ fn a_file_is_made_true_once() {
                  "hmac": { "header": "x-till", "tolerance_secs": 300 } })
     );
     assert_eq!(place.json("event-type get order.paid")["schemas"]["1"]["type"], "object");
+    assert_eq!(place.out("table lookup countries FR --app shop"), "France\n");
+}
+
+#[test]
+fn what_a_lookup_table_holds_comes_from_its_file() {
+    let place = place();
+    assert_eq!(place.run("apply -f all.toml --yes").code, 0);
+    let first = place.json("table get countries --app shop")["version"].clone();
+    let exported = place.out("export --app shop");
+    assert!(exported.contains(&format!("content = {first}")), "{exported}");
+    assert!(!exported.contains("Germany"), "{exported}");
+
+    // Order and form of a file say nothing; what it holds does.
+    place.folder.write("countries.csv", "name,code\nFrance,FR\nGermany,DE\n");
+    place.run("diff -f all.toml").expect(0, "");
+    place.folder.write("countries.csv", "name,code\nFrance,FR\nAustria,AT\n");
+    let differs = place.run("diff -f all.toml");
+    assert_eq!(differs.code, 1, "{}", differs.err);
+    assert!(differs.out.contains(&format!("content: {first} -> ")), "{}", differs.out);
+    assert_eq!(place.run("apply -f all.toml --yes").code, 0);
+    assert_eq!(place.out("table lookup countries AT --app shop"), "Austria\n");
+
+    // What was exported names a version that the server still has.
+    assert_eq!(place.run_with("apply -f - --yes", &exported).code, 0);
+    assert_eq!(place.out("table lookup countries DE --app shop"), "Germany\n");
+    place.run_with("diff -f - --prune", &exported).expect(0, "");
+    let bare: Vec<&str> = exported.split("\n\n").filter(|t| !t.starts_with("[[table]]")).collect();
+    place.run_with("diff -f - --prune", &bare.join("\n\n")).expect(0, "");
+
+    let other = Place::new();
+    let refused = other.run_with("apply -f - --yes", &exported);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    refused
+        .says("lookup table `countries` of `shop`: the server has no such table: name its `file`");
+    place.write("file = \"countries.csv\"", "file = \"countries.csv\"\ncontent = \"00\"");
+    place.run("diff -f all.toml").says("`file` and `content` cannot stand together");
 }
 
 #[test]
@@ -178,9 +227,14 @@ fn what_is_exported_is_what_is_there() {
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 
-    // Another server becomes the same, once it has the module.
+    // Another server becomes the same, once it has the module and what the table holds.
     let other = Place::new();
-    std::fs::copy(&path, other.folder.path().join("shop.toml")).unwrap();
+    let (start, version) = text.split_once("content = ").unwrap();
+    let (_, end) = version.split_once('\n').unwrap();
+    let columns = "file = \"countries.csv\"\nkey = \"code\"\nvalue = \"name\"";
+    let text = format!("{start}{columns}\n{end}");
+    other.folder.write("countries.csv", COUNTRIES);
+    other.folder.write("shop.toml", &text);
     let refused = other.run("apply -f shop.toml --yes");
     assert_eq!(refused.code, 1, "{}", refused.err);
     refused.says("no module of this SHA-256 was uploaded");
@@ -203,16 +257,16 @@ fn changes_are_told_field_by_field_and_made() {
     place.write("branch = \"main\"", "branch = \"next\"");
     let told = place.run("diff -f all.toml");
     let expected = "\
-~ filter `main` of `shop`  (all.toml:12)
+~ filter `main` of `shop`  (all.toml:19)
     config: { branch = \"main\" } -> { branch = \"next\" }
 
-~ endpoint `ci` of `shop`  (all.toml:28)
+~ endpoint `ci` of `shop`  (all.toml:35)
     timeout: \"1500ms\" -> as usual
     types: [\"a\", \"order.*\"] -> [\"order.*\"]
     headers.x-new: as given, not shown
     headers.x-team: taken out
 
-0 to create, 2 to change, 0 to remove; 3 as they should be
+0 to create, 2 to change, 0 to remove; 4 as they should be
 ";
     let told = told.expect(1, expected);
     assert!(told.err.is_empty(), "{}", told.err);

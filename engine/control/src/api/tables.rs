@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
 use crate::{Control, KeptTable, TableForm, TableText};
 use event::TenantId;
-use model::{About, EntryOut, TableOut, VersionOut, version_of};
+use model::{About, EntryOut, TableOut, VersionOut};
 use registry::{Declared, DeclaredTable, Kind, Snapshot, TableContent, TableVersion};
 use room::Room;
 use std::sync::Arc;
@@ -173,7 +173,7 @@ async fn restore(control: &Control, call: Call) -> Answered {
         let snapshot = control.snapshot();
         let table = find(&snapshot, call.app()?, call.named("table_name"))?;
         let mut all = table.contents();
-        let found = all.find(|content| version_of(content) == call.named("version"));
+        let found = all.find(|content| content.digest.version() == call.named("version"));
         found.ok_or(Problem::NotFound("this table has no such version"))?.digest
     };
     let kept = control.ports.tables.find(digest).await?;

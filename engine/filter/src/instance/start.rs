@@ -27,12 +27,15 @@ impl Instance {
             Err(error) => {
                 *fuel += budget.saturating_sub(store.get_fuel().unwrap_or(0));
                 let said = store.data().failure.as_deref();
-                return Err(at_start(Fault::from_wasmtime(&error, said)));
+                let sources = spec.module.sources.as_ref();
+                return Err(at_start(Fault::from_wasmtime(&error, said, sources)));
             }
         };
         let mark = spec.limits.memory_bytes / 8 * 7;
         let memory_bytes_mark = mark.max(exports.memory.data_size(&store));
-        let mut instance = Instance { store, exports, place: 0, room: 0, memory_bytes_mark };
+        let module = spec.module.clone();
+        let mut instance =
+            Instance { store, exports, module, place: 0, room: 0, memory_bytes_mark };
         let taken = instance.configure(spec.config_text.as_bytes()).await;
         *fuel += budget.saturating_sub(instance.fuel_left());
         taken.map_err(at_start).map(|()| instance)

@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use event::{Event, Verdict};
-use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner};
+use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner, Table, Tables};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -51,6 +51,16 @@ struct Language {
     module: Arc<FilterModule>,
     /// The member `script` of every configuration.
     script: Option<&'static str>,
+}
+
+fn words() -> &'static Tables {
+    static WORDS: OnceLock<Tables> = OnceLock::new();
+    WORDS.get_or_init(|| {
+        let mut entries = cases::WORDS.to_vec();
+        entries.sort_unstable();
+        let entries = entries.iter().map(|(key, word)| (key.as_bytes(), word.as_bytes()));
+        [("words".into(), Arc::new(Table::pack(entries).unwrap()))].into_iter().collect()
+    })
 }
 
 /// What Python starts in, and 3 MiB, beside what its module asks for.
@@ -109,7 +119,8 @@ impl Language {
     /// Asks and compares; every difference is one line that names language, type and field.
     fn check(&self, runner: &Runner, question: &Question<'_>, differences: &mut Vec<String>) {
         let filter = self.filter(question.config, FilterLimits::default());
-        let answer = runner.run(&chain(&[filter]), question.events, question.purpose);
+        let setting = filter::Setting { purpose: question.purpose, tables: words() };
+        let answer = runner.run_in(&chain(&[filter]), question.events, setting);
         compare(&self.name, question, &answer, differences);
     }
 }

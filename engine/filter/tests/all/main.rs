@@ -14,5 +14,6 @@ mod large;
 mod pointers;
 mod python;
 mod shipped;
+mod source;
 mod tables;
 mod upload;

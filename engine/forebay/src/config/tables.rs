@@ -66,18 +66,29 @@ pub(crate) fn all(top: &mut Section<'_, '_>, reach: &Reach) -> Vec<LookupTable> 
 fn one(section: &mut Section<'_, '_>, reach: &Reach) -> Option<LookupTable> {
     let name = section.required::<String>("name", "name it after what it tells");
     let tenant = section.value("app", TenantId::DEFAULT.to_owned());
+    let table = Arc::new(loaded(section, reach)?.table);
+    Some(LookupTable { tenant: TenantId::new(&tenant), name: name?, table })
+}
+
+/// A table, and what it was read from.
+pub(crate) struct Loaded {
+    pub table: Table,
+    pub text: Vec<u8>,
+    pub reading: Reading,
+}
+
+/// By `file`, `key` and `value`.
+pub(crate) fn loaded(section: &mut Section<'_, '_>, reach: &Reach) -> Option<Loaded> {
     let file = section.required::<String>("file", "name a file, such as \"countries.csv\"");
     let place = section.place("file");
-    let (key, value) = (section.text("key"), section.text("value"));
-    let table = file.and_then(|file| match from_file(&file, &place, (key, value), reach) {
-        Ok(table) => Some(table),
+    let columns = (section.text("key"), section.text("value"));
+    file.and_then(|file| match from_file(&file, &place, columns, reach) {
+        Ok(loaded) => Some(loaded),
         Err((message, advice)) => {
             section.notes.refuse(place, Shows::Line, message, advice.map(str::to_owned));
             None
         }
-    });
-    let table = Arc::new(table?);
-    Some(LookupTable { tenant: TenantId::new(&tenant), name: name?, table })
+    })
 }
 
 fn from_file(
@@ -85,7 +96,7 @@ fn from_file(
     place: &Place,
     (key, value): (Option<String>, Option<String>),
     reach: &Reach,
-) -> Result<Table, (String, Option<&'static str>)> {
+) -> Result<Loaded, (String, Option<&'static str>)> {
     let path = reach.resolve(file, place);
     let shown = path.display();
     let form = form_of(&path).ok_or_else(|| {
@@ -103,8 +114,11 @@ fn from_file(
         return Err((format!("{shown} has more than {} bytes", limits.bytes), Some(advice)));
     }
     let text = std::fs::read(&path).map_err(unreadable)?;
-    let table = read(&text, &Reading { form, key, value }, limits);
-    table.map_err(|bad| (format!("{shown}: {bad}"), None))
+    let reading = Reading { form, key, value };
+    match read(&text, &reading, limits) {
+        Ok(table) => Ok(Loaded { table, text, reading }),
+        Err(bad) => Err((format!("{shown}: {bad}"), None)),
+    }
 }
 
 /// By the file's name.

@@ -23,6 +23,7 @@ use std::sync::Arc;
 pub enum ResourceKind {
     App,
     EventType,
+    Table,
     Filter,
     Source,
     Endpoint,
@@ -49,12 +50,30 @@ pub struct Wanted {
     pub words: Words,
     /// Of a filter alone.
     pub module: Option<Module>,
+    /// Of a lookup table that is made of a file.
+    pub table: Option<TableText>,
     /// Of a source or an endpoint that names one.
     pub secret: Option<Secret>,
     /// Of an endpoint; their values are for the receiver alone. An empty one takes a header out.
     pub headers: BTreeMap<String, String>,
     /// Where it was written.
     pub origin: Origin,
+}
+
+/// What a lookup table is made of, as the management API takes it.
+#[derive(Clone)]
+pub struct TableText {
+    pub text: Arc<[u8]>,
+    pub media_type: &'static str,
+    /// The columns that it is read by.
+    pub key: Option<String>,
+    pub value: Option<String>,
+}
+
+impl std::fmt::Debug for TableText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TableText({} bytes of {})", self.text.len(), self.media_type)
+    }
 }
 
 /// What a filter is made of.
@@ -220,9 +239,10 @@ impl Wanted {
 }
 
 impl ResourceKind {
-    pub const ALL: [ResourceKind; 5] = [
+    pub const ALL: [ResourceKind; 6] = [
         ResourceKind::App,
         ResourceKind::EventType,
+        ResourceKind::Table,
         ResourceKind::Filter,
         ResourceKind::Source,
         ResourceKind::Endpoint,
@@ -233,6 +253,7 @@ impl ResourceKind {
         match self {
             ResourceKind::App => "app",
             ResourceKind::EventType => "event_type",
+            ResourceKind::Table => "table",
             ResourceKind::Filter => "filter",
             ResourceKind::Source => "source",
             ResourceKind::Endpoint => "endpoint",
@@ -246,7 +267,10 @@ impl ResourceKind {
 
     /// For people.
     pub fn title(self, app: &str, name: &str) -> String {
-        let kind = self.key().replace('_', " ");
+        let kind = match self {
+            ResourceKind::Table => "lookup table".to_owned(),
+            kind => kind.key().replace('_', " "),
+        };
         match app {
             "" | TenantId::DEFAULT => format!("{kind} `{name}`"),
             app => format!("{kind} `{name}` of `{app}`"),

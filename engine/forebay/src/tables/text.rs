@@ -26,6 +26,17 @@ pub enum Form {
     JsonLines,
 }
 
+impl Form {
+    /// As the management API is told.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Form::Csv => "text/csv",
+            Form::Json => "application/json",
+            Form::JsonLines => "application/x-ndjson",
+        }
+    }
+}
+
 /// What one table may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableLimits {

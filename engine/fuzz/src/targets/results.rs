@@ -1,6 +1,6 @@
 use super::take::Take;
 use event::limits;
-use filter::{Row, read_rows};
+use filter::{HeaderRows, Row, read_rows};
 
 /// The number of events, a pointer and a length, then a guest's memory. The block begins where
 /// they say, or, for small numbers, at the memory's start.
@@ -42,17 +42,17 @@ fn are_sound(memory: &[u8], rows: &[(usize, Row<'_>)], count: usize) {
                     assert!(!text.is_empty() && !text.contains(char::is_control));
                 }
                 body.iter().for_each(|body| lies_in(memory, body, limits::BODY_BYTES_MAX));
-                headers.iter().for_each(|headers| are_headers(memory, headers));
+                headers.iter().for_each(|headers| are_headers(memory, *headers));
             }
         }
     }
 }
 
-fn are_headers(memory: &[u8], headers: &[(&str, &[u8])]) {
-    assert!(headers.len() <= limits::HEADERS_MAX);
+fn are_headers(memory: &[u8], headers: HeaderRows<'_>) {
+    assert!(headers.count() <= limits::HEADERS_MAX);
     let weight: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    assert!(weight <= limits::HEADERS_BYTES_MAX);
-    for (name, value) in headers {
+    assert!(weight == headers.bytes() && weight <= limits::HEADERS_BYTES_MAX);
+    for (name, value) in headers.iter() {
         lies_in(memory, name.as_bytes(), usize::MAX);
         lies_in(memory, value, usize::MAX);
         assert!(!name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && b != b':'));

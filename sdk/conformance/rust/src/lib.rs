@@ -2,7 +2,7 @@
 //! Imports: forebay-filter, serde.
 //! Never:   anything that an author of a filter would not write.
 
-use forebay_filter::{Event, Header, Level, Output, Verdict, count, filter, gauge, log};
+use forebay_filter::{Event, Header, Level, Output, Verdict, count, filter, gauge, log, look_up};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -25,7 +25,11 @@ fn conform<'a>(config: &'a Config, event: Event<'a>) -> Result<Verdict<'a>, Stri
         "key" => one(output.key(format!("key of {}", event.key().unwrap_or("")))),
         "type" => one(output.event_type(format!("renamed.{}", event.id()))),
         "headers" => one(with_fewer_headers(event)),
-        "bare" => one(with_headers(event, Vec::new())),
+        "bare" => one(output.headers(Vec::new())),
+        "stamp" => one(output.header("x-stamp", &b"1"[..])),
+        "kept" if event.header("x-kept") == Some("ok") => Verdict::Pass,
+        "kept" => Verdict::Drop,
+        "table" => one(output.body(look_up("words", body).unwrap_or_else(|| b"none".into()))),
         "fan" => Verdict::Emit(fanned(event)),
         "copies" => {
             let copies = text(body).parse().map_err(|_| String::from("no number of copies"))?;
@@ -70,17 +74,11 @@ fn inner(body: &[u8]) -> &[u8] {
 
 fn with_fewer_headers(event: Event<'_>) -> Output<'_> {
     let kept = event.headers().filter(|(name, _)| !name.starts_with("x-drop-"));
-    let mut headers: Vec<_> = kept.map(|(name, value)| (name.into(), value.into())).collect();
+    let mut headers: Vec<Header<'_>> =
+        kept.map(|(name, value)| (name.into(), value.into())).collect();
     let count = event.headers().count().to_string();
     headers.push(("x-conformance".into(), count.into_bytes().into()));
-    with_headers(event, headers)
-}
-
-/// These and no others.
-fn with_headers<'a>(event: Event<'a>, headers: Vec<Header<'a>>) -> Output<'a> {
-    let mut output = Output::of(event);
-    output.headers = Some(headers);
-    output
+    Output::of(event).headers(headers)
 }
 
 fn fanned(event: Event<'_>) -> Vec<Output<'_>> {

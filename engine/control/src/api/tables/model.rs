@@ -42,10 +42,6 @@ pub(super) struct About {
     created: u64,
 }
 
-pub(super) fn version_of(content: &TableContent) -> String {
-    content.digest.to_string()[..32].to_owned()
-}
-
 impl About {
     fn of(table: &TableVersion) -> About {
         serde_json::from_str(&table.about).unwrap_or_default()
@@ -64,7 +60,7 @@ impl About {
 impl VersionOut {
     pub fn of(content: &TableContent) -> VersionOut {
         VersionOut {
-            version: version_of(content),
+            version: content.digest.version(),
             keys: content.keys,
             bytes: content.bytes,
             since: told(content.since_ms),

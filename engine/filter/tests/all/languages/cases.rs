@@ -5,11 +5,15 @@ use std::sync::Arc;
 /// Every type of the table in `sdk/conformance/README.md` but `spin`.
 const TYPES: &[&str] = &[
     "pass", "drop", "reject", "fail", "retry", "body", "alias", "empty", "key", "type", "headers",
-    "bare", "fan", "none", "dump", "config", "log", "count",
+    "bare", "stamp", "kept", "table", "fan", "none", "dump", "config", "log", "count",
 ];
 
 /// Those that read the body as text.
-const OF_TEXT: &[&str] = &["reject", "fail", "copies"];
+const OF_TEXT: &[&str] = &["reject", "fail", "copies", "table"];
+
+/// What the lookup table `words` has.
+pub const WORDS: &[(&str, &str)] =
+    &[("", "nothing"), ("body", "found"), ("xy", ""), (UNICODE, "später 🎉")];
 
 const UNKNOWN: &[&str] = &["order.paid", "pas", "passx", "PASS", "p", "größe.geändert.🎉", "dump."];
 
@@ -80,10 +84,26 @@ pub fn all() -> Vec<Arc<Event>> {
     let parts = ["", "\n", "a", "a\n", "\na", "\n\n\n", "ä\nö\n🎉"];
     events.extend(parts.map(|text| build(0, "fan", json_headers(), text.as_bytes())));
     events.push(build(0, "fan", json_headers(), "x\n".repeat(63).as_bytes()));
+    events.extend(stamped());
     events.push(build(0, "log", json_headers(), b"caf\xe9 \xf0\x9f\x8e \xff\xfe end\xc3"));
     events.push(build(0, "log", json_headers(), b"two\nlines\tand a NUL\0"));
     let numbered = events.into_iter().zip(100..);
     numbered.map(|(event, n)| Arc::new(renumbered(event, n))).collect()
+}
+
+/// With what `stamp` and `kept` look for, in every place.
+fn stamped() -> Vec<Event> {
+    let lists: [&[(&str, &[u8])]; 6] = [
+        &[("x-stamp", b"0")],
+        &[("x-stamp", b"0"), ("x-stam", b"a"), ("x-stamp", b"00"), ("x-stamped", b"b")],
+        &[("x-kept", b"o"), ("x-kept", b"ok")],
+        &[("a", b""), ("x-kept", b"ok"), ("x-kept", b"no"), ("x-stamp", b"last")],
+        &[("x-kept", b"ok "), ("X-STAMP", b"upper")],
+        &[("x-kept", b""), ("x-stamp", b"\xff")],
+    ];
+    let of = |list: &&[(&str, &[u8])]| -> Headers { list.iter().copied().collect() };
+    let types = ["stamp", "kept"].into_iter();
+    types.flat_map(|name| lists.map(|list| build(0, name, of(&list), b"{}"))).collect()
 }
 
 /// A batch of events whose every part is drawn, the same ones for the same seed.
@@ -115,7 +135,8 @@ fn drawn(n: u64, draw: &mut dyn FnMut(usize) -> usize) -> Arc<Event> {
     }
     let mut headers = Headers::new();
     for _ in 0..draw(20) {
-        let name = ["content-type", "x-drop-a", "x-drop", "a", "ab", "abc", "abcde"][draw(7)];
+        let name =
+            ["content-type", "x-drop-a", "x-drop", "x-stamp", "a", "ab", "abc", "abcde"][draw(8)];
         let value = (0..draw(40)).map(|_| 32 + draw(224) as u8).collect::<Vec<_>>();
         headers.push(name, if name == "content-type" { b"application/json" } else { &value });
     }

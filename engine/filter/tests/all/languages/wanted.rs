@@ -1,4 +1,5 @@
 use super::Question;
+use super::cases::WORDS;
 use bytes::Bytes;
 use event::limits::REASON_BYTES_MAX;
 use event::{Envelope, Event, Headers, Verdict};
@@ -36,6 +37,13 @@ pub fn verdict(question: &Question<'_>, event: &Arc<Event>) -> Verdict {
         }
         "headers" => one(Envelope { headers: fewer(event), ..same() }, body.to_vec()),
         "bare" => one(Envelope { headers: Headers::new(), ..same() }, body.to_vec()),
+        "stamp" => one(Envelope { headers: stamped(event), ..same() }, body.to_vec()),
+        "kept" if event.envelope.headers.first("x-kept") == Some(b"ok") => Verdict::Pass,
+        "kept" => Verdict::Drop,
+        "table" => {
+            let found = WORDS.iter().find(|(key, _)| key.as_bytes() == body);
+            one(same(), found.map_or("none", |(_, word)| word).into())
+        }
         "fan" => Verdict::Emit(fanned(event)),
         "copies" if body == b"1" => Verdict::Pass,
         "copies" => Verdict::Emit(vec![event.clone(); text(body).parse().unwrap()]),
@@ -103,6 +111,13 @@ fn fewer(event: &Event) -> Headers {
     let mut fewer: Headers = kept.collect();
     fewer.push("x-conformance", seen(event).len().to_string().as_bytes());
     fewer
+}
+
+fn stamped(event: &Event) -> Headers {
+    let others = event.envelope.headers.iter().filter(|(name, _)| *name != "x-stamp");
+    let mut stamped: Headers = others.collect();
+    stamped.push("x-stamp", b"1");
+    stamped
 }
 
 fn fanned(event: &Arc<Event>) -> Vec<Arc<Event>> {

@@ -1,5 +1,5 @@
-use super::words::{Word, count_word, put, size_word, source_words, span_word};
-use super::{Module, ResourceKind, Wanted, Words};
+use super::words::{TABLE_CONTENT, Word, count_word, put, size_word, source_words, span_word};
+use super::{Module, ResourceKind, TableText, Wanted, Words};
 use crate::config::load::Reach;
 use crate::config::modules::{self, ON_ERROR, Reader, circuit};
 use crate::config::notes::Notes;
@@ -8,9 +8,11 @@ use crate::config::secrets::{KEYS, secrets};
 use crate::config::section::Section;
 use crate::config::sections::guest_limits;
 use crate::config::shipped::PREFIX;
+use crate::config::tables::{self, Loaded};
 use crate::config::tree::{Node, Table, Value};
 use crate::config::value::{self, Count};
 use crate::config::{Guests, Origin, Source, endpoints, sources};
+use crate::tables::digest_of;
 use delivery::Address;
 use event::TenantId;
 use filter::FilterEngine;
@@ -53,6 +55,7 @@ pub(super) fn all(
             found.extend(match kind {
                 ResourceKind::App => one.app(section),
                 ResourceKind::EventType => one.event_type(section),
+                ResourceKind::Table => one.lookup_table(section),
                 ResourceKind::Filter => one.filter(section),
                 ResourceKind::Source => one.source(section),
                 ResourceKind::Endpoint => one.endpoint(section),
@@ -87,6 +90,7 @@ impl One<'_> {
             name: name.to_owned(),
             words,
             module: None,
+            table: None,
             secret: None,
             headers: BTreeMap::new(),
             origin: (self.origin)(&place),
@@ -119,6 +123,37 @@ impl One<'_> {
         put(&mut words, "feature_flags", sorted(section.list("feature_flags", Vec::new())));
         section.finish();
         Some(self.found(ResourceKind::EventType, "", &name?, words))
+    }
+
+    /// Of a file, or of what the server has by that name already.
+    fn lookup_table(&self, mut section: Section<'_, '_>) -> Option<Found> {
+        let name = named(&mut section, "name", "name it after what it tells");
+        let app = section.value("app", TenantId::DEFAULT.to_owned());
+        let (content, text) = match section.text(TABLE_CONTENT) {
+            Some(content) => {
+                if section.node("file").is_some() {
+                    let message = format!("`file` and `{TABLE_CONTENT}` cannot stand together");
+                    section.refuse("file", message, "keep one");
+                }
+                (content, None)
+            }
+            None => {
+                let Loaded { table, text, reading } = tables::loaded(&mut section, self.reach)?;
+                let text = TableText {
+                    text: text.into(),
+                    media_type: reading.form.media_type(),
+                    key: reading.key,
+                    value: reading.value,
+                };
+                (digest_of(&table).version(), Some(text))
+            }
+        };
+        section.finish();
+        let mut words = Words::new();
+        put(&mut words, TABLE_CONTENT, json!(content));
+        let mut found = self.found(ResourceKind::Table, &app, &name?, words);
+        found.wanted.table = text;
+        Some(found)
     }
 
     fn source(&self, mut section: Section<'_, '_>) -> Option<Found> {

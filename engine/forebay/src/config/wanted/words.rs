@@ -58,6 +58,8 @@ const EVENT_TYPE: &[Word] = &[
     word("feature_flag", "featureFlag", Form::Same, Usual::Null),
     word("feature_flags", "featureFlags", Form::Same, Usual::Null),
 ];
+/// What a lookup table holds is told by its version alone.
+pub(super) const TABLE_CONTENT: &str = "content";
 const FILTER: &[Word] = &[
     word("config", "config", Form::Same, Usual::Table),
     word("on_error", "onError", Form::Same, Usual::Null),
@@ -94,6 +96,7 @@ impl ResourceKind {
         match self {
             ResourceKind::App => APP,
             ResourceKind::EventType => EVENT_TYPE,
+            ResourceKind::Table => &[],
             ResourceKind::Filter => FILTER,
             ResourceKind::Source => SOURCE,
             ResourceKind::Endpoint => ENDPOINT,
@@ -115,6 +118,9 @@ impl ResourceKind {
             } else if !is_silent {
                 put(&mut words, file, value);
             }
+        }
+        if self == ResourceKind::Table {
+            put(&mut words, TABLE_CONTENT, told["version"].clone());
         }
         if self == ResourceKind::Filter {
             let digest = told["module"].as_str().unwrap_or_default();
@@ -165,7 +171,7 @@ impl ResourceKind {
                 usual.insert("path".into(), format!("/in/{own}{name}").into());
             }
             ResourceKind::Filter => drop(usual.remove("module")),
-            ResourceKind::EventType | ResourceKind::Endpoint => {}
+            ResourceKind::EventType | ResourceKind::Table | ResourceKind::Endpoint => {}
         }
         words.retain(|key, value| usual.get(key) != Some(value));
     }
