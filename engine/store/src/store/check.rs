@@ -85,9 +85,8 @@ mod tests {
             log.commit(lease, &group, Sync::Now).unwrap();
             log.check().unwrap();
             let table = of(&log);
-            let (key, mut value) = match table.iter().next().unwrap().into_inner().unwrap() {
-                (key, value) => (key, value.to_vec()),
-            };
+            let (key, value) = table.iter().next().unwrap().into_inner().unwrap();
+            let mut value = value.to_vec();
             let last = value.len() - 1;
             value[last] ^= 1;
             table.insert(key, value).unwrap();
