@@ -1,6 +1,7 @@
 use crate::Time;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// How many attempts may begin in a second at all endpoints of a tenant together, first ones and
@@ -12,8 +13,10 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Throttle {
     rate: u32,
-    /// When the next place would be due, in nanoseconds.
+    /// When the next new place would be due, in nanoseconds.
     due: AtomicU64,
+    /// Places that came to nothing, in nanoseconds: each is taken again before a new one is.
+    free: Mutex<BTreeSet<u64>>,
 }
 
 /// The right to begin one attempt, from its time on. Dropped unused, it is another's.
@@ -32,7 +35,7 @@ const SLACK: Duration = Duration::from_millis(50);
 impl Throttle {
     /// `rate`: attempts a second, at least 1.
     pub fn new(rate: u32) -> Throttle {
-        Throttle { rate: rate.max(1), due: AtomicU64::new(0) }
+        Throttle { rate: rate.max(1), due: AtomicU64::new(0), free: Mutex::default() }
     }
 
     pub fn rate(&self) -> u32 {
@@ -41,11 +44,26 @@ impl Throttle {
 
     /// Takes the next place.
     pub fn take_place(self: &Arc<Self>, now: Time) -> PlaceInLine {
-        let place = |due: u64| due.max((now - SLACK).nanos());
+        let at = Time::from_nanos(self.next_place((now - SLACK).nanos()));
+        PlaceInLine { throttle: self.clone(), at, is_used: false }
+    }
+
+    /// The first that does not lie before `earliest`.
+    fn next_place(&self, earliest: u64) -> u64 {
+        let mut free = self.free();
+        while let Some(place) = free.pop_first() {
+            if place >= earliest {
+                return place;
+            }
+        }
+        let place = |due: u64| due.max(earliest);
         let next = |due: u64| Some(place(due) + self.gap());
         let taken = self.due.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        let due = taken.unwrap_or_else(|due| due);
-        PlaceInLine { throttle: self.clone(), at: Time::from_nanos(place(due)), is_used: false }
+        place(taken.unwrap_or_else(|due| due))
+    }
+
+    fn free(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.free.lock().expect("no holder of this lock panics")
     }
 
     fn gap(&self) -> u64 {
@@ -73,8 +91,7 @@ impl PlaceInLine {
 impl Drop for PlaceInLine {
     fn drop(&mut self) {
         if !self.is_used {
-            let back = |due: u64| Some(due.saturating_sub(self.throttle.gap()));
-            let _ = self.throttle.due.fetch_update(Ordering::Relaxed, Ordering::Relaxed, back);
+            self.throttle.free().insert(self.at.nanos());
         }
     }
 }
@@ -138,5 +155,17 @@ mod tests {
         assert!(!second.is_past(at + LATE_MAX) && second.is_past(at + LATE_MAX * 2));
         drop(second);
         assert!(take(&throttle, later) > at, "one that is past is nobody's");
+    }
+
+    #[test]
+    fn places_from_the_middle_of_the_line_are_each_taken_once() {
+        let throttle = Arc::new(Throttle::new(10));
+        let mut line: Vec<_> = (0..200).map(|_| throttle.take_place(START)).collect();
+        // The first hundred are given up, as by lanes whose endpoint has failed.
+        let given_up: Vec<Time> = line.drain(..100).map(|place| place.at()).collect();
+        let taken: Vec<_> = (0..100).map(|_| throttle.take_place(START)).collect();
+        assert_eq!(taken.iter().map(PlaceInLine::at).collect::<Vec<_>>(), given_up);
+        let last = line.last().map(PlaceInLine::at);
+        assert!(Some(throttle.take_place(START).at()) > last, "then new ones follow");
     }
 }

@@ -11,7 +11,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Every module that a version of a filter may still ask for, and what was uploaded lately: its
 /// bytes in the data directory, named by digest, its compiled form in memory and, sealed, in a
@@ -71,10 +71,12 @@ impl Modules {
         let limits = may_weigh(wasm, &self.limits);
         let module = self.engine.admit(wasm, &limits, compile, &self.cache, &self.key)?;
         let path = self.path(&digest);
-        if !path.exists() {
-            write_whole(&path, wasm)
-                .map_err(|source| ModuleFailure::Disk { path: path.clone(), source })?;
-        }
+        // One that is there already is as young as a new one: `sweep` lets it be for a day.
+        let kept = match fs::OpenOptions::new().append(true).open(&path) {
+            Ok(file) => file.set_modified(SystemTime::now()),
+            Err(_) => write_whole(&path, wasm),
+        };
+        kept.map_err(|source| ModuleFailure::Disk { path: path.clone(), source })?;
         Ok(module)
     }
 

@@ -155,8 +155,16 @@ fn modules_that_nothing_names_any_more_leave_the_disk() {
         let back = format!("/v1/filter/f/version/{back}/restore");
         assert_eq!(ask(at, ADMIN, "POST", &back, json!(null)).await.0, 200);
 
-        assert_eq!(ask(at, ADMIN, "DELETE", "/v1/filter/f", json!(null)).await.0, 204);
+        push(at, "/v1/filter/again/version", &wat::parse_str(SINGLE).unwrap()).await;
+        for name in ["f", "again"] {
+            let path = format!("/v1/filter/{name}");
+            assert_eq!(ask(at, ADMIN, "DELETE", &path, json!(null)).await.0, 204);
+        }
         shutdown(engine).await;
+        let (engine, _, young) = restarted();
+        assert_eq!(young.1, 2, "the one that was there already was uploaded again");
+        shutdown(engine).await;
+        grow_old(data.path());
         let (engine, _, nothing) = restarted();
         assert_eq!(nothing, (0, 0));
         shutdown(engine).await;

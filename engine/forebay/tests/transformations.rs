@@ -147,6 +147,7 @@ const odd = {
   empty: (webhook) => { delete webhook.payload; },
   nothing: () => null,
   throws: () => { throw new Error('a bad day'); },
+  looks: () => { throw [typeof lookUp, typeof count, typeof gauge].join(); },
 };
 handler = async (webhook) => odd[webhook.payload.odd](webhook) === null ? null : webhook;
 ";
@@ -168,6 +169,7 @@ fn what_a_script_cannot_have_is_told_at_the_event() {
             ("empty", "leaves no `payload`"),
             ("nothing", "`handler` has to return the webhook"),
             ("throws", "a bad day"),
+            ("looks", "undefined,undefined,undefined"),
         ];
         let payloads: Vec<Value> = expected.iter().map(|(odd, _)| json!({ "odd": odd })).collect();
         send(at, &payloads).await;

@@ -39,15 +39,15 @@ fn tell(options: &RestoreArguments, restored: &Restored) -> Result<(), Failure> 
         let told = json!({
             "data": data.to_string(), "floor": floor.0, "head": head.0, "files": files,
             "bytes": bytes, "withKeys": with_keys, "madeAt": made_at.to_string(),
-            "damaged": damaged.as_ref().map(ToString::to_string),
+            "damaged": damaged.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
         return print(&format!("{told}\n"));
     }
     let events = head.distance_from(*floor);
     print(&format!(
-        "{data} has the {events} events (offsets {floor} to {head}) of {made_at}, every one read.\n"
+        "{data} has the {events} events (offsets {floor} to {head}) of {made_at}, all of it read.\n"
     ))?;
-    if let Some(damage) = damaged {
+    for damage in damaged {
         let then = match damage {
             LogFailure::Damaged { .. } => "it is a gap, and the others flow",
             _ => "if the start refuses it, `forebay doctor --salvage` takes out all that is intact",

@@ -71,7 +71,7 @@ fn a_backup_of_a_server_in_use_has_all_that_was_answered() {
             let told = ok(&folder, url, &format!("backup {round}.tar"));
             assert!(told.contains("It has the keys"), "{told}");
             let told = ok(&folder, url, &format!("restore {round}.tar --data {round}"));
-            assert!(told.contains("every one read"), "{told}");
+            assert!(told.contains("all of it read"), "{told}");
             let there = ids(&folder, &round.to_string(), &format!("{round}.ndjson"));
             let missing: Vec<_> = before.difference(&there).collect();
             assert!(missing.is_empty(), "{missing:?} of {} are missing", before.len());

@@ -92,7 +92,8 @@ impl Lane {
         let mut entries = self.entries.iter().skip(self.taken);
         let next = entries.find(|entry| !entry.is_ended());
         let is_judged = |entry: &Entry| !matches!(entry.stage, Stage::Matched | Stage::Asked);
-        next.is_some_and(is_judged) || self.trouble.has_due(now)
+        let may_advance = !self.is_held_by_order() && next.is_some_and(is_judged);
+        may_advance || self.trouble.has_due(now)
     }
 
     fn retry(&mut self, now: Time) -> Option<Order> {

@@ -32,9 +32,10 @@ pub struct Restored {
     pub with_keys: bool,
     /// Milliseconds since 1970.
     pub made_at_ms: u64,
-    /// What was damaged when the backup was made, if anything was. Of an event (`Damaged`): it is a
-    /// gap to those who are owed it, and the others flow. Of a row: a start may refuse it.
-    pub damaged: Option<Failure>,
+    /// The first row and the first event that were damaged when the backup was made, if any were.
+    /// A start may refuse a row like that; an event (`Damaged`) is a gap to those who are owed it,
+    /// and the others flow.
+    pub damaged: Vec<Failure>,
 }
 
 /// Why a backup is not restored. Nothing is left of it then, unless the disk failed when it was
@@ -92,10 +93,15 @@ impl Restoring {
             ..StoreOptions::new(&self.staging.0)
         };
         let (store, _) = Store::open(options)?;
-        let damaged = match store.check() {
-            Err(damage @ (Failure::Damaged { .. } | Failure::DamagedRow { .. })) => Some(damage),
-            checked => checked.map(|()| None)?,
-        };
+        let mut damaged = Vec::new();
+        for checked in [store.check_rows(), store.check_events()] {
+            match checked {
+                Err(damage @ (Failure::Damaged { .. } | Failure::DamagedRow { .. })) => {
+                    damaged.push(damage);
+                }
+                checked => checked?,
+            }
+        }
         let contents = &self.contents;
         let restored = Restored {
             head: store.head(),

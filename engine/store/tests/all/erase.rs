@@ -95,7 +95,8 @@ fn memmem(bytes: &[u8], wanted: &[u8]) -> bool {
 }
 
 fn holds(log: &Store) {
-    log.check().unwrap();
+    log.check_rows().unwrap();
+    log.check_events().unwrap();
     let limit = ReadLimit { events: usize::MAX, bytes: usize::MAX };
     let all = log.read(log.floor()..log.head(), limit).unwrap();
     assert_eq!(all.len() as u64, log.head().0);

@@ -44,7 +44,7 @@ fn a_sealed_generation_knows_its_events_by_tenant() {
         assert_eq!(none, Some(Vec::new()));
     }
     assert_eq!(log.index(log.head(), StreamId(0), &tenant).unwrap(), None, "still open");
-    log.check().unwrap();
+    log.check_events().unwrap();
 }
 
 /// A start that finds tables which a drop left behind finishes the drop.
@@ -196,7 +196,7 @@ fn a_damaged_event_in_a_table_is_set_apart() {
     let after = log.read(Offset(500)..Offset(900), limit).unwrap();
     assert_eq!(after.len(), 400);
     assert_eq!(after[0], event_at(500));
-    assert!(log.check().is_err());
+    assert!(log.check_events().is_err());
     assert_eq!(contract::event(500).id, after[0].id);
 }
 
