@@ -96,15 +96,27 @@ pub fn parse_url(argument: &str, text: &str) -> Result<Url, Failure> {
 impl Call {
     /// Makes the call and waits for the whole answer. A redirect is an answer like any other.
     pub fn ask(self) -> Result<Answer, Failure> {
+        self.ask_within(TIMEOUT)
+    }
+
+    /// The same, for no longer than this.
+    pub fn ask_within(self, limit: Duration) -> Result<Answer, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, error))?;
-        runtime.block_on(self.ask_here())
+        let answer = runtime.block_on(self.answer(limit.min(TIMEOUT)));
+        // Its end would wait for the look-up of a name, which knows no limit.
+        runtime.shutdown_background();
+        answer
     }
 
     /// The same, on the runtime that there is.
     pub async fn ask_here(self) -> Result<Answer, Failure> {
+        self.answer(TIMEOUT).await
+    }
+
+    async fn answer(self, limit: Duration) -> Result<Answer, Failure> {
         let server = self.server();
-        within(TIMEOUT, &server, async { collected(self.open().await?).await }).await
+        within(limit, &server, async { collected(self.open().await?).await }).await
     }
 
     /// Makes the call and takes the answer as it comes. One that is no success is taken whole.
@@ -196,7 +208,7 @@ async fn within<T>(
     match tokio::time::timeout(limit, work).await {
         Ok(Ok(came)) => Ok(came),
         Ok(Err(error)) => Err(unreachable(&format_args!("{error:#}"))),
-        Err(_) => Err(unreachable(&format_args!("no answer within {} seconds", limit.as_secs()))),
+        Err(_) => Err(unreachable(&format_args!("no answer within {limit:.0?}"))),
     }
 }
 

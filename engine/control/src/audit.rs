@@ -7,9 +7,12 @@ use crate::reply::Secret;
 use bytes::Bytes;
 use hyper::Response;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// What a change looks like before and after is told up to here.
 const SIDE_BYTES_MAX: usize = 16 << 10;
+/// Variables of a script are told up to here.
+const VARIABLES_BYTES_MAX: usize = 1 << 10;
 
 /// A change under way.
 pub(crate) struct Change {
@@ -64,8 +67,8 @@ impl Change {
             "path": self.path,
             "status": response.status().as_u16(),
             "requestId": self.request_id,
-            "before": bounded(self.before),
-            "after": bounded(after),
+            "before": bounded(without_script(self.before)),
+            "after": bounded(without_script(after)),
         });
         control.ports.book.keep(&entry.to_string());
     }
@@ -115,6 +118,28 @@ fn shown(response: &Response<Bytes>) -> Value {
     let mut said: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     said.as_object_mut().map(|members| members.remove("examples"));
     said
+}
+
+/// Code is told by its length and its digest, and so are variables where they are long: else a
+/// long script would hide every other change of its endpoint.
+fn without_script(mut side: Value) -> Value {
+    let is_script = side.get("code").is_some() && side.get("variables").is_some();
+    let script = if is_script { Some(&mut side) } else { side.get_mut("transformation") };
+    if let Some(script) = script {
+        sum_up(script, "code", 0);
+        sum_up(script, "variables", VARIABLES_BYTES_MAX);
+    }
+    side
+}
+
+/// Puts what says whether it became another in the place of what is longer than that.
+fn sum_up(script: &mut Value, member: &str, bytes_max: usize) {
+    let Some(said) = script.get_mut(member).filter(|said| !said.is_null()) else { return };
+    let text = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
+    if text.len() > bytes_max {
+        let digest = hex::encode(Sha256::digest(&text));
+        *said = json!({ "bytes": text.len(), "sha256": digest });
+    }
 }
 
 fn bounded(side: Value) -> Value {

@@ -13,6 +13,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const BEAT: Duration = Duration::from_millis(200);
+/// For the one question that is asked without `--timeout`.
+const ONE_ASK: Duration = Duration::from_secs(5);
 
 pub fn run(options: &DoctorArguments) -> Result<Exit, Failure> {
     match &options.salvage {
@@ -24,21 +26,26 @@ pub fn run(options: &DoctorArguments) -> Result<Exit, Failure> {
 /// Whatever keeps it from being ready ends with 1: who checks a container's health takes no other
 /// number, also where nobody answers.
 fn ready(options: &DoctorArguments) -> Result<Exit, Failure> {
-    let end = Instant::now() + Duration::from_secs(options.timeout.into());
+    let wait = Duration::from_secs(options.timeout.into());
+    let end = Instant::now() + wait;
+    let left = || end.saturating_duration_since(Instant::now());
     let mut url = parse_url("--url", options.target.url.as_deref().unwrap_or(SERVER))?;
     url.set_path(&format!("{}/readyz", url.path().trim_end_matches('/')));
     loop {
         let call =
             Call { method: Method::GET, url: url.clone(), headers: Vec::new(), body: Vec::new() };
-        let why = match call.ask() {
+        // The last one, too, has time enough for a server that answers at once.
+        let limit = if wait.is_zero() { ONE_ASK } else { left().max(BEAT) };
+        let why = match call.ask_within(limit) {
             Ok(answer) if answer.is_success() => None,
             Ok(answer) => Some(reason(&answer)),
             Err(failure) => Some(failure.message().to_owned()),
         };
-        if why.is_none() || Instant::now() >= end {
+        let left = left();
+        if why.is_none() || left.is_zero() {
             return told(options, why);
         }
-        std::thread::sleep(BEAT);
+        std::thread::sleep(BEAT.min(left));
     }
 }
 

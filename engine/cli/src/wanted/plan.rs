@@ -1,6 +1,6 @@
 //! What has to change so that a server is as a file says. Nothing is written here.
 
-use super::standing::{DEFAULT, Found, Standing, headers, one, secret};
+use super::standing::{DEFAULT, Found, Standing, beside, headers, one, secret};
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
 use crate::resources::ask;
@@ -59,7 +59,7 @@ impl Plan {
         let with_types = wanted.iter().any(|wanted| wanted.kind == ResourceKind::EventType);
         let apps: BTreeSet<&str> = wanted.iter().filter_map(app_of).collect();
         let standing = Standing::of(server, apps.into_iter(), with_types)?;
-        refuse(&wanted, &standing)?;
+        refuse(server, &wanted, &standing)?;
         let mut plan = Plan { changes: Vec::new(), unchanged: 0 };
         let mut seen = Vec::new();
         for one in &wanted {
@@ -96,11 +96,13 @@ impl Plan {
             found.kind == ResourceKind::Filter
                 && wanted.iter().any(|wanted| names(&wanted.words, "filters", &found.name))
         };
-        // A file that says nothing of lookup tables wants none gone.
-        let has_tables = wanted.iter().any(|wanted| wanted.kind == ResourceKind::Table);
+        // Files that say nothing of an application's lookup tables want none of them gone.
+        let tables = wanted.iter().filter(|wanted| wanted.kind == ResourceKind::Table);
+        let with_tables: BTreeSet<&str> =
+            tables.filter_map(|wanted| standing.app(&wanted.app)).collect();
         rest.retain(|found| match found.kind {
             ResourceKind::App => false,
-            ResourceKind::Table => has_tables && !found.is_declared,
+            ResourceKind::Table => with_tables.contains(&*found.app) && !found.is_declared,
             _ => !found.is_declared && !is_needed(found),
         });
         rest.sort_by_key(|found| std::cmp::Reverse(found.kind));
@@ -140,7 +142,7 @@ fn names(words: &Words, key: &str, name: &str) -> bool {
 }
 
 /// What leads nowhere is told before anything is changed.
-fn refuse(wanted: &[Wanted], standing: &Standing) -> Result<(), Failure> {
+fn refuse(server: &ServerArguments, wanted: &[Wanted], standing: &Standing) -> Result<(), Failure> {
     let mut flaws = Vec::new();
     let has = |kind, app: &str, name: &str| {
         wanted.iter().any(|one| one.kind == kind && one.app == app && one.name == name)
@@ -158,9 +160,8 @@ fn refuse(wanted: &[Wanted], standing: &Standing) -> Result<(), Failure> {
             ));
         }
         let app = app.unwrap_or(&one.app);
-        let is_made = standing.find(one.kind, app, &one.name).is_some();
-        if one.kind == ResourceKind::Table && one.table.is_none() && !is_made {
-            flaw("the server has no such table: name its `file`, with what it holds".to_owned());
+        if let Some(text) = lost_content(server, one, standing.find(one.kind, app, &one.name))? {
+            flaw(text);
         }
         let is_id = match one.kind {
             ResourceKind::App => one.name.starts_with("app_") || one.name == DEFAULT,
@@ -181,6 +182,34 @@ fn refuse(wanted: &[Wanted], standing: &Standing) -> Result<(), Failure> {
         }
     }
     refused(flaws)
+}
+
+/// Why a lookup table cannot hold the version that the file names in the place of its text.
+fn lost_content(
+    server: &ServerArguments,
+    wanted: &Wanted,
+    found: Option<&Found>,
+) -> Result<Option<String>, Failure> {
+    if wanted.kind != ResourceKind::Table || wanted.table.is_some() {
+        return Ok(None);
+    }
+    let Some(found) = found else {
+        let text = "the server has no such table: name its `file`, with what it holds";
+        return Ok(Some(text.to_owned()));
+    };
+    let content = wanted.words.get("content").and_then(Value::as_str).unwrap_or_default();
+    if found.words.get("content").is_some_and(|now| now == content) {
+        return Ok(None);
+    }
+    let path = beside(&one(found.kind, &found.app, &found.id)?, "version");
+    let told = ask(server, Method::GET, &path, None)?.json();
+    let mut kept = told["data"].as_array().into_iter().flatten();
+    Ok(match kept.any(|version| version["version"] == content) {
+        true => None,
+        false => Some(format!(
+            "the server has its version `{content}` no more: name its `file`, with what it holds"
+        )),
+    })
 }
 
 fn refuse_declared(plan: &Plan, standing: &Standing) -> Result<(), Failure> {

@@ -281,6 +281,22 @@ fn the_doctor_waits_for_a_server_that_is_starting() {
 }
 
 #[test]
+fn the_doctor_waits_no_longer_than_it_is_told_to_for_a_server_that_hangs() {
+    // Connections are made, and nobody reads what comes by them.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let folder = Folder::with("");
+    let ask = ["doctor", "--ready", "--url", &url];
+    let bounds: [&[&str]; 2] = [&[], &["--timeout", "1"]];
+    for more in bounds {
+        let begun = std::time::Instant::now();
+        let told = folder.run(&[&ask[..], more].concat());
+        told.expect(1, "").says("no answer within");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{more:?}: {:?}", begun.elapsed());
+    }
+}
+
+#[test]
 fn a_directory_that_does_not_open_gives_its_events_to_the_doctor() {
     let folder = Folder::with("");
     let serving = Serving::start(&folder);

@@ -183,6 +183,13 @@ fn what_a_lookup_table_holds_comes_from_its_file() {
     let bare: Vec<&str> = exported.split("\n\n").filter(|t| !t.starts_with("[[table]]")).collect();
     place.run_with("diff -f - --prune", &bare.join("\n\n")).expect(0, "");
 
+    // A version that is gone is told before anything is changed.
+    let gone = exported.replace(first.as_str().unwrap(), &"0".repeat(32));
+    let lost = place.run_with("apply -f - --yes", &format!("[[app]]\nuid = \"new\"\n{gone}"));
+    assert_eq!(lost.code, 2, "{}", lost.err);
+    lost.says(&format!("the server has its version `{}` no more", "0".repeat(32)));
+    place.run("app get new").expect(1, "");
+
     let other = Place::new();
     let refused = other.run_with("apply -f - --yes", &exported);
     assert_eq!(refused.code, 2, "{}", refused.err);
@@ -358,6 +365,26 @@ fn what_the_file_does_not_name_is_removed_on_demand_alone() {
     }
     place.run("diff -f all.toml --prune").expect(0, "");
     assert_eq!(place.json("endpoint ls --app other")["data"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn tables_are_removed_of_applications_alone_whose_files_have_some() {
+    let place = place();
+    let table = |app: &str, name: &str| {
+        format!("[[table]]\nname = \"{name}\"\napp = \"{app}\"\nfile = \"countries.csv\"\n")
+    };
+    let app = |uid: &str| format!("[[app]]\nuid = \"{uid}\"\n");
+    let all = [app("a"), app("b"), table("a", "one"), table("a", "two"), table("b", "three")];
+    place.folder.write("tables.toml", &all.concat());
+    let made = place.run("apply -f tables.toml --yes");
+    assert_eq!(made.code, 0, "{}", made.err);
+    place.folder.write("a.toml", &[app("a"), table("a", "one")].concat());
+    place.folder.write("b.toml", &app("b"));
+    let told = place.run("apply -f a.toml -f b.toml --prune --yes");
+    assert_eq!(told.code, 0, "{}", told.err);
+    let gone: Vec<&str> = told.out.lines().filter(|line| line.starts_with("- ")).collect();
+    assert_eq!(gone, ["- lookup table `two` of `a`"], "{}", told.out);
+    assert_eq!(place.json("table ls --app b")["data"].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -7,12 +7,13 @@ use crate::api::{Answered, Call, Content, Deed, Operation, Scope, Verb, messages
 use crate::problem::Problem;
 use crate::reply::{answer, empty, of_change_before};
 use crate::{Control, Denied};
-use event::{EventId, TenantId};
+use event::{EventId, Offset, TenantId, Time};
 use log::Log;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use wanted::{Found, Place, Wanted};
 
 pub(crate) const OPERATIONS: &[Operation] = &[
@@ -162,31 +163,65 @@ async fn several(control: &Control, call: Call) -> Answered {
     };
     let whose = (call.principal.id.clone(), call.app()?.clone(), given.key);
     let answer = answer(200, &told);
-    Ok(match control.erasures.borrow_mut().goes_on(whose, given.iterator, iterator) {
+    let step = Step { given: given.iterator, place, next: iterator, head, at: now };
+    Ok(match control.erasures.borrow_mut().goes_on(whose, step) {
         true => of_change_before(answer),
         false => answer,
     })
 }
 
-/// Erasures under way, each with what its last answer gave: a step that brings this back goes on
-/// with what the log of changes has already.
+/// Erasures under way: a step that brings back what the last answer gave goes on with what the log
+/// of changes has already.
 #[derive(Default)]
-pub(crate) struct Erasures(BTreeMap<Whose, String>);
+pub(crate) struct Erasures(BTreeMap<Whose, Begun>);
+
+/// An erasure under way.
+struct Begun {
+    /// What its last answer gave.
+    next: String,
+    /// The log's head, and when it was, at the step that the log of changes has.
+    head: Offset,
+    at: Time,
+}
+
+/// One step of an erasure.
+struct Step {
+    given: Option<String>,
+    /// As `given` has it.
+    place: Place,
+    next: Option<String>,
+    head: Offset,
+    at: Time,
+}
 
 /// By which key, of which application, and of which key of events.
 type Whose = (Arc<str>, TenantId, Option<String>);
 
 /// More than this are forgotten: the next step of each has a line of its own.
 const ERASURES_MAX: usize = 1_000;
+/// One line tells of what is erased for so long.
+const LINE_HOLDS: Duration = Duration::from_secs(3_600);
+
+impl Begun {
+    /// Whether a step is a part of it. What came to the log later, or is erased much later, is not
+    /// what its line in the log of changes tells of.
+    fn has(&self, step: &Step) -> bool {
+        // Past the log, a walk is over deliveries of events that retention has taken.
+        let is_past = matches!(step.place, Place::Event(from) if from > self.head);
+        step.given.as_ref() == Some(&self.next) && !is_past && step.at.since(self.at) <= LINE_HOLDS
+    }
+}
 
 impl Erasures {
-    /// Whether a step that was asked with `given` goes on; `next` is what it answers.
-    fn goes_on(&mut self, whose: Whose, given: Option<String>, next: Option<String>) -> bool {
-        let goes_on = given.is_some() && self.0.remove(&whose) == given;
+    /// Whether a step goes on with what the log of changes has.
+    fn goes_on(&mut self, whose: Whose, step: Step) -> bool {
+        let begun = self.0.remove(&whose).filter(|begun| begun.has(&step));
         if self.0.len() >= ERASURES_MAX {
             self.0.clear();
         }
-        self.0.extend(next.map(|next| (whose, next)));
+        let goes_on = begun.is_some();
+        let (head, at) = begun.map_or((step.head, step.at), |begun| (begun.head, begun.at));
+        self.0.extend(step.next.map(|next| (whose, Begun { next, head, at })));
         goes_on
     }
 }
@@ -209,4 +244,36 @@ async fn state(control: &Control, call: Call) -> Answered {
     let read = |log: &dyn Log, _: &_| Ok(log.is_erasing());
     let is_on_disk = control.ask(&call.principal, read).await?;
     Ok(answer(200, &StateOut { is_on_disk }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asks for steps of one erasure, each with the iterator of the one before, at this second and
+    /// with this head of the log. Each answers whether it goes on.
+    #[track_caller]
+    fn check(steps: &[(Option<u64>, u64, u64)], expected: &[bool]) {
+        let whose: Whose = (Arc::from("key"), TenantId::new("shop"), None);
+        let mut erasures = Erasures::default();
+        let text = |at: u64| Place::Event(Offset(at)).to_string();
+        let nexts = steps.iter().skip(1).map(|(from, ..)| from.map(text)).chain([None]);
+        let answers = steps.iter().zip(nexts).map(|(&(from, head, secs), next)| {
+            let place = from.map_or_else(Place::default, |from| Place::Event(Offset(from)));
+            let (given, at) = (from.map(text), Time::from_millis(secs * 1_000));
+            let step = Step { given, place, next, head: Offset(head), at };
+            erasures.goes_on(whose.clone(), step)
+        });
+        assert_eq!(answers.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_step_that_is_late_or_past_the_first_ones_head_is_a_change_anew() {
+        check(&[(None, 9, 0), (Some(5), 20, 60), (Some(9), 20, 3_600)], &[false, true, true]);
+        check(&[(None, 9, 0), (Some(5), 9, 3_601)], &[false, false]);
+        check(&[(None, 9, 0), (Some(10), 20, 1), (Some(15), 20, 2)], &[false, false, true]);
+        // The hour is that of the line, whenever the last step was.
+        let steps = [(None, 99, 0), (Some(5), 99, 3_000), (Some(9), 99, 6_000)];
+        check(&steps, &[false, true, false]);
+    }
 }

@@ -67,6 +67,35 @@ fn no_secret_is_in_it_and_a_key_is_told_by_its_name() {
 }
 
 #[test]
+fn a_long_script_hides_no_other_change_of_its_endpoint() {
+    let node = Node::new();
+    let code = format!("function handler(webhook) {{ return webhook; }} // {}", "x".repeat(20_000));
+    let variables = json!({ "long": "y".repeat(15_000) });
+    let script = json!({ "code": code, "variables": variables });
+    let new = json!({ "url": "https://a.example/1", "uid": "e", "transformation": script });
+    let made = node.send("POST", &format!("{APP}/endpoint"), &new.to_string(), &[]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let path = format!("{APP}/endpoint/e");
+    let moved = r#"{"url":"https://a.example/2"}"#;
+    assert_eq!(node.send("PATCH", &path, moved, &[]).status, 200);
+    let off = r#"{"enabled":false}"#;
+    assert_eq!(node.send("PATCH", &format!("{path}/transformation"), off, &[]).status, 204);
+
+    let told = listed(&node, "");
+    let entry = &told["data"][1];
+    let urls = (&entry["before"]["url"], &entry["after"]["url"]);
+    assert_eq!(urls, (&json!("https://a.example/1"), &json!("https://a.example/2")));
+    let kept = &entry["after"]["transformation"];
+    assert_eq!(kept["code"]["bytes"], code.len());
+    assert_eq!(kept["code"]["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(kept["variables"]["bytes"], variables.to_string().len());
+    // Of the script alone, too.
+    let (before, after) = (&told["data"][0]["before"], &told["data"][0]["after"]);
+    assert_eq!((&before["enabled"], &after["enabled"]), (&json!(true), &json!(false)));
+    assert_eq!(before["code"], kept["code"]);
+}
+
+#[test]
 fn an_erasure_of_many_steps_is_one_change() {
     let full = || {
         let node = Node::new();

@@ -148,9 +148,22 @@ fn what_is_polled_has_none() {
     let node = node();
     let made = node.send("POST", ENDPOINTS, r#"{"url":"poll:","uid":"sink"}"#, &[]);
     assert_eq!(made.status, 201);
-    let body = json!({ "code": CODE, "enabled": true }).to_string();
-    let refused = node.send("PATCH", &PATH.replace("ep_1", "sink"), &body, &[]);
-    assert_eq!(refused.status, 422, "{}", refused.body);
+    let endpoint = format!("{ENDPOINTS}/sink");
+    let off = json!({ "code": CODE, "enabled": false });
+    let whole = json!({ "url": "poll:", "transformation": off });
+    let (script, member) = (PATH.replace("ep_1", "sink"), json!({ "transformation": off }));
+    for (verb, path, body, place) in [
+        ("PATCH", &*script, json!({ "code": CODE, "enabled": true }), "code"),
+        ("PATCH", &*script, json!({ "code": CODE }), "code"),
+        ("PATCH", &*endpoint, member, "transformation"),
+        ("PUT", &*endpoint, whole.clone(), "transformation"),
+        ("POST", ENDPOINTS, whole, "transformation"),
+    ] {
+        let refused = node.send(verb, path, &body.to_string(), &[]);
+        let told = (refused.status, refused.json()["detail"][0]["loc"].clone());
+        assert_eq!(told, (422, json!(["body", place])), "{verb} {body}");
+    }
+    assert_eq!(node.get(&endpoint).json()["transformation"], Value::Null);
 }
 
 #[test]

@@ -192,6 +192,9 @@ pub(super) struct Rest {
 impl EndpointIn {
     pub fn declared(&self, rest: Rest) -> Result<DeclaredEndpoint, Problem> {
         self.check()?;
+        let transformation =
+            rest.transformation.replaced(&self.transformation, rest.updated.millis());
+        transformation.check(&self.url, "transformation")?;
         let about = About {
             description: self.description.clone(),
             metadata: self.metadata.clone(),
@@ -199,9 +202,7 @@ impl EndpointIn {
             r#where: self.r#where.clone(),
             created: rest.created.millis(),
             updated: rest.updated.millis(),
-            transformation: rest
-                .transformation
-                .replaced(&self.transformation, rest.updated.millis()),
+            transformation,
         };
         Ok(DeclaredEndpoint {
             tenant: rest.tenant,

@@ -132,6 +132,15 @@ impl Transformation {
         Some(ScriptOut { code: code?, enabled, variables })
     }
 
+    /// What is polled has no script, also none that waits to be enabled: a file that says so is
+    /// refused, and what was exported would be one. `place` is where the code was given.
+    pub fn check(&self, url: &str, place: &str) -> Result<(), Problem> {
+        match url == POLLED && self.code.is_some() {
+            true => Err(Problem::value(&[place], "what is polled goes through no script")),
+            false => Ok(()),
+        }
+    }
+
     /// The code that runs.
     fn running(&self) -> Option<&str> {
         self.code.as_deref().filter(|_| self.enabled)
@@ -258,9 +267,6 @@ pub(super) fn attach(
         edit.remove(Kind::Filter, app, &name);
         return Ok(());
     };
-    if new.url == POLLED {
-        return Err(Problem::value(&["enabled"], "what is polled goes through no script"));
-    }
     // Somebody else's, which nobody has tried here.
     if wanted.code != old.code && wanted.code != ready.code {
         return Err(Problem::Conflict);
@@ -302,7 +308,9 @@ async fn patch(control: &Control, call: Call) -> Answered {
     rewrite(control, &call, &brought, |old| {
         let rest = rest(old, now);
         let transformation = rest.transformation.patched(given.clone(), now.millis());
-        EndpointIn::of(old).declared(Rest { transformation, ..rest })
+        let same = EndpointIn::of(old);
+        transformation.check(&same.url, "code")?;
+        same.declared(Rest { transformation, ..rest })
     })
     .await?;
     Ok(empty(204))
