@@ -1,7 +1,6 @@
 use crate::Time;
-use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// How many attempts may begin in a second at all endpoints of a tenant together, first ones and
@@ -15,11 +14,10 @@ pub struct Throttle {
     rate: u32,
     /// When the next new place would be due, in nanoseconds.
     due: AtomicU64,
-    /// Places that came to nothing, in nanoseconds: each is taken again before a new one is.
-    free: Mutex<BTreeSet<u64>>,
 }
 
-/// The right to begin one attempt, from its time on. Dropped unused, it is another's.
+/// The right to begin one attempt, from its time on. Dropped unused, it is another's if it is the
+/// last of the line, else nobody's: none is taken twice.
 #[derive(Debug)]
 pub struct PlaceInLine {
     throttle: Arc<Throttle>,
@@ -35,7 +33,7 @@ const SLACK: Duration = Duration::from_millis(50);
 impl Throttle {
     /// `rate`: attempts a second, at least 1.
     pub fn new(rate: u32) -> Throttle {
-        Throttle { rate: rate.max(1), due: AtomicU64::new(0), free: Mutex::default() }
+        Throttle { rate: rate.max(1), due: AtomicU64::new(0) }
     }
 
     pub fn rate(&self) -> u32 {
@@ -44,26 +42,11 @@ impl Throttle {
 
     /// Takes the next place.
     pub fn take_place(self: &Arc<Self>, now: Time) -> PlaceInLine {
-        let at = Time::from_nanos(self.next_place((now - SLACK).nanos()));
-        PlaceInLine { throttle: self.clone(), at, is_used: false }
-    }
-
-    /// The first that does not lie before `earliest`.
-    fn next_place(&self, earliest: u64) -> u64 {
-        let mut free = self.free();
-        while let Some(place) = free.pop_first() {
-            if place >= earliest {
-                return place;
-            }
-        }
-        let place = |due: u64| due.max(earliest);
+        let place = |due: u64| due.max((now - SLACK).nanos());
         let next = |due: u64| Some(place(due) + self.gap());
         let taken = self.due.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        place(taken.unwrap_or_else(|due| due))
-    }
-
-    fn free(&self) -> MutexGuard<'_, BTreeSet<u64>> {
-        self.free.lock().expect("no holder of this lock panics")
+        let due = taken.unwrap_or_else(|due| due);
+        PlaceInLine { throttle: self.clone(), at: Time::from_nanos(place(due)), is_used: false }
     }
 
     fn gap(&self) -> u64 {
@@ -91,7 +74,10 @@ impl PlaceInLine {
 impl Drop for PlaceInLine {
     fn drop(&mut self) {
         if !self.is_used {
-            self.throttle.free().insert(self.at.nanos());
+            let (at, end) = (self.at.nanos(), self.at.nanos() + self.throttle.gap());
+            // Later ones are others' already.
+            let due = &self.throttle.due;
+            let _ = due.compare_exchange(end, at, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 }
@@ -158,14 +144,16 @@ mod tests {
     }
 
     #[test]
-    fn places_from_the_middle_of_the_line_are_each_taken_once() {
+    fn no_place_is_taken_twice_whichever_are_given_up() {
         let throttle = Arc::new(Throttle::new(10));
         let mut line: Vec<_> = (0..200).map(|_| throttle.take_place(START)).collect();
-        // The first hundred are given up, as by lanes whose endpoint has failed.
-        let given_up: Vec<Time> = line.drain(..100).map(|place| place.at()).collect();
-        let taken: Vec<_> = (0..100).map(|_| throttle.take_place(START)).collect();
-        assert_eq!(taken.iter().map(PlaceInLine::at).collect::<Vec<_>>(), given_up);
-        let last = line.last().map(PlaceInLine::at);
-        assert!(Some(throttle.take_place(START).at()) > last, "then new ones follow");
+        let last = line[199].at();
+        // As by lanes whose endpoints have failed.
+        line.drain(..100);
+        assert!(take(&throttle, START) > last, "the others keep their places");
+        let ends: Vec<_> = (0..3).map(|_| throttle.take_place(START)).collect();
+        let first = ends[0].at();
+        ends.into_iter().rev().for_each(drop);
+        assert_eq!(take(&throttle, START), first, "whoever is last leaves no hole");
     }
 }
