@@ -48,6 +48,7 @@ pub enum Part {
     Door,
     Signature,
     Road,
+    Neighbours,
 }
 
 impl Part {
@@ -64,6 +65,7 @@ impl Part {
             Part::Door => "door",
             Part::Signature => "signature",
             Part::Road => "road",
+            Part::Neighbours => "neighbours",
         }
     }
 
@@ -80,6 +82,9 @@ impl Part {
             Part::Door => "batches from one thread to another",
             Part::Signature => "Standard Webhooks over 1 KiB",
             Part::Road => "the whole engine, as `forebay bench` measures it",
+            Part::Neighbours => {
+                "a filter beside another that takes all it can get, through the engine"
+            }
         }
     }
 }

@@ -59,6 +59,7 @@ fn measure(part: Part, setting: &parts::Setting<'_>) -> anyhow::Result<Found> {
         Part::Door => door::cases(setting),
         Part::Signature => signature::cases(setting),
         Part::Road => road::cases(setting),
+        Part::Neighbours => neighbours::cases(setting),
     };
     let cases = cases.map_err(|error| error.context(format!("the part `{}`", part.name())))?;
     Ok(Found { part: part.name(), about: part.about(), cases })

@@ -6,6 +6,7 @@ pub mod ingest;
 pub mod languages;
 pub mod log;
 pub mod matching;
+pub mod neighbours;
 pub mod road;
 pub mod signature;
 pub mod tables;

@@ -67,6 +67,10 @@ pub struct BenchArguments {
     /// A module (.wasm) before each endpoint. It must let every event pass, else they count as lost
     #[arg(long)]
     filter: Option<PathBuf>,
+    /// A module (.wasm) before one endpoint more, which nothing comes through and nobody counts:
+    /// how much a hungry neighbour disturbs the others. May be given several times
+    #[arg(long, value_name = "MODULE")]
+    beside: Vec<PathBuf>,
     /// A condition before each endpoint. It must let every event pass
     #[arg(long = "where", value_name = "EXPRESSION")]
     condition: Option<String>,

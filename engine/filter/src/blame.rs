@@ -2,13 +2,14 @@ use crate::batch::{Input, weight};
 use crate::candidate::Comparison;
 use crate::fault::{Fault, FaultKind, FaultNote};
 use crate::host::{LogLine, Metric, reason};
+use crate::imports::give_way;
 use crate::instance::Instance;
 use crate::limits::BLAME_CALLS_MAX;
 use crate::pool::Pool;
 use crate::spec::{ErrorPolicy, FilterSpec, Setting};
 use crate::verify::Form;
 use event::Verdict;
-use event::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
+use event::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, SLICE_FUEL, START_COST};
 use std::cell::RefCell;
 use std::time::Duration;
 use wasmtime::Engine;
@@ -21,6 +22,25 @@ pub(crate) struct Findings {
     pub metrics: Vec<Metric>,
     pub faults: Vec<FaultNote>,
     pub comparisons: Vec<Comparison>,
+    pub starts: u64,
+    /// Fuel since others had their turn: many short calls in a row are a long one.
+    pub unbroken: u64,
+}
+
+impl Findings {
+    /// Lets others run when what was called before makes a slice.
+    async fn give_way(&mut self) {
+        if self.unbroken >= SLICE_FUEL {
+            self.unbroken = 0;
+            give_way().await;
+        }
+    }
+
+    /// A call of more than a slice has given way by itself.
+    fn called(&mut self, fuel: u64) {
+        let unbroken = if fuel < SLICE_FUEL { self.unbroken } else { 0 };
+        self.unbroken = unbroken + fuel % SLICE_FUEL;
+    }
 }
 
 /// How long an event waits when the host, not the filter, could not run it.
@@ -102,9 +122,12 @@ impl Inquiry<'_> {
                 self.give_up(&group);
                 continue;
             }
+            self.findings.give_way().await;
+            let before = self.fuel;
             if let Err(fault) = self.ask(&group.members).await {
                 self.split(group, fault, &mut groups);
             }
+            self.findings.called(self.fuel - before);
         }
         self.findings.fuel += self.fuel;
         let settled = |verdict: Option<Verdict>| verdict.expect("every group ends settled");
@@ -138,6 +161,8 @@ impl Inquiry<'_> {
     }
 
     async fn start(&mut self) -> Result<Instance, Fault> {
+        self.findings.unbroken += START_COST;
+        self.findings.starts += 1;
         let before = self.fuel;
         let started = Instance::start(self.engine, self.spec, &mut self.fuel).await;
         self.fuel_start = self.fuel_start.max(self.fuel - before);

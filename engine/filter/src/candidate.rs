@@ -62,7 +62,7 @@ pub(crate) async fn settle_by_both(
     findings: &mut Findings,
 ) -> Vec<Verdict> {
     let fuel_before = findings.fuel;
-    let mut own = Findings::default();
+    let mut own = Findings { unbroken: findings.unbroken, ..Findings::default() };
     let mut seen = Comparison { filter: spec.name.clone(), ..Comparison::default() };
     let verdicts = match candidate.share {
         Share::Shadow => {
@@ -95,6 +95,8 @@ pub(crate) async fn settle_by_both(
     };
     seen.fuel = own.fuel;
     findings.fuel += own.fuel;
+    findings.starts += own.starts;
+    findings.unbroken = findings.unbroken.max(own.unbroken);
     findings.logs.append(&mut own.logs);
     findings.metrics.append(&mut own.metrics);
     findings.faults.append(&mut own.faults);

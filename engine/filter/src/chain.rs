@@ -29,6 +29,8 @@ pub struct ChainAnswer {
     pub verdicts: Vec<Verdict>,
     /// What it took, also where it failed. The unit of fair sharing.
     pub fuel: u64,
+    /// Instances that were started for it.
+    pub starts: u64,
     pub logs: Vec<LogLine>,
     pub metrics: Vec<Metric>,
     /// Each failure that the error policy was asked about.
@@ -68,9 +70,9 @@ impl Runner {
         }
     }
 
-    /// Like `run`, but gives way after each ten million units of fuel (about 2 ms): the future is
-    /// pending then, and has woken its waker already. It is polled on the runner's own thread.
-    /// Dropping it ends the guest.
+    /// Like `run_in`, but gives way after each [`SLICE_FUEL`](event::limits::SLICE_FUEL): the
+    /// future is pending then, and has woken its waker already. It is polled on the runner's own
+    /// thread. Dropping it ends the guest.
     pub async fn run_sliced(
         &self,
         chain: &ChainSpec,
@@ -91,8 +93,8 @@ impl Runner {
             Standing::Ended(verdict) => verdict,
         });
         let verdicts = verdicts.collect();
-        let Findings { fuel, logs, metrics, faults, comparisons } = findings;
-        ChainAnswer { verdicts, fuel, logs, metrics, faults, comparisons }
+        let Findings { fuel, starts, logs, metrics, faults, comparisons, .. } = findings;
+        ChainAnswer { verdicts, fuel, starts, logs, metrics, faults, comparisons }
     }
 
     /// Starts one filter afresh and asks it about one event, as is done when it is uploaded. A
@@ -100,6 +102,12 @@ impl Runner {
     pub fn try_out(&self, filter: Arc<FilterSpec>, event: Arc<Event>) -> Trial {
         let fresh = Runner::new(self.engine.clone());
         fresh.run(&ChainSpec { condition: None, filters: vec![filter] }, &[event], Purpose::DryRun)
+    }
+
+    /// Ends the instances that wait for their filter's next batch, and forgets what was learnt of
+    /// the filters: after this the runner is a new one, but for the questions that are under way.
+    pub fn forget(&self) {
+        self.pool.take();
     }
 
     /// Instances that wait for their filter's next batch.

@@ -1,6 +1,6 @@
-use crate::limits::{LOG_BYTES_MAX, LOG_LINES_MAX, METRICS_MAX, SLICE_FUEL};
+use crate::limits::{LOG_BYTES_MAX, LOG_LINES_MAX, METRICS_MAX};
 use crate::table::Tables;
-use event::limits::REASON_BYTES_MAX;
+use event::limits::{REASON_BYTES_MAX, SLICE_FUEL};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wasmtime::{Memory, StoreLimits};

@@ -118,7 +118,8 @@ async fn answer(
     Ok(())
 }
 
-async fn give_way() {
+/// Pending once; the waker is woken already.
+pub(crate) async fn give_way() {
     let mut has_yielded = false;
     std::future::poll_fn(|context| {
         if has_yielded {

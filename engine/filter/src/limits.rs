@@ -80,8 +80,6 @@ impl FilterLimits {
     }
 }
 
-/// After how much fuel a running guest lets other guests of its thread run: about 2 ms.
-pub(crate) const SLICE_FUEL: u64 = 10_000_000;
 /// What a batch with failures may use, in calls of its full size on a fresh instance; whatever is
 /// unsettled then follows the error policy.
 pub(crate) const BLAME_CALLS_MAX: u64 = 16;

@@ -1,5 +1,5 @@
 use crate::adapters::deliver::Outbound;
-use crate::adapters::guests::Chains;
+use crate::adapters::guests::{Chains, Desk};
 use crate::backup::Backup;
 use crate::changes::Changes;
 use crate::closures::{Closure, Closures, SCHEME};
@@ -19,7 +19,6 @@ use pipeline::shard::EVERY_LANE;
 use pipeline::writer::{Loss, Receipt, StartError, Started, WriterOptions};
 use registry::{Declared, DeclaredEndpoint, SealingKey};
 use runtime::{Clock, Entropy, OsClock, OsEntropy, OsNet, spawn_thread};
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -358,15 +357,14 @@ fn guest_maker(
     clock: Arc<dyn Clock>,
 ) -> GuestMaker {
     Arc::new(move || {
-        Box::new(Chains {
+        Box::new(Chains::new(Desk {
             runner: Runner::new(modules.engine().clone()),
             modules: modules.clone(),
             tables: tables.clone(),
             metrics: metrics.clone(),
             watch: watch.clone(),
             clock: clock.clone(),
-            prepared: BTreeMap::new(),
-        })
+        }))
     })
 }
 

@@ -1,25 +1,45 @@
 use crate::{Answer, Question};
 use event::TenantId;
+use event::limits::SLICE_FUEL;
 use registry::ChainId;
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-/// Fuel that each chain may burn in a round, about two milliseconds of work.
-const QUANTUM: i64 = 10_000_000;
+/// Fuel that each chain may burn in a round: a slice, so that what goes on has one a round.
+const QUANTUM: i64 = SLICE_FUEL.cast_signed();
 /// What a question costs beside its fuel, so that conditions, which burn none, are charged too.
 const BASE_COST: i64 = 20_000;
+/// Questions that are begun and wait for their next slice: each holds the memory of its guest.
+/// One more exists while it has its turn.
+pub const BEGUN_MAX: usize = 8;
+/// What a question may burn in one turn when no further one may wait for its next slice.
+pub const TRIAL: u64 = 4 * SLICE_FUEL;
 
-/// Evaluates chains. Lives on one guest thread, and may take as long as its limits allow.
+/// Evaluates chains. Lives on one guest thread.
 pub trait Guests {
-    fn judge(&mut self, question: &Question) -> Answer;
+    /// Begins a question.
+    fn judge(&mut self, question: &Arc<Question>) -> Judging;
 }
+
+/// A question that is being judged: pending after each slice of fuel, and to be polled again
+/// without being woken. Dropping it ends its guests.
+pub type Judging = Pin<Box<dyn Future<Output = Answer>>>;
 
 /// The fair queue before a guest thread: deficit round robin over (tenant, chain), charged in
 /// fuel. A chain that burns more than its share waits for the others; none waits for ever.
+///
+/// A question that takes longer than a slice goes on in its chain's next turn. Of those,
+/// [`BEGUN_MAX`] are under way at once. Any further one is on trial: it is dropped when it takes
+/// longer than [`TRIAL`] and begun again when there is room, and so is what waits behind it until
+/// one was short. So however many are long, what is short does not wait for them to end.
 #[derive(Default)]
 pub struct Screen {
     /// Those with questions, and those that are empty and have burned more than their share.
     queues: BTreeMap<Place, Queue>,
     waiting: usize,
+    begun: usize,
     turn: Option<Place>,
 }
 
@@ -27,26 +47,66 @@ type Place = (TenantId, ChainId);
 
 #[derive(Default)]
 struct Queue {
-    questions: VecDeque<Question>,
+    /// The first of them is the one that is begun.
+    questions: VecDeque<Arc<Question>>,
+    begun: Option<Begun>,
+    /// The first question, or the one before it, took longer than a trial.
+    is_long: bool,
     /// What it may still burn; below zero it has to wait for its next rounds.
     credit: i64,
 }
 
+struct Begun {
+    judging: Judging,
+    charged: i64,
+}
+
 impl Queue {
-    fn may_burn(&self) -> bool {
-        self.credit > 0 && !self.questions.is_empty()
+    /// `has_room` is whether one more question may go on for longer than a slice.
+    fn may_burn(&self, has_room: bool) -> bool {
+        let has_place = has_room || !self.is_long || self.begun.is_some();
+        self.credit > 0 && !self.questions.is_empty() && has_place
+    }
+
+    fn is_on_trial(&self) -> bool {
+        self.begun.as_ref().is_some_and(|begun| begun.charged < TRIAL.cast_signed())
     }
 
     /// It has nothing to ask and owes nothing.
     fn is_spent(&self) -> bool {
         self.credit >= 0 && self.questions.is_empty()
     }
+
+    /// One slice of its first question.
+    fn step(&mut self, guests: &mut dyn Guests) -> Poll<Answer> {
+        let question = self.questions.front().expect("a turn is that of a question");
+        let mut begun = match self.begun.take() {
+            Some(begun) => begun,
+            None => Begun { judging: guests.judge(question), charged: 0 },
+        };
+        let step = begun.judging.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        match &step {
+            Poll::Ready(answer) => {
+                let fuel = i64::try_from(answer.fuel).unwrap_or(i64::MAX / 2);
+                // What was charged too much comes back, but buys no more than a round.
+                self.credit = (self.credit + begun.charged - fuel - BASE_COST).min(QUANTUM);
+                self.questions.pop_front();
+                self.is_long = begun.charged > TRIAL.cast_signed();
+            }
+            Poll::Pending => {
+                self.credit -= QUANTUM;
+                begun.charged += QUANTUM;
+                self.begun = Some(begun);
+            }
+        }
+        step
+    }
 }
 
 impl Screen {
     pub fn push(&mut self, question: Question) {
         let place = (question.chain.tenant.clone(), question.chain.id);
-        self.queues.entry(place).or_default().questions.push_back(question);
+        self.queues.entry(place).or_default().questions.push_back(Arc::new(question));
         self.waiting += 1;
     }
 
@@ -54,17 +114,35 @@ impl Screen {
         self.waiting == 0
     }
 
-    /// Answers one question, if there is one.
+    /// Lets the chain whose turn it is burn a slice: an answer, if that ended a question.
     pub fn step(&mut self, guests: &mut dyn Guests) -> Option<Answer> {
         let place = self.next_place()?;
+        self.turn = Some(place.clone());
         let queue = self.queues.get_mut(&place).expect("it was found here");
-        let question = queue.questions.pop_front().expect("a turn is that of a question");
-        let answer = guests.judge(&question);
-        queue.credit -= BASE_COST + i64::try_from(answer.fuel).unwrap_or(i64::MAX / 2);
-        if queue.questions.is_empty() && queue.credit >= 0 {
+        let was_begun = queue.begun.is_some();
+        let is_full = self.begun == BEGUN_MAX;
+        self.begun -= usize::from(was_begun);
+        let answer = loop {
+            match queue.step(guests) {
+                Poll::Ready(answer) => break answer,
+                Poll::Pending if self.begun < BEGUN_MAX => {
+                    self.begun += 1;
+                    return None;
+                }
+                Poll::Pending if queue.is_on_trial() => {}
+                Poll::Pending => {
+                    (queue.begun, queue.is_long) = (None, true);
+                    return None;
+                }
+            }
+        };
+        if was_begun && is_full {
+            // It does not begin its next one before those that wait for a place had their turn.
+            queue.credit = queue.credit.min(0);
+        }
+        if queue.is_spent() {
             self.queues.remove(&place);
         }
-        self.turn = Some(place);
         self.waiting -= 1;
         if self.waiting == 0 {
             // Nobody waited for what was burned.
@@ -75,8 +153,9 @@ impl Screen {
 
     /// The chain whose turn it is: the same one while it has credit, else the next that has.
     fn next_place(&mut self) -> Option<Place> {
+        let has_room = self.begun < BEGUN_MAX;
         if let Some(place) = &self.turn
-            && self.queues.get(place).is_some_and(Queue::may_burn)
+            && self.queues.get(place).is_some_and(|queue| queue.may_burn(has_room))
         {
             return Some(place.clone());
         }
@@ -87,7 +166,7 @@ impl Screen {
             let place = self.after_turn();
             let queue = self.queues.get_mut(&place).expect("it was found here");
             queue.credit = (queue.credit + QUANTUM).min(QUANTUM);
-            let (may_burn, is_spent) = (queue.may_burn(), queue.is_spent());
+            let (may_burn, is_spent) = (queue.may_burn(has_room), queue.is_spent());
             self.turn = Some(place.clone());
             if may_burn {
                 return Some(place);

@@ -2,26 +2,60 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use event::limits::SLICE_FUEL;
 use event::{TenantId, Verdict};
-use pipeline::screen::{Guests, Screen};
+use pipeline::screen::{BEGUN_MAX, Guests, Judging, Screen, TRIAL};
 use pipeline::{Answer, Question};
 use proptest::prelude::*;
 use registry::{Chain, ChainId};
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
-/// What a chain may burn in a round, and what a question may burn at most in these tests.
-const QUANTUM: u64 = 10_000_000;
-const FUEL_MAX: u64 = 3 * QUANTUM;
+/// What a question may burn at most in these tests.
+const FUEL_MAX: u64 = 12 * SLICE_FUEL;
 /// What a question costs beside its fuel.
 const BASE_COST: u64 = 20_000;
 
-struct Burning(BTreeMap<u64, u64>);
+/// Guests that burn what each question says, and give way after each slice.
+#[derive(Default)]
+struct Burning {
+    fuel: BTreeMap<u64, u64>,
+    /// Questions that are begun and not done.
+    begun: Rc<Cell<usize>>,
+    /// All that was burned, also for what was begun in vain.
+    burnt: Rc<Cell<u64>>,
+}
+
+struct Begun(Rc<Cell<usize>>);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
 
 impl Guests for Burning {
-    fn judge(&mut self, question: &Question) -> Answer {
-        let Question { id, shard, .. } = *question;
-        Answer { id, shard, verdicts: Vec::<Verdict>::new(), fuel: self.0[&id] }
+    fn judge(&mut self, question: &Arc<Question>) -> Judging {
+        let Question { id, shard, .. } = **question;
+        let (fuel, burnt) = (self.fuel[&id], self.burnt.clone());
+        self.begun.set(self.begun.get() + 1);
+        let begun = Begun(self.begun.clone());
+        let mut left = fuel;
+        Box::pin(async move {
+            poll_fn(|_| {
+                let slice = left.min(SLICE_FUEL);
+                left -= slice;
+                burnt.set(burnt.get() + slice);
+                if left == 0 { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            drop(begun);
+            Answer { id, shard, verdicts: Vec::<Verdict>::new(), fuel }
+        })
     }
 }
 
@@ -35,34 +69,39 @@ fn question(id: u64, chain: u8) -> Question {
     Question { id, shard: 0, chain: Arc::new(chain), events: Vec::new() }
 }
 
-/// Takes one step. What is answered must be the first of its chain.
+/// Takes steps until there is an answer. It must be to the first question of its chain.
 fn answers(
     screen: &mut Screen,
     guests: &mut Burning,
     open: &mut BTreeMap<u8, VecDeque<u64>>,
 ) -> bool {
-    let Some(answer) = screen.step(guests) else { return false };
-    let queue = open.values_mut().find(|queue| queue.front() == Some(&answer.id));
-    queue.expect("it is out of turn, or was answered before").pop_front();
-    true
+    while !screen.is_idle() {
+        let answer = screen.step(guests);
+        assert!(guests.begun.get() <= BEGUN_MAX);
+        let Some(answer) = answer else { continue };
+        let queue = open.values_mut().find(|queue| queue.front() == Some(&answer.id));
+        queue.expect("it is out of turn, or was answered before").pop_front();
+        return true;
+    }
+    false
 }
 
 proptest! {
     #[test]
     fn each_question_is_answered_once_and_those_of_a_chain_in_turn(
-        steps in prop::collection::vec((0..6u8, 0..FUEL_MAX), 1..200),
+        steps in prop::collection::vec((0..16u8, 0..FUEL_MAX), 1..200),
     ) {
         let mut screen = Screen::default();
-        let mut guests = Burning(BTreeMap::new());
+        let mut guests = Burning::default();
         let mut open: BTreeMap<u8, VecDeque<u64>> = BTreeMap::new();
         for (id, (chain, fuel)) in steps.into_iter().enumerate() {
             let id = id as u64;
-            if chain == 5 {
+            if chain == 15 {
                 let is_any = open.values().any(|queue| !queue.is_empty());
                 prop_assert_eq!(answers(&mut screen, &mut guests, &mut open), is_any);
                 continue;
             }
-            guests.0.insert(id, fuel);
+            guests.fuel.insert(id, fuel);
             open.entry(chain).or_default().push_back(id);
             screen.push(question(id, chain));
         }
@@ -71,16 +110,17 @@ proptest! {
         }
         prop_assert!(screen.is_idle());
         prop_assert!(screen.step(&mut guests).is_none());
+        prop_assert_eq!(guests.begun.get(), 0);
     }
 
     /// A chain that always has a question waiting gets no less than any other, also than one
     /// that asks its next only once it has the answer.
     #[test]
     fn no_way_of_asking_buys_more_than_a_share(
-        chains in prop::collection::vec((1..FUEL_MAX, 1..5usize), 2..5),
+        chains in prop::collection::vec((1..FUEL_MAX, 1..5usize), 2..=BEGUN_MAX),
     ) {
         let mut screen = Screen::default();
-        let mut guests = Burning(BTreeMap::new());
+        let mut guests = Burning::default();
         let mut burnt = vec![0u64; chains.len()];
         let mut asked: Vec<usize> = Vec::new();
         let mut to_ask: Vec<usize> = Vec::new();
@@ -91,18 +131,74 @@ proptest! {
             for chain in to_ask.drain(..) {
                 let id = asked.len() as u64;
                 asked.push(chain);
-                guests.0.insert(id, chains[chain].0);
+                guests.fuel.insert(id, chains[chain].0);
                 screen.push(question(id, chain as u8));
             }
-            let answer = screen.step(&mut guests).unwrap();
+            let Some(answer) = screen.step(&mut guests) else { continue };
             let chain = asked[answer.id as usize];
             burnt[chain] += answer.fuel + BASE_COST;
             to_ask.push(chain);
         }
         let most = burnt.iter().max().unwrap();
         for (burnt, (_, waiting)) in burnt.iter().zip(&chains) {
-            let is_short = *waiting > 1 && burnt + 2 * (FUEL_MAX + QUANTUM) < *most;
+            let is_short = *waiting > 1 && burnt + 2 * (FUEL_MAX + SLICE_FUEL) < *most;
             prop_assert!(!is_short, "{burnt} of {most} with {chains:?}");
         }
+    }
+
+    /// With more long ones than may be under way at once, each chain is still answered again and
+    /// again.
+    #[test]
+    fn no_chain_waits_for_ever_for_a_place(
+        fuels in prop::collection::vec(TRIAL..FUEL_MAX, BEGUN_MAX + 1..3 * BEGUN_MAX),
+    ) {
+        let mut screen = Screen::default();
+        let mut guests = Burning::default();
+        let chains = fuels.len() as u64;
+        let mut last = vec![0; fuels.len()];
+        for id in 0..2 * chains {
+            guests.fuel.insert(id, fuels[(id % chains) as usize]);
+            screen.push(question(id, (id % chains) as u8));
+        }
+        for _ in 0..2000 {
+            let Some(answer) = screen.step(&mut guests) else { continue };
+            let chain = answer.id % chains;
+            last[chain as usize] = guests.burnt.get();
+            let id = answer.id + 2 * chains;
+            guests.fuel.insert(id, fuels[chain as usize]);
+            screen.push(question(id, chain as u8));
+            let waits = guests.burnt.get() - last.iter().min().unwrap();
+            prop_assert!(waits < 4 * chains * FUEL_MAX, "{waits} with {fuels:?}");
+        }
+    }
+
+    /// Whatever the others ask, a question that takes less than a slice is answered before any
+    /// other chain had more than the rest of its turn and one slice; or one trial, where more of
+    /// them are long than may be under way at once.
+    #[test]
+    fn what_is_short_waits_for_one_turn_of_each_other_chain(
+        hogs in prop::collection::vec(prop::collection::vec(1..FUEL_MAX, 1..8), 1..30),
+        before in 0..200usize,
+        fuel in 0..SLICE_FUEL,
+    ) {
+        let mut screen = Screen::default();
+        let mut guests = Burning::default();
+        let asked = hogs.iter().enumerate();
+        let asked = asked.flat_map(|(chain, fuels)| fuels.iter().map(move |fuel| (chain, fuel)));
+        for (id, (chain, fuel)) in (0..).zip(asked) {
+            guests.fuel.insert(id, *fuel);
+            screen.push(question(id, chain as u8));
+        }
+        for _ in 0..before {
+            screen.step(&mut guests);
+        }
+        guests.fuel.insert(u64::MAX, fuel);
+        screen.push(question(u64::MAX, 100));
+        let burnt = guests.burnt.get();
+        while screen.step(&mut guests).is_none_or(|answer| answer.id != u64::MAX) {}
+        let waited = guests.burnt.get() - burnt;
+        let turn = if hogs.len() < BEGUN_MAX { 2 * SLICE_FUEL } else { SLICE_FUEL + TRIAL };
+        let most = hogs.len() as u64 * turn + fuel;
+        prop_assert!(waited <= most, "{waited} beside {} others", hogs.len());
     }
 }

@@ -183,6 +183,9 @@ fn title(args: &BenchArguments) -> String {
     if let Some(filter) = &args.filter {
         title.push_str(&format!(", behind {}", filter.display()));
     }
+    for neighbour in &args.beside {
+        title.push_str(&format!(", beside {}", neighbour.display()));
+    }
     if let Some(condition) = &args.condition {
         title.push_str(&format!(", where {condition}"));
     }

@@ -19,6 +19,8 @@ pub struct Setup {
     head: String,
     /// What each endpoint says beside its name and its URL.
     chain: String,
+    /// More endpoints, whose filters let nothing pass.
+    neighbours: usize,
     endpoints: usize,
 }
 
@@ -41,13 +43,22 @@ impl Setup {
             write!(head, "[[filter]]\nname = \"bench\"\nmodule = {:?}\n", module.display())?;
             chain.push_str("filters = [\"bench\"]\n");
         }
+        for (n, module) in args.beside.iter().enumerate() {
+            let module = absolute(module)?;
+            write!(
+                head,
+                "[[filter]]\nname = \"beside-{n}\"\nmodule = {:?}\non_error = \"drop\"\n",
+                module.display()
+            )?;
+        }
         if let Some(max) = args.concurrency {
             writeln!(chain, "concurrency = {{ start = {}, max = {max} }}", max.min(8))?;
         }
         if let Some(condition) = &args.condition {
             writeln!(chain, "where = {condition:?}")?;
         }
-        Ok(Setup { folder, head, chain, endpoints: args.endpoints })
+        let (endpoints, neighbours) = (args.endpoints, args.beside.len());
+        Ok(Setup { folder, head, chain, neighbours, endpoints })
     }
 
     pub fn data(&self) -> &Path {
@@ -62,6 +73,13 @@ impl Setup {
                 "[[endpoint]]\nname = \"bench-{n}\"\nurl = \"http://{sink}/{n}\"\n\
                  secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n{}",
                 self.chain
+            )?;
+        }
+        for n in 0..self.neighbours {
+            write!(
+                text,
+                "[[endpoint]]\nname = \"beside-{n}\"\nurl = \"http://{sink}/beside\"\n\
+                 secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\nfilters = [\"beside-{n}\"]\n"
             )?;
         }
         let file = self.folder.path().join("forebay.toml");

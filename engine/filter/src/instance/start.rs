@@ -2,9 +2,9 @@ use super::{Entry, Exports, Instance};
 use crate::contract::{BUFFER, FILTER, INIT, MEMORY, PROCESS};
 use crate::fault::{Fault, FaultKind};
 use crate::host::{Host, Progress};
-use crate::limits::SLICE_FUEL;
 use crate::spec::FilterSpec;
 use crate::verify::Form;
+use event::limits::SLICE_FUEL;
 use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder};
 
 impl Instance {

@@ -72,6 +72,22 @@ fn w1_every_kind_of_loop_gives_way_to_others() {
     }
 }
 
+/// Each event has an instance of its own: none of the calls takes a slice.
+#[test]
+fn w1_many_short_calls_give_way_like_a_long_one() {
+    let runner = Runner::new(engine().clone());
+    let module = admit(SINGLE);
+    let isolated = chain(&[Setting { isolate: true, ..Setting::default() }.of(&module)]);
+    let many = events(&[b"keep".as_slice(); 200]);
+    let mut asked = Box::pin(runner.run_sliced(&isolated, &many, live()));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut turns = 0;
+    while asked.as_mut().poll(&mut context).is_pending() {
+        turns += 1;
+    }
+    assert!((30..100).contains(&turns), "gave way {turns} times in 200 starts");
+}
+
 #[test]
 fn w2_memory_has_an_end_and_is_given_back() {
     all_fail(guest!("w2-grow"), FaultKind::OutOfFuel, "out of fuel");

@@ -1,16 +1,21 @@
 use crate::modules::Modules;
 use crate::tables::Tables;
 use control::{CircuitState, Compared, FilterWatch, Metrics, SaidLine as Said};
+use event::limits::START_COST;
 use event::{Event, TenantId, Verdict};
 use filter::{Candidate, ChainAnswer, ChainSpec, Comparison, Difference, ErrorPolicy, FaultKind};
 use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner, Setting, SpecFailure};
-use pipeline::screen::Guests;
+use pipeline::screen::{Guests, Judging};
 use pipeline::{Answer, Question};
 use registry::{Chain, ChainId, FilterVersion, OnError, Share};
 use runtime::Clock;
 use std::collections::BTreeMap;
+use std::future::{poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// The level of what went wrong, among the lines of a filter.
@@ -18,17 +23,22 @@ const ERROR: u8 = 3;
 
 /// The guests of one thread.
 pub struct Chains {
+    desk: Rc<Desk>,
+    prepared: BTreeMap<ChainId, Arc<Prepared>>,
+}
+
+/// What the questions under way share.
+pub struct Desk {
     pub runner: Runner,
     pub modules: Arc<Modules>,
     pub tables: Arc<Tables>,
     pub metrics: Arc<Metrics>,
     pub watch: Arc<FilterWatch>,
     pub clock: Arc<dyn Clock>,
-    pub prepared: BTreeMap<ChainId, Arc<Prepared>>,
 }
 
 /// A chain as it is run.
-pub struct Prepared {
+struct Prepared {
     spec: ChainSpec,
     circuits: Vec<(Arc<str>, Arc<CircuitState>)>,
 }
@@ -40,28 +50,22 @@ const RETRY_DELAY: Duration = Duration::from_secs(5);
 impl Guests for Chains {
     /// A chain that cannot be run here, say because its module or a table is gone, stops its
     /// endpoints: nothing is lost, and a person has to look.
-    fn judge(&mut self, question: &Question) -> Answer {
-        let (id, shard) = (question.id, question.shard);
+    fn judge(&mut self, question: &Arc<Question>) -> Judging {
         let prepared = self.prepared(&question.chain);
-        let with_tables =
-            prepared.and_then(|chain| Ok((self.tables_of(&chain.spec, &question.chain)?, chain)));
+        let with_tables = prepared
+            .and_then(|chain| Ok((self.desk.tables_of(&chain.spec, &question.chain)?, chain)));
         let (tables, prepared) = match with_tables {
             Ok(found) => found,
             Err(reason) => {
                 tracing::error!(chain = %question.chain.id, "a chain cannot be run: {reason}");
-                return stop(question, &reason);
+                return Box::pin(ready(stop(question, &reason)));
             }
         };
-        if let Some(reason) = self.open_circuit(&prepared) {
-            return stop(question, &reason);
+        if let Some(reason) = self.desk.open_circuit(&prepared) {
+            return Box::pin(ready(stop(question, &reason)));
         }
-        let Some(answer) = self.run(&prepared.spec, &tables, &question.events) else {
-            return postpone(question, "the host failed while it ran the filters");
-        };
-        self.count(&question.chain, &answer);
-        self.tell(question, &answer);
-        self.count_faults(&question.chain.tenant, &prepared, &answer);
-        Answer { id, shard, verdicts: answer.verdicts, fuel: answer.fuel }
+        let (desk, question) = (self.desk.clone(), question.clone());
+        Box::pin(async move { desk.judge(&question, &prepared, &tables).await })
     }
 }
 
@@ -79,6 +83,10 @@ fn same(question: &Question, verdict: impl Fn() -> Verdict) -> Answer {
 }
 
 impl Chains {
+    pub fn new(desk: Desk) -> Chains {
+        Chains { desk: Rc::new(desk), prepared: BTreeMap::new() }
+    }
+
     fn prepared(&mut self, chain: &Chain) -> Result<Arc<Prepared>, String> {
         if let Some(prepared) = self.prepared.get(&chain.id) {
             return Ok(prepared.clone());
@@ -86,16 +94,36 @@ impl Chains {
         if self.prepared.len() >= CHAINS_MAX {
             self.prepared.clear();
         }
-        let filters = chain.filters.iter().map(|filter| self.filter(filter).map(Arc::new));
+        let filters = chain.filters.iter().map(|filter| self.desk.filter(filter).map(Arc::new));
         let filters = filters.collect::<Result<_, _>>()?;
+        let watch = &self.desk.watch;
         let circuit =
-            |filter: &Arc<FilterVersion>| Some((filter.name.clone(), self.watch.circuit(filter)?));
+            |filter: &Arc<FilterVersion>| Some((filter.name.clone(), watch.circuit(filter)?));
         let prepared = Arc::new(Prepared {
             spec: ChainSpec { condition: chain.condition.clone(), filters },
             circuits: chain.filters.iter().filter_map(circuit).collect(),
         });
         self.prepared.insert(chain.id, prepared.clone());
         Ok(prepared)
+    }
+}
+
+impl Desk {
+    async fn judge(
+        &self,
+        question: &Question,
+        prepared: &Prepared,
+        tables: &filter::Tables,
+    ) -> Answer {
+        let Some(answer) = self.run(&prepared.spec, tables, &question.events).await else {
+            return postpone(question, "the host failed while it ran the filters");
+        };
+        self.count(&question.chain, &answer);
+        self.tell(question, &answer);
+        self.count_faults(&question.chain.tenant, prepared, &answer);
+        let (id, shard) = (question.id, question.shard);
+        let fuel = answer.fuel + answer.starts * START_COST;
+        Answer { id, shard, verdicts: answer.verdicts, fuel }
     }
 
     /// Why a chain is not asked, when one of its filters failed too often.
@@ -182,20 +210,24 @@ impl Chains {
         answer.faults.iter().for_each(|fault| self.metrics.filter_trapped(fault.kind.label()));
     }
 
-    /// A panic of the host is not the guest's: its instances are thrown away, the thread lives.
-    fn run(
-        &mut self,
+    /// A panic of the host is not the guest's: the thread lives, and what instances wait for their
+    /// next batch are thrown away.
+    async fn run(
+        &self,
         spec: &ChainSpec,
         tables: &filter::Tables,
         events: &[Arc<Event>],
     ) -> Option<ChainAnswer> {
-        let runner = &self.runner;
         let setting = Setting { purpose: Purpose::Live, tables };
-        let run = AssertUnwindSafe(|| runner.run_in(spec, events, setting));
-        let answer = catch_unwind(run).ok();
+        let mut run = pin!(self.runner.run_sliced(spec, events, setting));
+        let answer = poll_fn(|context| {
+            let slice = catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)));
+            slice.map_or(Poll::Ready(None), |answer| answer.map(Some))
+        });
+        let answer = answer.await;
         if answer.is_none() {
-            tracing::error!("the host panicked while it ran filters; their instances are new");
-            self.runner = Runner::new(self.modules.engine().clone());
+            tracing::error!("the host panicked while it ran filters");
+            self.runner.forget();
         }
         answer
     }

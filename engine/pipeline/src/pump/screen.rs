@@ -25,13 +25,15 @@ impl ScreenPump {
             while let Some(question) = self.questions.pop() {
                 screen.push(question);
             }
-            let Some(answer) = screen.step(&mut *guests) else {
+            if screen.is_idle() {
                 let is_quiet = || self.questions.is_empty() && !self.stop.load(Ordering::Acquire);
                 self.bell.sleep(Duration::from_secs(1), is_quiet);
                 continue;
-            };
-            let mut message = ToShard::Answer(answer.clone());
-            while let Err(back) = self.shards[answer.shard as usize].push(message) {
+            }
+            let Some(answer) = screen.step(&mut *guests) else { continue };
+            let shard = answer.shard as usize;
+            let mut message = ToShard::Answer(answer);
+            while let Err(back) = self.shards[shard].push(message) {
                 if self.stop.load(Ordering::Acquire) {
                     return;
                 }
