@@ -25,7 +25,7 @@ use serde_json::Value;
 use std::fmt::Write;
 
 /// Bytes for people: `2,222 bytes`, `22.4 KB`, `1.93 MB`.
-fn size(bytes: usize) -> String {
+pub fn size(bytes: usize) -> String {
     match bytes {
         0..10_000 => format!("{} bytes", grouped(bytes as u64)),
         10_000..1_000_000 => format!("{:.1} KB", bytes as f64 / 1e3),

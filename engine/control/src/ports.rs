@@ -215,6 +215,8 @@ pub struct Trial {
     pub said: Vec<Said>,
     pub fuel: u64,
     pub took: Duration,
+    /// The largest memory that one instance of it had.
+    pub memory_bytes: usize,
 }
 
 /// A failure of a filter.

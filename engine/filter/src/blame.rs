@@ -150,6 +150,7 @@ impl Inquiry<'_> {
             None => self.start().await?,
         };
         let answer = instance.ask(self.spec, inputs, self.setting, &mut self.fuel).await;
+        self.pool.borrow_mut().note(&instance);
         let is_last = answer.is_ok() || members.len() == 1;
         let blamed = answer.as_ref().err().and_then(|fault| fault.at);
         self.keep_words(&mut instance, members, is_last, blamed);

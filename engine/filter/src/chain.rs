@@ -120,6 +120,12 @@ impl Runner {
         self.pool.borrow().idle_bytes()
     }
 
+    /// The largest memory that one instance had after a call, of all that were called, those that
+    /// failed too. One that did not start is not among them.
+    pub fn memory_bytes_max(&self) -> usize {
+        self.pool.borrow().memory_bytes_max()
+    }
+
     /// Asks one filter about all that is still going: where each source event is after it.
     async fn stage(
         &self,

@@ -9,6 +9,7 @@ pub(crate) struct Pool {
     idle: VecDeque<([u8; 32], Instance)>,
     /// Sizes of batches that a filter had no room for, or answered with too much.
     refused: BTreeMap<[u8; 32], usize>,
+    memory_bytes_max: usize,
 }
 
 const REFUSALS_MAX: usize = 4096;
@@ -39,6 +40,15 @@ impl Pool {
 
     pub(crate) fn idle_bytes(&self) -> usize {
         self.idle.iter().map(|(_, idle)| idle.memory_bytes()).sum()
+    }
+
+    /// Remembers how large an instance has grown, also one that is not kept.
+    pub(crate) fn note(&mut self, instance: &Instance) {
+        self.memory_bytes_max = self.memory_bytes_max.max(instance.memory_bytes());
+    }
+
+    pub(crate) fn memory_bytes_max(&self) -> usize {
+        self.memory_bytes_max
     }
 
     /// Remembers that a batch of this weight was too large for the filter.

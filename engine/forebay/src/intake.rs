@@ -134,24 +134,27 @@ fn dry_run(
     let tables = filters.first().map_or_else(|| Ok(Default::default()), |f| tables.of(&f.tenant));
     let tables = tables.map_err(Denied::Failed)?;
     let setting = Setting { purpose: Purpose::DryRun, tables: &tables };
-    // Instances of their own: what was tried out is in nobody's way.
-    let runner = Runner::new(modules.engine().clone());
-    let mut trials: Vec<Trial> = specs.iter().map(|_| Trial::default()).collect();
+    // Instances of their own: what was tried out is in nobody's way, and each filter's memory is
+    // told by itself.
+    let runner = || Runner::new(modules.engine().clone());
+    let mut trials: Vec<(Runner, Trial)> =
+        specs.iter().map(|_| (runner(), Trial::default())).collect();
     let (start, mut bytes) = (clock.now(), 0);
     for (n, chunk) in events.chunks(CHUNK).enumerate() {
         if clock.now().since(start) >= TRIAL_TIME_MAX || bytes >= TRIAL_BYTES_MAX {
             break;
         }
-        for (spec, trial) in specs.iter().zip(&mut trials) {
+        for (spec, (runner, trial)) in specs.iter().zip(&mut trials) {
             let chain = ChainSpec { condition: None, filters: vec![spec.clone()] };
             let before = clock.now();
             let answer = runner.run_in(&chain, chunk, setting);
             trial.took += clock.now().since(before);
+            trial.memory_bytes = runner.memory_bytes_max();
             bytes += answer.verdicts.iter().map(weight).sum::<usize>();
             add(trial, answer, n * CHUNK);
         }
     }
-    Ok(trials)
+    Ok(trials.into_iter().map(|(_, trial)| trial).collect())
 }
 
 fn weight(verdict: &Verdict) -> usize {

@@ -11,6 +11,8 @@
 mod receiver;
 #[path = "support/request.rs"]
 mod request;
+#[path = "filters/swaps.rs"]
+mod swaps;
 
 use event::{StreamId, Time};
 use forebay::{Arrival, Engine, Envelope, Headers, Plan, TenantId};

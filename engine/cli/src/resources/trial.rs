@@ -3,6 +3,7 @@ use super::kinds::OfFilters;
 use super::{One, Settings, ask};
 use crate::exit::{Exit, Failure};
 use crate::given::print;
+use crate::workshop::size;
 use clap::Args;
 use hyper::Method;
 use serde_json::{Value, json};
@@ -108,6 +109,7 @@ fn counts(counts: &Value) -> String {
     }
     let micros = number("micros");
     told.push(format!("{}.{:03} ms, {} fuel", micros / 1000, micros % 1000, number("fuel")));
+    told.push(format!("{} of memory", size(number("memoryBytes") as usize)));
     told.join(", ")
 }
 

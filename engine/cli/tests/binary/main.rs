@@ -10,6 +10,7 @@ mod context;
 mod erase;
 mod event_types;
 mod help;
+mod logs;
 mod poller;
 mod resources;
 mod run;

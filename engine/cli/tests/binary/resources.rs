@@ -571,6 +571,7 @@ fn a_filter_is_tried_before_it_is_put_in_force() {
     let tried = place.out("filter dry-run private --module forebay/redact --examples 1");
     let first = tried.lines().next().unwrap();
     assert!(first.starts_with("3 events, 3 replaced, 3 outputs, "), "{tried}");
+    assert!(first.ends_with(" of memory") && !first.contains(", 0 bytes"), "{tried}");
     assert!(
         tried.contains(
             "  {\"n\":3,\"mail\":\"a3@example.com\"}\n  + {\"n\":3,\"mail\":\"[redacted]\"}"
@@ -592,5 +593,6 @@ fn a_filter_is_tried_before_it_is_put_in_force() {
     );
     let other = place.json("filter dry-run main --module forebay/redact");
     assert_eq!((&other["differing"], &other["before"]["dropped"]), (&json!(3), &json!(3)));
+    assert!([&other, &other["before"]].iter().all(|of| of["memoryBytes"].as_u64() > Some(0)));
     assert_eq!(place.serving.stop(), 0);
 }

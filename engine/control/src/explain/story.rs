@@ -5,7 +5,7 @@ use event::{
     AttemptRow, AttemptState, Attempted, Cause, DeliveryId, Due, EndpointId, EventId, LaneId,
     LaneRow, Outcome, RetryKey, Time, Why,
 };
-use registry::Endpoint;
+use registry::{Endpoint, FilterVersion, Share};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,7 +67,8 @@ fn wanted(evidence: &Evidence) -> BTreeMap<EndpointId, Arc<Endpoint>> {
         let id = delivery.lane.endpoint;
         let known = evidence.history.latest().endpoint(id);
         if let (false, Some(endpoint)) = (wanted.contains_key(&id), known) {
-            wanted.insert(id, endpoint.clone());
+            let by_row = named_by_rows(evidence, id);
+            wanted.insert(id, by_row.unwrap_or_else(|| endpoint.clone()));
         }
     }
     wanted
@@ -94,10 +95,51 @@ pub(crate) fn standings(evidence: &Evidence) -> Vec<Standing> {
 
 /// The version that ruled the event, or is to rule it when its lane gets there.
 fn ruling(evidence: &Evidence, matched: &Arc<Endpoint>) -> Arc<Endpoint> {
+    if let Some(named) = named_by_rows(evidence, matched.id) {
+        return named;
+    }
     let offset = evidence.event.offset();
     let row = evidence.lanes.get(&LaneId::main(matched.id));
     let since = row.filter(|row| row.cursor <= offset).map_or(offset, |row| row.since.max(offset));
     evidence.history.endpoint_at(matched.id, since).unwrap_or_else(|| matched.clone())
+}
+
+/// The version that a row of the endpoint's own lane names.
+fn named_by_rows(evidence: &Evidence, id: EndpointId) -> Option<Arc<Endpoint>> {
+    let main = LaneId::main(id);
+    let mut mains = evidence.attempts.keys().filter(|delivery| delivery.lane == main);
+    mains.find_map(|delivery| named_by_row(evidence, *delivery))
+}
+
+/// The version that judged a delivery which is in trouble or dead, or is still to judge it. Of
+/// others no row tells.
+fn named_by_row(evidence: &Evidence, delivery: DeliveryId) -> Option<Arc<Endpoint>> {
+    let retry = evidence.retries.get(&delivery).map(|(_, row)| row.ruled_by);
+    let dead = || evidence.dead.get(&delivery)?.as_ref().map(|row| row.ruled_by);
+    evidence.history.endpoint_at(delivery.lane.endpoint, retry.or_else(dead)?)
+}
+
+/// The filters of a version, in their order, with what tells their code from any other.
+fn filters(endpoint: &Endpoint) -> Vec<Value> {
+    let chain = endpoint.chain.as_deref();
+    chain.into_iter().flat_map(|chain| &chain.filters).map(|filter| of_filter(filter)).collect()
+}
+
+fn of_filter(filter: &FilterVersion) -> Value {
+    // Nothing came of what a shadow said.
+    let canary = filter.candidate.as_ref().and_then(|candidate| match candidate.share {
+        Share::Canary(percent) => Some((candidate.module, percent)),
+        Share::Shadow => None,
+    });
+    let alone = FilterVersion { candidate: None, ..filter.clone() };
+    json!({
+        "name": &*filter.name,
+        "version": hex::encode(alone.digest()),
+        "module": filter.module.to_string(),
+        "candidate": canary.map(|(module, percent)| {
+            json!({ "module": module.to_string(), "canary": percent })
+        }),
+    })
 }
 
 fn unwanted(endpoint: &Endpoint, is_addressed: bool) -> Value {
@@ -117,16 +159,15 @@ fn at_endpoint(evidence: &Evidence, endpoint: &Endpoint) -> Value {
     let of_endpoint = |delivery: &DeliveryId| delivery.lane.endpoint == endpoint.id;
     let rows = evidence.attempts.iter().filter(|(delivery, _)| of_endpoint(delivery));
     let deliveries: Vec<Value> =
-        rows.map(|(delivery, rows)| of_delivery(evidence, *delivery, rows)).collect();
+        rows.map(|(delivery, rows)| of_delivery(evidence, endpoint, *delivery, rows)).collect();
     let (state, why) = at_main(evidence, endpoint);
     let chain = endpoint.chain.as_deref();
-    let filters = chain.map(|chain| chain.filters.iter().map(|filter| &*filter.name));
     json!({
         "id": endpoint.id.to_string(),
         "name": &*endpoint.name,
         "version": endpoint.since.0,
         "where": chain.and_then(|chain| chain.condition.as_deref()).map(|where_| where_.text()),
-        "filters": filters.map(|names| names.collect::<Vec<_>>()).unwrap_or_default(),
+        "filters": filters(endpoint),
         "state": state,
         "why": why,
         "deliveries": deliveries,
@@ -221,7 +262,14 @@ fn waiting(evidence: &Evidence, row: &LaneRow) -> String {
     format!("{why}; {before} events of the log are before it")
 }
 
-fn of_delivery(evidence: &Evidence, delivery: DeliveryId, rows: &[AttemptRow]) -> Value {
+fn of_delivery(
+    evidence: &Evidence,
+    endpoint: &Endpoint,
+    delivery: DeliveryId,
+    rows: &[AttemptRow],
+) -> Value {
+    let named = named_by_row(evidence, delivery);
+    let ruling = named.as_deref().unwrap_or(endpoint);
     let (state, why) = state_of(evidence, delivery);
     let due = evidence.retries.get(&delivery).and_then(|(key, _)| key.due.time());
     let attempts: Vec<Value> =
@@ -231,6 +279,8 @@ fn of_delivery(evidence: &Evidence, delivery: DeliveryId, rows: &[AttemptRow]) -
         "webhookId": evidence.event.id.of_output(delivery.k),
         "output": delivery.k,
         "replay": delivery.lane.n,
+        "version": ruling.since.0,
+        "filters": filters(ruling),
         "state": state,
         "why": why,
         "due": due.map(time),

@@ -1,11 +1,12 @@
+use crate::filters::push;
 use crate::node::{NOW, Node, dead, delivery, tenant};
 use event::{
-    AttemptRow, AttemptState, Attempted, Cause, Change, DeliveryId, Due, EventId, GapRow, LaneId,
-    LaneRow, Offset, Outcome, Parcel, Refusal, RetryKey, RetryRow, Stage, Watermarks, Why,
+    AttemptRow, AttemptState, Attempted, Cause, Change, DeadRow, DeliveryId, Due, EventId, GapRow,
+    LaneId, LaneRow, Offset, Outcome, Parcel, Refusal, RetryKey, RetryRow, Stage, Watermarks, Why,
 };
 use log::Group;
 use registry::DeclaredEndpoint;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 fn node() -> Node {
@@ -55,15 +56,11 @@ fn failed(cause: Cause) -> Outcome {
 }
 
 fn retry(due: Due, delivery: DeliveryId) -> Change<RetryKey, RetryRow> {
-    let row = RetryRow {
-        attempts: 1,
-        stage: Stage::Output,
-        outputs: 1,
-        since: NOW,
-        ruled_by: Offset::ZERO,
-        key_hash: None,
-    };
-    Change::Put(RetryKey { due, delivery }, row)
+    Change::Put(RetryKey { due, delivery }, retry_row(Offset::ZERO))
+}
+
+fn retry_row(ruled_by: Offset) -> RetryRow {
+    RetryRow { attempts: 1, stage: Stage::Output, outputs: 1, since: NOW, ruled_by, key_hash: None }
 }
 
 #[test]
@@ -235,4 +232,82 @@ fn a_damaged_record_is_told_as_such() {
         (reply.status, &told["damaged"], &told["event"]["id"]),
         (200, &true.into(), &id.to_string().into())
     );
+}
+
+/// A node whose one endpoint runs the filter `f`, and what puts a module in force there.
+fn filtered() -> (Node, impl Fn(&Node, &str) -> Value) {
+    let node = Node::new();
+    let put = |node: &Node, wasm: &str| {
+        let put = push(node, "/v1/filter/f/version", wasm, &[]);
+        assert!(put.status < 202, "{}", put.body);
+        put.json()
+    };
+    put(&node, "\0asm-0");
+    let endpoint = r#"{"url":"https://example.com/","uid":"e","filters":["f"]}"#;
+    let made = node.send("POST", "/api/v1/app/default/endpoint", endpoint, &[]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    (node, put)
+}
+
+#[test]
+fn the_filters_that_ruled_are_told_with_their_modules() {
+    let (node, put) = filtered();
+    let first = put(&node, "\0asm-1");
+    let before = node.publish("order.paid", "{}");
+    let second = put(&node, "\0asm-2");
+    let after = node.publish("order.paid", "{}");
+    assert_ne!(first["module"], second["module"]);
+    for (id, filter) in [(before, &first), (after, &second)] {
+        let (_, told) = explain(&node, id, "e");
+        let expected = json!([{
+            "name": "f",
+            "version": filter["version"],
+            "module": filter["module"],
+            "candidate": null,
+        }]);
+        assert_eq!((&told["filters"], &told["version"]), (&expected, &id.offset().0.into()));
+    }
+    // The same module with another configuration, for some of the keys.
+    let canary = r#"{"config":{"n":1},"canary":7}"#;
+    assert_eq!(node.send("PUT", "/v1/filter/f/candidate", canary, &[]).status, 201);
+    let (_, told) = explain(&node, node.publish("order.paid", "{}"), "e");
+    let expected = json!({ "module": second["module"], "canary": 7 });
+    assert_eq!(told["filters"][0]["candidate"], expected);
+    assert_eq!(told["filters"][0]["version"], second["version"], "a trial is no version");
+}
+
+/// Its lane was behind, so a version judged it that came after it: its rows say so.
+#[test]
+fn what_is_in_trouble_or_dead_names_the_version_that_judged_it() {
+    let (node, put) = filtered();
+    let first = put(&node, "\0asm-1");
+    let id = node.publish("order.paid", "{}");
+    let second = put(&node, "\0asm-2");
+    let ruled_by = id.offset().next();
+    let to = delivery(node.endpoint("e"), id.offset());
+    let modules = || {
+        let (_, told) = explain(&node, id, "e");
+        let of_delivery = &told["deliveries"][0];
+        assert_eq!(told["version"], of_delivery["version"]);
+        (told["filters"][0]["module"].clone(), of_delivery["filters"][0]["module"].clone())
+    };
+    let both = |filter: &Value| (filter["module"].clone(), filter["module"].clone());
+    let key = RetryKey { due: Due::At(NOW), delivery: to };
+    node.commit(Group {
+        attempts: vec![row(to, attempt(1, failed(Cause::Timeout)), AttemptState::Trouble)],
+        retries: vec![Change::Put(key, retry_row(ruled_by))],
+        ..Group::default()
+    });
+    assert_eq!(modules(), both(&second));
+    node.commit(Group {
+        retries: vec![Change::Remove(key)],
+        dead: vec![Change::Put(to, DeadRow { ruled_by, ..dead("it is over", 1) })],
+        ..Group::default()
+    });
+    assert_eq!(modules(), both(&second));
+    node.commit(Group {
+        dead: vec![Change::Put(to, DeadRow { ruled_by: id.offset(), ..dead("so it is", 1) })],
+        ..Group::default()
+    });
+    assert_eq!(modules(), both(&first));
 }

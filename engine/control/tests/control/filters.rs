@@ -1,11 +1,14 @@
-use crate::node::{Node, Reply, key, request, tenant};
+use crate::node::{NOW, Node, Reply, event, key, request, tenant};
 use control::Role;
-use event::TenantId;
+use event::{EventId, TenantId};
+use log::{Group, Log};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const REDACT: &str = r#"{"module":"forebay/redact"}"#;
 
-fn push(node: &Node, path: &str, module: &str, more: &[&str]) -> Reply {
+/// Uploads a module.
+pub fn push(node: &Node, path: &str, module: &str, more: &[&str]) -> Reply {
     let length = format!("content-length: {}", module.len());
     let own = [&*node.bearer(), &length, "content-type: application/wasm"].map(str::to_owned);
     let lines: Vec<&str> = own.iter().map(|line| &**line).chain(more.iter().copied()).collect();
@@ -264,11 +267,45 @@ fn a_dry_run_shows_a_filter_what_the_log_has() {
     );
     let verdicts = [&example["after"]["verdict"], &example["before"]["verdict"]];
     assert_eq!(verdicts, ["pass", "drop"]);
+    let small = run(r#"{"filter":{"memoryBytes":65536}}"#).json();
+    assert_eq!(
+        (&small["memoryBytes"], &small["before"]["memoryBytes"]),
+        (&json!(65_536), &json!(32 << 20))
+    );
     for bad in [r#"{"events":0}"#, r#"{"events":1001}"#, r#"{"since":"x"}"#, r#"{"x":1}"#] {
         assert_eq!(run(bad).status, 422, "{bad}");
     }
     let nothing = run(r#"{"until":"2001-01-01T00:00:00Z"}"#).json();
     assert_eq!(nothing["events"], 0);
+}
+
+#[test]
+fn a_dry_run_is_of_events_of_a_time() {
+    let node = Node::new();
+    // One each ten seconds, from 22:13:20 on.
+    for n in 0..6 {
+        let id = EventId::new(NOW.millis() + n * 10_000, node.log.head());
+        let event = Arc::new(event(id, "a", &format!("{{\"n\":{n}}}")));
+        node.commit(Group { events: vec![event], ..Group::default() });
+    }
+    let shown = |range: &str| -> Vec<String> {
+        let tried = r#""filter":{"module":"forebay/redact","config":{"drop":"n"}}"#;
+        let body = format!("{{{tried}{range}}}");
+        let run = node.send("POST", "/v1/filter/f/dry-run", &body, &[]);
+        assert_eq!(run.status, 200, "{}", run.body);
+        let told = run.json();
+        let examples = told["examples"].as_array().unwrap();
+        assert_eq!(told["events"], examples.len());
+        let bodies = examples.iter().map(|one| one["body"]["text"].as_str().unwrap());
+        bodies.map(|body| body["{\"n\":".len()..].trim_end_matches('}').to_owned()).collect()
+    };
+    let (since, until) =
+        (r#","since":"2023-11-14T22:13:30Z""#, r#","until":"2023-11-14T22:14:00Z""#);
+    assert_eq!(shown(""), ["5", "4", "3", "2", "1", "0"], "the newest first");
+    assert_eq!(shown(since), ["5", "4", "3", "2", "1"]);
+    assert_eq!(shown(until), ["3", "2", "1", "0"], "its end is not in it");
+    assert_eq!(shown(&format!("{since}{until}")), ["3", "2", "1"]);
+    assert_eq!(shown(&format!(r#"{since}{until},"events":2"#)), ["3", "2"]);
 }
 
 #[test]

@@ -523,7 +523,7 @@ impl Modules for Rack {
         Box::pin(async move { tried })
     }
 
-    /// Drops what has the configuration's word `drop` in it, and passes the rest.
+    /// Drops what has the configuration's word `drop` in it, and takes all its memory.
     fn dry_run(
         &self,
         filters: Vec<FilterVersion>,
@@ -536,7 +536,8 @@ impl Modules for Rack {
                 let has_word = String::from_utf8_lossy(&event.body).contains(&word);
                 if has_word { Verdict::Drop } else { Verdict::Pass }
             });
-            Trial { verdicts: judged.collect(), ..Trial::default() }
+            let memory_bytes = filter.limits.memory_bytes as usize;
+            Trial { verdicts: judged.collect(), memory_bytes, ..Trial::default() }
         };
         let trials = filters.into_iter().map(trial).collect();
         Box::pin(async move { Ok(trials) })

@@ -243,3 +243,22 @@ fn two_questions_take_turns_on_one_runner() {
     let again: Vec<Arc<_>> = events(&[b"p"]);
     assert_eq!(runner.run(&slow, &again, Purpose::Live).verdicts, [Verdict::Pass]);
 }
+
+/// Memory that grows is never given back, so the last call says what an instance had at most.
+#[test]
+fn the_largest_memory_of_an_instance_is_told_also_of_one_that_failed() {
+    const PAGE: usize = 1 << 16;
+    let wat = r#"(module (memory (export "memory") 1)
+        (func (export "forebay_buffer") (param i32) (result i32) (i32.const 1024))
+        (func (export "forebay_filter_v1") (param i32 i32) (result i32)
+          (drop (memory.grow (local.get 1)))
+          (if (i32.gt_u (local.get 1) (i32.const 4)) (then unreachable))
+          (i32.const 1)))"#;
+    let alone = Setting { isolate: true, ..Setting::default() }.of(&admit(wat));
+    let (runner, alone) = (Runner::new(engine().clone()), chain(&[alone]));
+    assert_eq!(runner.memory_bytes_max(), 0);
+    runner.run(&alone, &events(&[b"x", b"xxx", b"x"]), Purpose::Live);
+    assert_eq!(runner.memory_bytes_max(), 4 * PAGE, "each event has an instance of its own");
+    let answer = runner.run(&alone, &events(&[b"xxxxx", b"x"]), Purpose::Live);
+    assert_eq!((answer.faults.len(), runner.memory_bytes_max()), (1, 6 * PAGE));
+}

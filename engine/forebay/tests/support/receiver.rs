@@ -104,7 +104,12 @@ impl Receiver {
         seen.iter().filter(|request| request.body.starts_with(begin.as_bytes())).count()
     }
 
-    pub fn stop(self) -> Vec<Seen> {
+    /// What came so far.
+    pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
+    }
+
+    pub fn stop(self) -> Vec<Seen> {
+        self.seen()
     }
 }

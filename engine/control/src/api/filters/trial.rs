@@ -82,6 +82,8 @@ struct VerdictCounts {
     /// What the runs took in all.
     fuel: u64,
     micros: u64,
+    /// The largest memory that one instance of the module had, in bytes.
+    memory_bytes: usize,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -258,7 +260,8 @@ fn told(events: &[Arc<Event>], trials: &[Trial], most: usize) -> DryRunOut {
 
 fn counts(trial: &Trial) -> VerdictCounts {
     let micros = u64::try_from(trial.took.as_micros()).unwrap_or(u64::MAX);
-    let mut counts = VerdictCounts { fuel: trial.fuel, micros, ..VerdictCounts::default() };
+    let (fuel, memory_bytes) = (trial.fuel, trial.memory_bytes);
+    let mut counts = VerdictCounts { fuel, micros, memory_bytes, ..VerdictCounts::default() };
     for verdict in &trial.verdicts {
         match verdict {
             Verdict::Pass => {

@@ -1,0 +1,47 @@
+use crate::resources::{Going, Place};
+
+const TRAP: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../examples/filters/trap-on-marker/trap-on-marker.wasm"
+);
+
+/// With a filter that fails at what `send` sends.
+fn place() -> Place {
+    let place = Place::new();
+    place.out(&format!("filter push f {TRAP} --on-error drop"));
+    place.out("endpoint create --to http://127.0.0.1:59009/ --filter f");
+    place
+}
+
+fn send(place: &Place) -> String {
+    let event = place.out("send --type note --data {\"text\":\"forebay-trap-marker\"}");
+    event.trim().to_owned()
+}
+
+/// The first line has been told before the second event is sent, so that one is followed.
+#[test]
+fn what_a_filter_says_is_followed() {
+    let place = place();
+    for flags in ["-f", "--follow --level error --limit 1"] {
+        let first = send(&place);
+        let line = format!("filter logs f {flags}");
+        let following = Going::start(&place.folder, &place.serving.url, &line);
+        let until = |id: &str| {
+            let mut lines = std::iter::repeat_with(|| following.next());
+            lines.find(|line| line.contains(id)).unwrap()
+        };
+        assert!(until(&first).contains("error (trap)"));
+        assert!(until(&send(&place)).contains("error (trap)"));
+    }
+    assert_eq!(place.serving.stop(), 0);
+}
+
+#[test]
+fn an_explanation_names_the_module_that_judged() {
+    let place = place();
+    let told = place.out(&format!("explain {}", send(&place)));
+    let filter = place.json("filter get f");
+    let module = filter["module"].as_str().unwrap();
+    assert!(told.contains(&format!("\n  filter f, sha256 {module}\n")), "{told}");
+    assert_eq!(place.serving.stop(), 0);
+}
