@@ -5,10 +5,13 @@
 mod backup;
 mod bench;
 mod check;
+mod compiler;
 mod config;
 mod context;
 mod erase;
 mod event_types;
+#[path = "../../../filter/tests/all/generated.rs"]
+mod generated;
 mod help;
 mod logs;
 mod poller;

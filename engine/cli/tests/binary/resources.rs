@@ -1,7 +1,6 @@
 use crate::run::{ADMIN_KEY, Ended, Folder, SECRET};
 use crate::serve::{Serving, receiver};
 use serde_json::{Value, json};
-use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -81,7 +80,7 @@ fn applications_and_endpoints_are_managed_from_the_command_line() {
     assert_eq!(place.serving.stop(), 0);
 }
 
-const PUSHES: &str =
+pub const PUSHES: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../filters/pushes-to-main/pushes-to-main.wasm");
 
 #[test]
@@ -296,7 +295,7 @@ fn keys_are_printed_once_and_work() {
 }
 
 /// Asks until there is an answer, for ten seconds at most.
-fn until<T>(ask: impl Fn() -> Option<T>) -> T {
+pub fn until<T>(ask: impl Fn() -> Option<T>) -> T {
     let wait = || std::thread::sleep(std::time::Duration::from_millis(50));
     let found = (0..200).find_map(|_| {
         ask().or_else(|| {
@@ -411,31 +410,6 @@ pub fn ask(url: &str, method: &str, path: &str, body: &str) -> String {
         Ok(_) => answer,
         Err(_) => String::new(),
     }
-}
-
-/// A server starts itself anew to compile a module.
-#[test]
-fn a_compiler_limits_itself_and_says_what_is_wrong() {
-    let folder = Folder::new();
-    let wasm = std::fs::read(PUSHES).unwrap();
-    let compiled = |input: &[u8]| {
-        let mut command = folder.command(&["compile"]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input).unwrap();
-        child.wait_with_output().unwrap()
-    };
-    let good = compiled(&wasm);
-    assert_eq!((good.status.code(), &good.stdout[..4]), (Some(0), &b"\x7fELF"[..]));
-    let bad = compiled(&wasm[..wasm.len() / 2]);
-    assert_eq!((bad.status.code(), bad.stdout.len()), (Some(1), 0));
-    let mut idle = folder.command(&["compile"]);
-    let mut idle = idle.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let limits = || std::fs::read_to_string(format!("/proc/{}/limits", idle.id())).unwrap();
-    let is_limited = || limits().contains("Max cpu time              60 ");
-    until(|| is_limited().then_some(()));
-    assert!(limits().contains("Max address space         4294967296 "), "{}", limits());
-    idle.kill().unwrap();
-    idle.wait().unwrap();
 }
 
 /// What a command that goes on has told so far.

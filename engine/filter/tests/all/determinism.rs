@@ -69,11 +69,6 @@ fn time_is_the_events_own_and_randomness_differs_between_events_and_configuratio
 
 #[test]
 fn every_nan_has_the_same_bits() {
-    let wat = r#"(module (memory (export "memory") 2)
-      (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
-      (func (export "forebay_filter_v1") (param i32 i32) (result i32)
-        (i64.eq (i64.const 0x7ff8000000000000)
-          (i64.reinterpret_f64 (f64.add (f64.const -nan:0x4000000000001)
-            (f64.load (i32.const 0)))))))"#;
+    let wat = guest!("w10-nan");
     assert_eq!(ask(&only(wat), &events(&[b"x"])).verdicts, [event::Verdict::Pass]);
 }

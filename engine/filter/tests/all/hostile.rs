@@ -5,7 +5,7 @@ use event::Verdict;
 use filter::{ChainAnswer, ErrorPolicy, FaultKind, FilterLimits, Purpose, Runner};
 
 /// Less fuel than by default, so that the suite is quick; the paths are the same.
-fn quick() -> FilterLimits {
+pub fn quick() -> FilterLimits {
     FilterLimits {
         fuel_batch: 20_000_000,
         fuel_event: 100_000,
@@ -36,12 +36,6 @@ fn all_fail(wat: &str, kind: FaultKind, text: &str) -> ChainAnswer {
         assert_eq!(note.kind, kind);
     }
     answer
-}
-
-macro_rules! guest {
-    ($name:literal) => {
-        include_str!(concat!("../hostile/", $name, ".wat"))
-    };
 }
 
 #[test]
@@ -107,7 +101,7 @@ fn w2_memory_has_an_end_and_is_given_back() {
 }
 
 /// Of the whole process, other tests' threads included.
-fn resident_bytes() -> usize {
+pub fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }

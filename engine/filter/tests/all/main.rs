@@ -2,9 +2,17 @@
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::disallowed_methods, reason = "tests meet the machine")]
 
+/// The text of one of the hostile suite, for the modules below.
+macro_rules! guest {
+    ($name:literal) => {
+        include_str!(concat!("../hostile/", $name, ".wat"))
+    };
+}
+
 mod bombs;
 mod conformance;
 mod determinism;
+mod generated;
 mod hostile;
 mod inspect;
 mod javascript;
@@ -15,5 +23,6 @@ mod pointers;
 mod python;
 mod shipped;
 mod source;
+mod suite;
 mod tables;
 mod upload;

@@ -43,7 +43,7 @@ fn w4_a_result_outside_memory_is_a_broken_rule() {
             assert!(reason_of(&answering(&header, 8192, 32)).contains("outside memory"));
         }
     }
-    assert!(reason_of(include_str!("../hostile/w4-buffer.wat")).contains("forebay_buffer("));
+    assert!(reason_of(guest!("w4-buffer")).contains("forebay_buffer("));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn w4_too_much_output_halves_the_batch_and_blames_one_event_at_last() {
 
 fn calls() -> &'static ChainSpec {
     static CALLS: OnceLock<ChainSpec> = OnceLock::new();
-    CALLS.get_or_init(|| only(include_str!("../hostile/w4-host-calls.wat")))
+    CALLS.get_or_init(|| only(guest!("w4-host-calls")))
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn colours(red: &str) -> Tables {
 
 fn guest() -> &'static ChainSpec {
     static GUEST: OnceLock<ChainSpec> = OnceLock::new();
-    GUEST.get_or_init(|| only(include_str!("../hostile/w4-table-get.wat")))
+    GUEST.get_or_init(|| only(guest!("w4-table-get")))
 }
 
 fn asking(calls: &[Words]) -> Arc<Event> {
@@ -149,7 +149,7 @@ fn w4_look_ups_cost_fuel() {
     assert!(many - few > 100 * 300, "{few} {many}");
     assert!(fuel(101, &large) > many + 100 * 14 * 50, "a larger table costs no more");
     // A guest that does nothing else ends all the same.
-    let loops = include_str!("../hostile/w4-table-loop.wat");
+    let loops = guest!("w4-table-loop");
     let setting = Setting { purpose: Purpose::Live, tables: &colours("f00") };
     let answer = Runner::new(engine().clone()).run_in(&only(loops), &events(&[b"{}"]), setting);
     assert_eq!(answer.faults[0].kind, FaultKind::OutOfFuel, "{:?}", answer.faults);

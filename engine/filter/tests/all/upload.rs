@@ -23,16 +23,16 @@ fn with(head: &str) -> String {
 #[test]
 fn w7_every_feature_that_is_off_is_refused_by_name() {
     for (wat, name) in [
-        (include_str!("../hostile/w7-threads.wat"), "threads"),
-        (include_str!("../hostile/w7-shared-memory.wat"), "threads"),
-        (include_str!("../hostile/w7-tail-calls.wat"), "tail calls"),
-        (include_str!("../hostile/w7-relaxed-simd.wat"), "relaxed SIMD"),
-        (include_str!("../hostile/w7-reference-types.wat"), "reference types"),
-        (include_str!("../hostile/w7-exceptions.wat"), "exceptions"),
-        (include_str!("../hostile/w7-gc.wat"), "garbage collection"),
-        (include_str!("../hostile/w7-wide-arithmetic.wat"), "wide arithmetic"),
-        (include_str!("../hostile/w7-multi-memory.wat"), "multiple memories"),
-        (include_str!("../hostile/w7-memory64.wat"), "64-bit memory"),
+        (guest!("w7-threads"), "threads"),
+        (guest!("w7-shared-memory"), "threads"),
+        (guest!("w7-tail-calls"), "tail calls"),
+        (guest!("w7-relaxed-simd"), "relaxed SIMD"),
+        (guest!("w7-reference-types"), "reference types"),
+        (guest!("w7-exceptions"), "exceptions"),
+        (guest!("w7-gc"), "garbage collection"),
+        (guest!("w7-wide-arithmetic"), "wide arithmetic"),
+        (guest!("w7-multi-memory"), "multiple memories"),
+        (guest!("w7-memory64"), "64-bit memory"),
     ] {
         let text = refused(wat);
         assert!(text.starts_with("the module uses ") && text.contains(name), "{name}: {text}");
@@ -61,67 +61,56 @@ fn w7_an_import_of_an_exact_type_is_refused_by_name() {
 
 #[test]
 fn w7_imports_are_refused_by_name_and_signature() {
-    for (head, text) in [
-        (r#"(import "env" "fetch" (func))"#, "unknown import env.fetch; only forebay_v1"),
+    for (wat, text) in [
+        (guest!("w7-import-unknown"), "unknown import env.fetch; only forebay_v1"),
+        (guest!("w7-import-http"), "unknown import forebay_v1.http; forebay_v1 has"),
+        (guest!("w7-import-bindgen"), "build without wasm-bindgen"),
+        (guest!("w7-import-of-component"), "not a component"),
+        (guest!("w7-import-memory"), "the import env.memory is a memory"),
+        (guest!("w7-import-global"), "the import env.t is not a function"),
         (
-            r#"(import "forebay_v1" "http" (func))"#,
-            "unknown import forebay_v1.http; forebay_v1 has",
-        ),
-        (r#"(import "wbg" "x" (func))"#, "build without wasm-bindgen"),
-        (r#"(import "wasi:io/poll@0.2.0" "poll" (func))"#, "not a component"),
-        (r#"(import "env" "memory" (memory 1))"#, "the import env.memory is a memory"),
-        (r#"(import "env" "t" (global i32))"#, "the import env.t is not a function"),
-        (
-            r#"(import "forebay_v1" "log" (func (param i32 i64)))"#,
+            guest!("w7-import-signature"),
             "the import forebay_v1.log is declared as (i32, i64) -> nothing, but it is \
              (i32, i32, i32) -> i32",
         ),
     ] {
-        let refusal = refused(&with(head).replace(
-            r#"(memory (export "memory") 2)"#,
-            if head.contains("(memory 1)") {
-                r#"(export "memory" (memory 0))"#
-            } else {
-                r#"(memory (export "memory") 2)"#
-            },
-        ));
+        let refusal = refused(wat);
         assert!(refusal.contains(text), "{refusal}");
     }
 }
 
 #[test]
 fn w5_exports_are_asked_for_by_name_and_signature() {
-    let buffer = r#"(func (export "forebay_buffer") (param i32) (result i32) (i32.const 16))"#;
-    let memory = r#"(memory (export "memory") 1)"#;
     for (wat, text) in [
-        ("(module)".to_string(), "does not export memory"),
-        (format!("(module {memory})"), "does not export forebay_buffer ((i32) -> i32)"),
-        (format!("(module {memory} {buffer})"), "neither forebay_process_v1 nor forebay_filter_v1"),
+        (guest!("w5-no-exports"), "does not export memory"),
+        (guest!("w5-no-buffer"), "does not export forebay_buffer ((i32) -> i32)"),
+        (guest!("w5-no-entry"), "neither forebay_process_v1 nor forebay_filter_v1"),
         (
-            format!(r#"(module {memory} {buffer} (func (export "forebay_process_v2")))"#),
+            guest!("w5-later-contract"),
             "forebay_process_v2 is of a contract later than forebay_process_v1",
         ),
         (
-            format!(
-                r#"(module {memory} {buffer} (func (export "forebay_filter_v1") (param i32)))"#
-            ),
+            guest!("w5-wrong-signature"),
             "the export forebay_filter_v1 is (i32) -> nothing, it must be (i32, i32) -> i32",
         ),
     ] {
-        assert!(refused(&wat).contains(text), "{}", refused(&wat));
+        assert!(refused(wat).contains(text), "{}", refused(wat));
     }
 }
 
 #[test]
 fn w2_declared_sizes_are_bounded() {
-    let memory = |size: &str| with("").replace("\"memory\") 2", &format!("\"memory\") {size}"));
-    assert!(refused(&memory("1 16385")).contains("maximum of 1024 MiB, the limit is 1024 MiB"));
-    assert!(refused(&memory("65536")).contains("starts with 4096 MiB"));
-    assert!(refused(&memory("513")).contains("starts with 32 MiB of memory, the limit is 32 MiB"));
-    assert!(refused(&with("(table 100001 funcref)")).contains("elements in a table"));
+    for (wat, text) in [
+        (guest!("w2-maximum"), "maximum of 1024 MiB, the limit is 1024 MiB"),
+        (guest!("w2-start-of-4-gib"), "starts with 4096 MiB"),
+        (guest!("w2-start"), "starts with 32 MiB of memory, the limit is 32 MiB"),
+        (guest!("w2-table"), "elements in a table"),
+    ] {
+        assert!(refused(wat).contains(text), "{}", refused(wat));
+    }
     let tables = "(table 1 funcref)".repeat(1000);
     assert!(refused(&with(&tables)).contains("1000 tables, the limit is 1"));
-    admit(&memory("1 16384"));
+    admit(&with("").replace("\"memory\") 2", "\"memory\") 1 16384"));
 }
 
 #[test]

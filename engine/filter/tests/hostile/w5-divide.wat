@@ -1,3 +1,4 @@
+;; Divides by zero.
 (module (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
   (func (export "forebay_process_v1") (param $a i32) (param i32) (result i64)

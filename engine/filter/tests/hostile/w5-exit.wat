@@ -1,3 +1,4 @@
+;; Ends the process that it takes itself to be in.
 (module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

@@ -1,3 +1,4 @@
+;; Comes to what its compiler took for unreachable, in a function that has a name.
 (module (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
   (func $parse_order (result i64) unreachable)

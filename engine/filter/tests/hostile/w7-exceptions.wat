@@ -1,3 +1,4 @@
+;; Throws: exceptions are off.
 (module (tag $t)
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

@@ -1,3 +1,4 @@
+;; Grows a table: reference types are off.
 (module (table 1 funcref)
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

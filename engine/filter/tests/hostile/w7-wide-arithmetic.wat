@@ -1,3 +1,4 @@
+;; Multiplies to 128 bits: wide arithmetic is off.
 (module 
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

@@ -1,0 +1,5 @@
+;; Says that its memory may grow beyond 1 GiB.
+(module
+  (memory (export "memory") 1 16385)
+  (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
+  (func (export "forebay_process_v1") (param i32 i32) (result i64) (i64.const 0)))

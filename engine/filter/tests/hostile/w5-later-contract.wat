@@ -1,0 +1,4 @@
+;; Is of a contract to come.
+(module (memory (export "memory") 1)
+  (func (export "forebay_buffer") (param i32) (result i32) (i32.const 16))
+  (func (export "forebay_process_v2")))

@@ -1,0 +1,2 @@
+;; Has nowhere to put a batch.
+(module (memory (export "memory") 1))

@@ -1,0 +1,3 @@
+;; Has nothing to call.
+(module (memory (export "memory") 1)
+  (func (export "forebay_buffer") (param i32) (result i32) (i32.const 16)))
