@@ -35,8 +35,11 @@ const SCRIPTS: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// What the filter `pushes-to-main` says, which is in Rust, as a script of each. The other SDKs
-/// read no JSON.
+/// What the filter `pushes-to-main` says, which is in Rust, in the other languages that read JSON
+/// and have a module.
+const PUSHES_IN: [(&str, &str); 2] = [("Zig", "pushes-in-zig"), ("Go", "pushes-in-go")];
+
+/// The same as a script of each.
 const PUSHES: [&str; 2] = [
     "export default (event) => {
     const push = event.json();
@@ -185,6 +188,10 @@ fn deeds(engine: &FilterEngine, spoken: &[Spoken]) -> anyhow::Result<Vec<Deed>> 
     let conformance = spoken.iter().map(|spoken| spoken.chain(false));
     let conformance = conformance.collect::<anyhow::Result<Vec<_>>>()?;
     let mut predicate = vec![rust(engine, "pushes-to-main", "")?];
+    for (name, folder) in PUSHES_IN {
+        let wasm = module(&format!("examples/filters/{folder}/{folder}.wasm"))?;
+        predicate.push((name.to_owned(), chain(engine, &wasm, "", false)?));
+    }
     let mut map = vec![rust(engine, "redact", r#"{"pointers":["/email"],"patterns":[]}"#)?];
     for (n, Spoken { name, module, .. }) in spoken[LANGUAGES.len()..].iter().enumerate() {
         let of = |text| anyhow::Ok(((*name).to_owned(), configured(module, &script(text), false)?));
