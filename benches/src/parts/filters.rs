@@ -4,8 +4,8 @@ use crate::measure::{Case, Contender, Meter, compare};
 use anyhow::Context;
 use event::{Event, TenantId, Verdict};
 use filter::{
-    ChainSpec, ErrorPolicy, FilterEngine, FilterLimits, FilterSpec, InProcess, ModuleLimits,
-    NoCache, Purpose, Runner, SealKey,
+    ChainSpec, ErrorPolicy, FilterEngine, FilterLimits, FilterModule, FilterSpec, InProcess,
+    ModuleLimits, NoCache, Purpose, Runner, SealKey,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -102,10 +102,22 @@ pub fn chain(
     config: &str,
     isolate: bool,
 ) -> anyhow::Result<ChainSpec> {
+    configured(&admitted(engine, wasm)?, config, isolate)
+}
+
+/// Compiles it.
+pub fn admitted(engine: &FilterEngine, wasm: &[u8]) -> anyhow::Result<Arc<FilterModule>> {
     let bounds = ModuleLimits { module_bytes: wasm.len(), ..ModuleLimits::default() };
     let key = SealKey::new([0; 32]);
-    let module = engine.admit(wasm, &bounds, &InProcess(engine), &NoCache, &key)?;
-    let limits = FilterLimits::default();
+    Ok(engine.admit(wasm, &bounds, &InProcess(engine), &NoCache, &key)?)
+}
+
+pub fn configured(
+    module: &Arc<FilterModule>,
+    config: &str,
+    isolate: bool,
+) -> anyhow::Result<ChainSpec> {
+    let (module, limits) = (Arc::clone(module), FilterLimits::default());
     let (tenant, policy) = (TenantId::new("default"), ErrorPolicy::default());
     let spec = FilterSpec::new(&tenant, "f", module, config, limits, policy, isolate)?;
     Ok(ChainSpec { condition: None, filters: vec![Arc::new(spec)] })

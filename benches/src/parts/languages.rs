@@ -1,10 +1,12 @@
 use super::Setting;
-use super::filters::{chain, guest, module, pushed_to_main, shipped, without_email};
+use super::filters::{
+    admitted, chain, configured, guest, module, pushed_to_main, shipped, without_email,
+};
 use crate::events::{body, envelope, event, small_body};
 use crate::measure::{Case, Contender, Place, compare};
 use bytes::Bytes;
 use event::{Envelope, Event, Verdict};
-use filter::{ChainSpec, FilterEngine, Purpose, Runner};
+use filter::{ChainSpec, FilterEngine, FilterModule, Purpose, Runner};
 use serde_json::json;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -33,8 +35,11 @@ const SCRIPTS: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// What the filter `pushes-to-main` says, which is in Rust, as a script of each. The other SDKs
-/// read no JSON.
+/// What the filter `pushes-to-main` says, which is in Rust, in the other languages that read JSON
+/// and have a module.
+const PUSHES_IN: [(&str, &str); 2] = [("Zig", "pushes-in-zig"), ("Go", "pushes-in-go")];
+
+/// The same as a script of each.
 const PUSHES: [&str; 2] = [
     "export default (event) => {
     const push = event.json();
@@ -59,6 +64,10 @@ const WITHOUT_EMAIL: [&str; 2] = [
 const BATCHES: [usize; 3] = [1, 16, 256];
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
+/// The table of what a host would pay that keeps no instance, or no compiled module: of 64 bytes,
+/// passed as they are, in batches of one, for they cost the same whatever the filter does.
+const STARTS: &str = "a fresh instance for each event";
+
 /// One thing that filters do, in each language that can, and in Rust without a guest.
 struct Deed {
     name: &'static str,
@@ -67,20 +76,24 @@ struct Deed {
     native: fn(&Arc<Event>) -> Verdict,
 }
 
-/// What a host would pay that keeps no instance, or no compiled module.
-struct Anew {
-    wasm: Vec<u8>,
-    fresh: ChainSpec,
+/// A language's conformance filter, compiled.
+struct Spoken {
+    name: &'static str,
+    module: Arc<FilterModule>,
+    config: String,
+}
+
+impl Spoken {
+    fn chain(&self, isolate: bool) -> anyhow::Result<(String, ChainSpec)> {
+        Ok((self.name.to_owned(), configured(&self.module, &self.config, isolate)?))
+    }
 }
 
 pub fn cases(setting: &Setting<'_>) -> anyhow::Result<Vec<Case>> {
     let engine = FilterEngine::new()?;
-    let anew = Anew {
-        fresh: chain(&engine, &module("sdk/conformance/modules/rust.wasm")?, "", true)?,
-        wasm: module("sdk/conformance/modules/rust.wasm")?,
-    };
+    let spoken = spoken(&engine)?;
     let mut cases = Vec::new();
-    for deed in deeds(&engine)? {
+    for deed in deeds(&engine, &spoken)? {
         for (size, body) in [("64 B", small_body()), ("1 KiB", body(1024)), ("64 KiB", body(65536))]
         {
             let body = if deed.event_type == "fan" { lines(body.len()) } else { body };
@@ -90,13 +103,14 @@ pub fn cases(setting: &Setting<'_>) -> anyhow::Result<Vec<Case>> {
                     continue;
                 }
                 let events = typed(count, deed.event_type, &body);
-                cases.push(case(setting, &engine, &deed, &anew, column, &events)?);
+                cases.push(case(setting, &engine, &deed, column, &events)?);
                 if setting.is_smoke() {
                     break;
                 }
             }
         }
     }
+    cases.extend(starts(setting, &engine, &spoken)?);
     anyhow::ensure!(!cases.is_empty(), "no case has `{}` in its name", setting.only);
     Ok(cases)
 }
@@ -105,7 +119,6 @@ fn case(
     setting: &Setting<'_>,
     engine: &FilterEngine,
     deed: &Deed,
-    anew: &Anew,
     column: String,
     events: &[Arc<Event>],
 ) -> anyhow::Result<Case> {
@@ -118,33 +131,70 @@ fn case(
         let verdicts = events.iter().map(|event| (deed.native)(event));
         drop(black_box(verdicts.collect::<Vec<_>>()));
     }));
-    // These cost the same whatever the filter does.
-    if deed.event_type == "pass" && events.len() == 1 {
-        contenders.push(guest("Rust, a fresh instance each", engine, &anew.fresh, events));
-        contenders.push(Contender::repeated("Rust, compiled for each", count, || {
-            let compiled = chain(engine, &anew.wasm, "", false).expect("it was compiled before");
-            black_box(Runner::new(engine.clone()).run(&compiled, events, Purpose::Live));
-        }));
-    }
     let case = compare(format!("{}, {column}", deed.name), setting.brief(), contenders)?;
     Ok(Case { place: Some(Place { table: deed.name, column }), ..case })
 }
 
-fn deeds(engine: &FilterEngine) -> anyhow::Result<Vec<Deed>> {
-    let script = |text: &str| json!({ "script": text }).to_string();
-    let runners = SCRIPTS.map(|(name, runner, _)| (name, module(runner)));
-    let mut conformance = Vec::new();
+/// Every language beside its own instance that is kept; and Rust compiled each time.
+fn starts(
+    setting: &Setting<'_>,
+    engine: &FilterEngine,
+    spoken: &[Spoken],
+) -> anyhow::Result<Vec<Case>> {
+    let events = typed(1, "pass", &small_body());
+    let wasm = module("sdk/conformance/modules/rust.wasm")?;
+    let mut cases = Vec::new();
+    for column in ["reused", "fresh", "compiled"] {
+        let name = format!("{STARTS}, {column}");
+        if !name.contains(setting.only) {
+            continue;
+        }
+        let chains = spoken.iter().map(|spoken| spoken.chain(column == "fresh"));
+        let chains = chains.collect::<anyhow::Result<Vec<_>>>()?;
+        let guests = chains.iter().map(|(name, chain)| guest(name, engine, chain, &events));
+        let compiled = || {
+            let compiled = chain(engine, &wasm, "", false).expect("it was compiled before");
+            black_box(Runner::new(engine.clone()).run(&compiled, &events, Purpose::Live));
+        };
+        let contenders = match column {
+            "compiled" => vec![Contender::repeated(spoken[0].name, 1, compiled)],
+            _ => guests.collect(),
+        };
+        let place = Some(Place { table: STARTS, column: column.to_owned() });
+        cases.push(Case { place, ..compare(name, setting.brief(), contenders)? });
+    }
+    Ok(cases)
+}
+
+/// In the order of `LANGUAGES`, then of `SCRIPTS`.
+fn spoken(engine: &FilterEngine) -> anyhow::Result<Vec<Spoken>> {
+    let mut all = Vec::new();
     for (name, file) in LANGUAGES {
         let wasm = module(&format!("sdk/conformance/modules/{file}.wasm"))?;
-        conformance.push((name.to_owned(), chain(engine, &wasm, "", false)?));
+        all.push(Spoken { name, module: admitted(engine, &wasm)?, config: String::new() });
     }
+    for (name, runner, text) in SCRIPTS {
+        let module = admitted(engine, &module(runner)?)?;
+        all.push(Spoken { name, module, config: script(text) });
+    }
+    Ok(all)
+}
+
+fn script(text: &str) -> String {
+    json!({ "script": text }).to_string()
+}
+
+fn deeds(engine: &FilterEngine, spoken: &[Spoken]) -> anyhow::Result<Vec<Deed>> {
+    let conformance = spoken.iter().map(|spoken| spoken.chain(false));
+    let conformance = conformance.collect::<anyhow::Result<Vec<_>>>()?;
     let mut predicate = vec![rust(engine, "pushes-to-main", "")?];
+    for (name, folder) in PUSHES_IN {
+        let wasm = module(&format!("examples/filters/{folder}/{folder}.wasm"))?;
+        predicate.push((name.to_owned(), chain(engine, &wasm, "", false)?));
+    }
     let mut map = vec![rust(engine, "redact", r#"{"pointers":["/email"],"patterns":[]}"#)?];
-    for (n, (name, runner)) in runners.into_iter().enumerate() {
-        let runner = runner?;
-        let of =
-            |text| anyhow::Ok((name.to_owned(), chain(engine, &runner, &script(text), false)?));
-        conformance.push(of(SCRIPTS[n].2)?);
+    for (n, Spoken { name, module, .. }) in spoken[LANGUAGES.len()..].iter().enumerate() {
+        let of = |text| anyhow::Ok(((*name).to_owned(), configured(module, &script(text), false)?));
         predicate.push(of(PUSHES[n])?);
         map.push(of(WITHOUT_EMAIL[n])?);
     }

@@ -172,6 +172,18 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_shows_the_first_filter_of_every_language() {
+        let guide = include_str!("../../../docs/filters.md");
+        for &language in Language::ALL {
+            let source = std::str::from_utf8(own(language)[0].1).unwrap();
+            assert!(guide.contains(&format!("\n{source}```\n")), "{language:?}: {source}");
+            assert!(source.lines().count() < 15, "{language:?}");
+            let new = format!("forebay filter new is-paid --lang {}\n", language.name());
+            assert!(guide.contains(&new), "{new}");
+        }
+    }
+
+    #[test]
     fn a_name_is_one_in_every_language() {
         for name in ["a", "big-orders", "B_2"] {
             assert!(check_name(name).is_ok(), "{name}");

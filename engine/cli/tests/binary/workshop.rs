@@ -149,7 +149,9 @@ fn shipped_filters_keep_their_cases() {
     let entries = fs::read_dir(shipped("filters")).unwrap().map(|entry| entry.unwrap().path());
     let mut filters: Vec<PathBuf> =
         entries.filter(|path| path.join("cases.json").is_file()).collect();
-    filters.push(shipped("examples/filters/trap-on-marker"));
+    for example in ["trap-on-marker", "pushes-in-go", "pushes-in-zig"] {
+        filters.push(shipped(&format!("examples/filters/{example}")));
+    }
     assert!(filters.len() > 3, "{filters:?}");
     for filter in filters {
         let ended = folder.run(&["filter", "test", filter.to_str().unwrap(), "--json"]);
