@@ -136,8 +136,11 @@ impl Letters {
                 });
                 // All are on their way before the first is waited for.
                 let asked: Vec<_> = asked.collect();
-                let joined = asked.into_iter().map(|asked| asked.join());
-                joined.map(|came| came.unwrap_or_else(|panic| resume_unwind(panic))).collect()
+                let joined = asked.into_iter().map(|asked| match asked.join() {
+                    Ok(came) => came,
+                    Err(panic) => resume_unwind(panic),
+                });
+                joined.collect()
             });
             done += came.iter().filter(|came| matches!(came, Ok(true))).count();
             for (id, came) in some.iter().zip(came) {

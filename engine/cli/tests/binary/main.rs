@@ -10,6 +10,8 @@ mod context;
 mod erase;
 mod event_types;
 mod help;
+mod letters;
+mod listen;
 mod poller;
 mod resources;
 mod run;

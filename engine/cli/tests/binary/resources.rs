@@ -296,7 +296,7 @@ fn keys_are_printed_once_and_work() {
 }
 
 /// Asks until there is an answer, for ten seconds at most.
-fn until<T>(ask: impl Fn() -> Option<T>) -> T {
+pub fn until<T>(ask: impl Fn() -> Option<T>) -> T {
     let wait = || std::thread::sleep(std::time::Duration::from_millis(50));
     let found = (0..200).find_map(|_| {
         ask().or_else(|| {
@@ -467,7 +467,7 @@ impl Going {
     }
 
     /// Waits until it has a socket, and a moment more.
-    fn connected(self) -> Going {
+    pub fn connected(self) -> Going {
         let fds = format!("/proc/{}/fd", self.0.id());
         let is_socket = |entry: std::io::Result<std::fs::DirEntry>| {
             let name = entry.and_then(|entry| std::fs::read_link(entry.path()));
