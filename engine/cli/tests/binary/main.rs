@@ -18,6 +18,7 @@ mod run;
 mod serve;
 mod shipped;
 mod sign;
+mod snapshots;
 mod stats;
 mod tables;
 mod wanted;
