@@ -3,7 +3,7 @@ use crate::given::print;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ETAG, HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{ETAG, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -27,6 +27,7 @@ pub struct Answer {
     pub status: u16,
     /// What `If-Match` names this version of a resource by.
     pub tag: Option<String>,
+    pub headers: HeaderMap,
     pub body: String,
 }
 
@@ -214,10 +215,11 @@ async fn within<T>(
 
 async fn collected(response: Response<Incoming>) -> anyhow::Result<Answer> {
     let status = response.status().as_u16();
-    let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+    let headers = response.headers().clone();
+    let tag = headers.get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
     let body = body.map_err(|error| anyhow::anyhow!("the answer's body: {error}"))?.to_bytes();
-    Ok(Answer { status, tag, body: String::from_utf8_lossy(&body).into_owned() })
+    Ok(Answer { status, tag, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>>

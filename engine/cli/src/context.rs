@@ -32,15 +32,22 @@ Examples:
 #[derive(Subcommand)]
 enum ContextVerb {
     /// List all; the one in use has a star
+    #[command(after_help = "Example:\n  forebay context ls --json")]
     Ls {
         #[arg(long)]
         json: bool,
     },
     /// Keep one, in the place of another of its name
+    #[command(after_help = "\
+Examples:
+  forebay context add prod --url https://hooks.example.com --key-file ~/.keys/prod
+  forebay context add local --url http://127.0.0.1:8080 --store-key < admin.key")]
     Add(New),
     /// Ask this one from now on
+    #[command(after_help = "Example:\n  forebay context use prod")]
     Use { name: String },
     /// Show one, without its key
+    #[command(after_help = "Example:\n  forebay context show prod --json")]
     Show {
         /// Without it the one in use
         name: Option<String>,
@@ -48,6 +55,7 @@ enum ContextVerb {
         json: bool,
     },
     /// Forget one
+    #[command(after_help = "Example:\n  forebay context rm prod")]
     Rm { name: String },
 }
 

@@ -10,6 +10,8 @@ mod client;
 mod commands;
 mod context;
 mod demo;
+#[cfg(test)]
+mod examples;
 mod exit;
 mod given;
 mod live;

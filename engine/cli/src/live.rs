@@ -2,6 +2,7 @@
 
 mod feed;
 mod listen;
+mod shown;
 mod tail;
 
 pub use listen::Listen;

@@ -1,6 +1,7 @@
 //! Commands about what a server keeps: each asks its management API and shows the answer.
 
 mod audit;
+mod deed;
 mod erase;
 mod fields;
 mod filters;
@@ -14,6 +15,8 @@ mod story;
 mod table;
 mod trial;
 mod watched;
+mod which;
+mod within;
 
 pub use audit::Audit;
 pub use erase::Erase;
@@ -35,8 +38,9 @@ pub use table::text;
 
 /// What can be done to a resource. `W` says within what it is, `F` what it is made of.
 #[derive(Subcommand)]
-pub enum Verb<W: Args, F: Args> {
+pub enum Verb<W: Within, F: Fields> {
     /// List all
+    #[command(after_help = F::EXAMPLES.ls)]
     Ls {
         #[command(flatten)]
         server: ServerArguments,
@@ -47,8 +51,10 @@ pub enum Verb<W: Args, F: Args> {
         limit: Option<usize>,
     },
     /// Show one
+    #[command(after_help = F::EXAMPLES.get)]
     Get(One<W>),
     /// Create one, and print its id
+    #[command(after_help = F::EXAMPLES.create)]
     Create {
         #[command(flatten)]
         server: ServerArguments,
@@ -58,6 +64,7 @@ pub enum Verb<W: Args, F: Args> {
         fields: F,
     },
     /// Change what is given of one, and leave the rest
+    #[command(after_help = F::EXAMPLES.update)]
     Update {
         #[command(flatten)]
         one: One<W>,
@@ -65,6 +72,7 @@ pub enum Verb<W: Args, F: Args> {
         fields: F,
     },
     /// Remove one
+    #[command(after_help = F::EXAMPLES.rm)]
     Rm(One<W>),
 }
 
@@ -139,9 +147,19 @@ pub trait Fields: Args {
     const NAME: &'static str;
     /// Without which none is made: the argument, the member, and what it is.
     const NEEDED: &'static [(&'static str, &'static str, &'static str)];
+    const EXAMPLES: Examples;
 
     /// Those that were given.
     fn body(&self) -> Result<Map<String, Value>, Failure>;
+}
+
+/// What the help of each verb ends with.
+pub struct Examples {
+    ls: &'static str,
+    get: &'static str,
+    create: &'static str,
+    update: &'static str,
+    rm: &'static str,
 }
 
 impl<W: Within, F: Fields> Verb<W, F> {
@@ -283,17 +301,34 @@ pub fn pages(
     path: &str,
     limit: Option<usize>,
 ) -> Result<Vec<Value>, Failure> {
-    let limit = limit.unwrap_or(usize::MAX);
-    let (mut all, mut iterator) = (Vec::new(), String::new());
-    while all.len() < limit {
-        let size = PAGE.min(limit - all.len());
+    let mut all = Vec::new();
+    each_page(server, path, limit, |page| {
+        all.extend(page);
+        true
+    })?;
+    Ok(all)
+}
+
+/// The same page by page, for as long as `takes` says that it wants more.
+fn each_page(
+    server: &ServerArguments,
+    path: &str,
+    limit: Option<usize>,
+    mut takes: impl FnMut(Vec<Value>) -> bool,
+) -> Result<(), Failure> {
+    let (mut left, mut iterator) = (limit.unwrap_or(usize::MAX), String::new());
+    while left > 0 {
+        let size = PAGE.min(left);
         let page = with_parameters(path, &format!("limit={size}{iterator}"));
         let mut page = ask(server, Method::GET, &page, None)?.json();
-        if let Value::Array(data) = page["data"].take() {
-            all.extend(data);
-        }
         if page["incomplete"] == true {
             eprintln!("warning: there are others beside these that cannot be read any more");
+        }
+        if let Value::Array(data) = page["data"].take() {
+            left = left.saturating_sub(data.len());
+            if !takes(data) {
+                break;
+            }
         }
         match page["iterator"].as_str() {
             Some(next) if page["done"] != true => {
@@ -302,7 +337,7 @@ pub fn pages(
             _ => break,
         }
     }
-    Ok(all)
+    Ok(())
 }
 
 fn list(

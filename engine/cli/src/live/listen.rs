@@ -1,12 +1,14 @@
 use super::feed::{Feed, Message};
+use super::shown::{head_of, marked, readable};
 use super::{Wanted, indented, on_runtime};
-use crate::client::{Call, parse_url};
+use crate::client::{Answer, Call, parse_url};
 use crate::exit::{Exit, Failure};
 use crate::given::{ServerArguments, now, print};
 use crate::resources::{ask, below};
 use clap::Args;
 use event::TenantId;
 use hyper::Method;
+use hyper::header::{HeaderName, HeaderValue};
 use serde_json::json;
 use signature::{Family, Secret, SecretForm, sign_delivery};
 use std::io::{BufRead, IsTerminal};
@@ -23,6 +25,7 @@ use url::Url;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  forebay listen --forward http://localhost:3000/hooks\n  \
                         forebay listen --forward http://localhost:3000/hooks --endpoint ep_1\n  \
+                        forebay listen --forward http://localhost:3000/hooks --verbose\n  \
                         forebay listen --forward http://localhost:3000/hooks --app shop --type \
                         'order.*' --secret whsec_…")]
 pub struct Listen {
@@ -40,6 +43,9 @@ pub struct Listen {
     /// Show the bodies of answers too
     #[arg(long)]
     answers: bool,
+    /// Show all of it: what is posted and what is answered, with headers and bodies
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 impl Listen {
@@ -107,6 +113,83 @@ impl Listen {
 
     /// Posts one, and shows what came of it. That it fails ends nothing.
     async fn forward(&self, to: &Url, secret: &Secret, message: &Message) -> Result<(), Failure> {
+        let request = Posted::of(to, secret, message)?;
+        let call = Call {
+            method: Method::POST,
+            url: to.clone(),
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+        };
+        let start = Instant::now();
+        let answer = call.ask_here().await;
+        let took = start.elapsed().as_millis();
+        match self.server.json {
+            true => self.show_json(&request, &answer, took as u64, message),
+            false => self.show(&request, &answer, took, message),
+        }
+    }
+
+    fn show(
+        &self,
+        request: &Posted,
+        answer: &Result<Answer, Failure>,
+        took: u128,
+        message: &Message,
+    ) -> Result<(), Failure> {
+        let (event_type, id) = (message.text("eventType"), message.text("id"));
+        let status = answer.as_ref().map_or("failed".to_owned(), |came| came.status.to_string());
+        print(&format!("{status}  {took} ms  {event_type}  {id}\n"))?;
+        if self.verbose {
+            print(&marked('>', &request.head(), &readable(&request.body)))?;
+        }
+        match answer {
+            Err(failure) => print(&indented(failure.message())),
+            Ok(answer) if self.verbose => {
+                let head = head_of(&answer.status.to_string(), pairs(answer));
+                print(&marked('<', &head, &readable(answer.body.as_bytes())))
+            }
+            Ok(answer) if self.answers => print(&indented(&answer.body)),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    fn show_json(
+        &self,
+        request: &Posted,
+        answer: &Result<Answer, Failure>,
+        took: u64,
+        message: &Message,
+    ) -> Result<(), Failure> {
+        let told = match answer {
+            Ok(answer) => &*answer.body,
+            Err(failure) => failure.message(),
+        };
+        let mut line = json!({
+            "id": message.text("id"), "eventType": message.text("eventType"),
+            "status": answer.as_ref().map(|answer| answer.status).ok(), "millis": took,
+            "answer": told,
+        });
+        if self.verbose {
+            line["request"] = json!({
+                "method": "POST", "path": request.target, "headers": request.headers,
+                "body": String::from_utf8_lossy(&request.body),
+            });
+            line["answerHeaders"] = json!(answer.as_ref().map(pairs).ok());
+        }
+        print(&format!("{line}\n"))
+    }
+}
+
+/// What is posted: the headers that a receiver may go by, and the event's bytes.
+struct Posted {
+    /// The path, with the query.
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Posted {
+    fn of(to: &Url, secret: &Secret, message: &Message) -> Result<Posted, Failure> {
         let (id, body, at) = (message.text("id"), message.body()?, now());
         let signed = sign_delivery(Family::Standard, id, at, &body, std::slice::from_ref(secret));
         let signed = signed.map_err(|error| Failure::new(Exit::Failed, error))?;
@@ -119,29 +202,21 @@ impl Listen {
                 headers.push((name.to_owned(), value.to_owned()));
             }
         }
-        let start = Instant::now();
-        let call = Call { method: Method::POST, url: to.clone(), headers, body };
-        let answer = call.ask_here().await;
-        let took = start.elapsed().as_millis();
-        let event_type = message.text("eventType");
-        let (status, told) = match &answer {
-            Ok(answer) => (answer.status.to_string(), answer.body.clone()),
-            Err(failure) => ("failed".to_owned(), failure.message().to_owned()),
-        };
-        if self.server.json {
-            let status = answer.as_ref().map(|answer| answer.status).ok();
-            let line = json!({
-                "id": id, "eventType": event_type, "status": status, "millis": took as u64,
-                "answer": told,
-            });
-            return print(&format!("{line}\n"));
-        }
-        print(&format!("{status}  {took} ms  {event_type}  {id}\n"))?;
-        if answer.is_err() || (self.answers && !told.is_empty()) {
-            print(&indented(&told))?;
-        }
-        Ok(())
+        let query = to.query().map(|query| format!("?{query}")).unwrap_or_default();
+        Ok(Posted { target: format!("{}{query}", to.path()), headers, body })
     }
+
+    fn head(&self) -> String {
+        head_of(&format!("POST {}", self.target), self.headers.iter().cloned())
+    }
+}
+
+/// The headers of an answer; what is not text in them is left out.
+fn pairs(answer: &Answer) -> Vec<(String, String)> {
+    let pair = |(name, value): (&HeaderName, &HeaderValue)| {
+        Some((name.to_string(), value.to_str().ok()?.to_owned()))
+    };
+    answer.headers.iter().filter_map(pair).collect()
 }
 
 /// Each Enter on a terminal.

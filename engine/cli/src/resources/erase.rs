@@ -1,4 +1,4 @@
-use super::kinds::InApp;
+use super::within::InApp;
 use super::{ask, below};
 use crate::exit::{Exit, Failure};
 use crate::given::{ServerArguments, print};
@@ -138,7 +138,7 @@ impl Erase {
 }
 
 /// Shown on a terminal alone.
-fn bar() -> ProgressBar {
+pub(super) fn bar() -> ProgressBar {
     let template = "  {bar:36.cyan} {pos}/{len} {msg}";
     let style = ProgressStyle::with_template(template).expect("a template that is tested");
     ProgressBar::new(0).with_style(style.progress_chars("━━╌"))

@@ -1,5 +1,5 @@
-use super::Fields;
 use super::table::Column;
+use super::{Examples, Fields};
 use crate::exit::Failure;
 use crate::given::body;
 use clap::{Args, ValueEnum};
@@ -78,6 +78,13 @@ impl Fields for AppFields {
     const NAME: &'static str = "id";
     const NEEDED: &'static [(&'static str, &'static str, &'static str)] =
         &[("--name", "name", "a name for people")];
+    const EXAMPLES: Examples = Examples {
+        ls: "Examples:\n  forebay app ls\n  forebay app ls --limit 10 --json",
+        get: "Example:\n  forebay app get shop",
+        create: "Example:\n  forebay app create --name Shop --uid shop --metadata plan=gold",
+        update: "Example:\n  forebay app update shop --name Store",
+        rm: "Example:\n  forebay app rm shop",
+    };
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
         let members = Members::new().with("name", &self.name).with_text("uid", &self.uid);
@@ -152,6 +159,19 @@ impl Fields for EndpointFields {
     const NAME: &'static str = "id";
     const NEEDED: &'static [(&'static str, &'static str, &'static str)] =
         &[("--to", "url", "the URL that deliveries go to")];
+    const EXAMPLES: Examples = Examples {
+        ls: "Examples:\n  forebay endpoint ls\n  forebay endpoint ls --app shop --json",
+        get: "Example:\n  forebay endpoint get ep_1 --app shop",
+        create: "\
+Examples:
+  forebay endpoint create --to https://example.com/in
+  forebay endpoint create --app shop --to https://example.com/in --uid ci --type 'order.*'",
+        update: "\
+Examples:
+  forebay endpoint update ep_1 --app shop --where 'data.total > 100' --filter forebay/redact
+  forebay endpoint update ep_1 --app shop --disabled true",
+        rm: "Example:\n  forebay endpoint rm ep_1 --app shop",
+    };
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
         let ordering = self.ordering.and_then(|ordering| {
@@ -221,6 +241,17 @@ impl Fields for TypeFields {
     const NAME: &'static str = "name";
     const NEEDED: &'static [(&'static str, &'static str, &'static str)] =
         &[("--name", "name", "such as order.paid")];
+    const EXAMPLES: Examples = Examples {
+        ls: "Example:\n  forebay event-type ls --json",
+        get: "Example:\n  forebay event-type get order.paid",
+        create: "\
+Example:
+  forebay event-type create --name order.paid --description 'An order was paid'",
+        update: "\
+Example:
+  forebay event-type update order.paid --schema @order.schema.json --enforce 1",
+        rm: "Example:\n  forebay event-type rm order.paid",
+    };
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
         let all = self.schemas.as_deref().map(|text| json_of("--schemas", text)).transpose()?;
@@ -269,6 +300,15 @@ impl Fields for KeyFields {
         ("--name", "name", "a name for people"),
         ("--role", "role", "admin, manager, producer or reader"),
     ];
+    const EXAMPLES: Examples = Examples {
+        ls: "Example:\n  forebay key ls --json",
+        get: "Example:\n  forebay key get 0aB3dE5fG7",
+        create: "\
+Example:
+  forebay key create --name shop --role producer --app shop --type 'order.*' > shop.key",
+        update: "Example:\n  forebay key update 0aB3dE5fG7 --expires-at 2027-01-31T00:00:00Z",
+        rm: "Example:\n  forebay key rm 0aB3dE5fG7",
+    };
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
         let members = Members::new()
@@ -314,6 +354,16 @@ impl Fields for SourceFields {
         ("--name", "name", "a name"),
         ("--scheme", "scheme", "a provider such as github, hmac, or none"),
     ];
+    const EXAMPLES: Examples = Examples {
+        ls: "Example:\n  forebay source ls --app shop",
+        get: "Example:\n  forebay source get github",
+        create: "\
+Examples:
+  forebay source create --name github --scheme github --secret @github.secret
+  forebay source create --app shop --name till --scheme standard-webhooks",
+        update: "Example:\n  forebay source update github --path /in/gh",
+        rm: "Example:\n  forebay source rm github",
+    };
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
         let secret = self.secret.as_deref().map(line).transpose()?;

@@ -1,8 +1,8 @@
 use super::fields::{Members, json_of};
-use super::kinds::OfFilters;
 use super::table::Column;
 use super::trial::Trial;
 use super::watched::{Candidate, Logs};
+use super::within::OfFilters;
 use super::{
     One, Within, as_json, ask, exchange, granted, list, listed, made, show, with_parameters,
 };
@@ -47,6 +47,10 @@ enum FilterVerb {
     Bench(BenchFilter),
     Inspect(InspectFilter),
     /// List all, or with --shipped those that come with Forebay
+    #[command(after_help = "\
+Examples:
+  forebay filter ls --app shop
+  forebay filter ls --shipped")]
     Ls {
         /// Those that come with this binary, for endpoints and `--module` to name; asks no server
         #[arg(long, conflicts_with = "limit")]
@@ -60,8 +64,13 @@ enum FilterVerb {
         limit: Option<usize>,
     },
     /// Show one, in the version that is in force
+    #[command(after_help = "Example:\n  forebay filter get big-orders")]
     Get(One<OfFilters>),
     /// Upload a module and put it in force, and print the version
+    #[command(after_help = "\
+Examples:
+  forebay filter push big-orders big-orders/filter.wasm --config '{\"min\": 100}'
+  forebay filter push no-cards forebay/redact")]
     Push {
         #[command(flatten)]
         one: One<OfFilters>,
@@ -71,6 +80,9 @@ enum FilterVerb {
         settings: Settings,
     },
     /// Change what is given of one, and leave the rest
+    #[command(after_help = "\
+Example:
+  forebay filter update big-orders --on-error drop --circuit 20/60s")]
     Update {
         #[command(flatten)]
         one: One<OfFilters>,
@@ -82,8 +94,13 @@ enum FilterVerb {
         settings: Settings,
     },
     /// List the versions that can be put in force again, the newest first
+    #[command(after_help = "Example:\n  forebay filter versions big-orders")]
     Versions(One<OfFilters>),
     /// Put an earlier version in force again
+    #[command(after_help = "\
+Examples:
+  forebay filter rollback big-orders
+  forebay filter rollback big-orders --to 9f86d081884c7d659a2feaa0c55ad015")]
     Rollback {
         #[command(flatten)]
         one: One<OfFilters>,
@@ -93,6 +110,10 @@ enum FilterVerb {
     },
     /// Show a filter events that the server has, and tell what it would make of them; nothing is
     /// delivered
+    #[command(after_help = "\
+Examples:
+  forebay filter dry-run big-orders --module big_orders.wasm --events 1000
+  forebay filter dry-run big-orders --since 2026-01-31T00:00:00Z --type 'order.*' --json")]
     DryRun {
         #[command(flatten)]
         one: One<OfFilters>,
@@ -100,6 +121,10 @@ enum FilterVerb {
         trial: Box<Trial>,
     },
     /// Show what one logged lately, and where it failed
+    #[command(after_help = "\
+Examples:
+  forebay filter logs big-orders --limit 10
+  forebay filter logs big-orders -f --level warn")]
     Logs {
         #[command(flatten)]
         one: One<OfFilters>,
@@ -110,6 +135,7 @@ enum FilterVerb {
     #[command(subcommand)]
     Candidate(Candidate),
     /// Remove one that no endpoint needs
+    #[command(after_help = "Example:\n  forebay filter rm big-orders")]
     Rm(One<OfFilters>),
 }
 

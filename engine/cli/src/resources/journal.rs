@@ -1,5 +1,5 @@
-use super::kinds::OfSources;
 use super::table::{self, Column};
+use super::within::OfSources;
 use super::{One, ask, with_parameters};
 use crate::exit::{Exit, Failure};
 use crate::given::print;

@@ -1,12 +1,11 @@
 use super::fields::{AppFields, EndpointFields, KeyFields, SourceFields, TypeFields};
 use super::fields::{json_of, line};
 use super::journal::Journal;
-use super::with_parameters;
-use super::{Fields, One, Verb, Within, ask, below, encoded, made, needed, table};
+use super::within::{OfApp, OfKeys, OfNode, OfSources, OfTypes};
+use super::{Fields, One, Verb, Within, ask, below, encoded, made, needed, table, with_parameters};
 use crate::exit::{Exit, Failure};
 use crate::given::{ServerArguments, print};
 use clap::{Args, Subcommand};
-use event::TenantId;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -37,6 +36,7 @@ Examples:
   forebay endpoint update ep_1 --app shop --transformation @slim.js --variable team=red
   forebay endpoint secret ep_1 --app shop --rotate
   forebay endpoint send-example ep_1 --app shop --type order.paid
+  forebay endpoint recover ep_1 --app shop --since 2026-11-01T00:00:00Z
   forebay endpoint replay-missing ep_1 --app shop --since 2026-11-01T00:00:00Z";
 
 /// Event types: what messages there are, for people to choose from, and what they are held to
@@ -90,6 +90,11 @@ Examples:
   forebay key rotate 0aB3dE5fG7 --grace-seconds 3600 > shop.key
   forebay key rm 0aB3dE5fG7";
 
+const CHECK_HELP: &str = "\
+Examples:
+  forebay event-type check order.paid order.json
+  forebay event-type check order.paid - --schema-version 2 < order.json";
+
 impl App {
     pub fn run(&self) -> Result<Exit, Failure> {
         self.verb.run()
@@ -101,6 +106,7 @@ enum TypeVerb {
     #[command(flatten)]
     Plain(Box<Verb<OfTypes, TypeFields>>),
     /// Say whether a payload is as a type's schema says, and where not; nothing is sent
+    #[command(after_help = CHECK_HELP)]
     Check {
         #[command(flatten)]
         server: ServerArguments,
@@ -154,6 +160,7 @@ enum EndpointVerb {
     #[command(flatten)]
     Plain(Box<Verb<OfApp, EndpointFields>>),
     /// Print the secret that its deliveries are signed with
+    #[command(after_help = SECRET_HELP)]
     Secret {
         #[command(flatten)]
         one: One<OfApp>,
@@ -175,10 +182,25 @@ enum EndpointVerb {
         #[arg(long, value_name = "TYPE")]
         r#type: String,
     },
+    /// Try its dead letters again, those of messages of a time; prints the name of the task
+    ///
+    /// The server goes on with it by itself, and leaves what is left at a restart. `forebay dlq
+    /// redrive` waits for the end, and counts.
+    #[command(after_help = RECOVER_HELP)]
+    Recover {
+        #[command(flatten)]
+        one: One<OfApp>,
+        /// Messages from this time on, such as 2026-11-01T00:00:00Z
+        #[arg(long, value_name = "TIME")]
+        since: String,
+        /// Messages before this time; without it all that there are
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
     /// Send it what it wants by now and was never sent; prints the name of the task
     ///
     /// Messages of the time that were sent to it, or given up on, are left alone: `forebay dlq
-    /// redrive` tries those again. The server goes on with it after a restart.
+    /// redrive` and `recover` try those again. The server goes on with it after a restart.
     #[command(after_help = REPLAY_HELP)]
     ReplayMissing {
         #[command(flatten)]
@@ -191,6 +213,16 @@ enum EndpointVerb {
         until: Option<String>,
     },
 }
+
+const SECRET_HELP: &str = "\
+Examples:
+  forebay endpoint secret ep_1 --app shop
+  forebay endpoint secret ep_1 --app shop --rotate --grace-seconds 3600";
+
+const RECOVER_HELP: &str = "\
+Examples:
+  forebay endpoint recover ep_1 --app shop --since 2026-11-01T00:00:00Z
+  forebay endpoint recover ep_1 --since 2026-11-01T00:00:00Z --until 2026-11-02T00:00:00Z --json";
 
 const REPLAY_HELP: &str = "\
 Examples:
@@ -208,6 +240,9 @@ impl Endpoint {
             EndpointVerb::SendExample { one, r#type } => {
                 one.order("send-example", &json!({ "eventType": r#type }))
             }
+            EndpointVerb::Recover { one, since, until } => {
+                one.order("recover", &json!({ "since": since, "until": until }))
+            }
             EndpointVerb::ReplayMissing { one, since, until } => {
                 one.order("replay-missing", &json!({ "since": since, "until": until }))
             }
@@ -223,8 +258,10 @@ enum SourceVerb {
     ///
     /// The server keeps the last hundred requests of each source in memory: a restart forgets them.
     /// Of what a request held only the names of its headers are kept.
+    #[command(after_help = JOURNAL_HELP)]
     Journal(Journal),
     /// Print the secret that senders sign with
+    #[command(after_help = SOURCE_SECRET_HELP)]
     Secret {
         #[command(flatten)]
         one: One<OfSources>,
@@ -239,6 +276,16 @@ enum SourceVerb {
         grace_seconds: Option<u32>,
     },
 }
+
+const JOURNAL_HELP: &str = "\
+Examples:
+  forebay source journal github --limit 10
+  forebay source journal github -f --json";
+
+const SOURCE_SECRET_HELP: &str = "\
+Examples:
+  forebay source secret till
+  forebay source secret till --rotate --to @new.secret --grace-seconds 3600";
 
 impl Source {
     pub fn run(&self) -> Result<Exit, Failure> {
@@ -260,6 +307,7 @@ enum KeyVerb {
     #[command(flatten)]
     Plain(Box<Verb<OfKeys, KeyFields>>),
     /// Give a key a new text, and print it; the old one goes on for a while
+    #[command(after_help = ROTATE_HELP)]
     Rotate {
         #[command(flatten)]
         server: ServerArguments,
@@ -270,6 +318,9 @@ enum KeyVerb {
         grace_seconds: Option<u32>,
     },
 }
+
+const ROTATE_HELP: &str =
+    "Example:\n  forebay key rotate 0aB3dE5fG7 --grace-seconds 3600 > shop.key";
 
 impl Key {
     pub fn run(&self) -> Result<Exit, Failure> {
@@ -295,97 +346,4 @@ fn told_once(server: &ServerArguments, path: &str, body: &Value) -> Result<Exit,
     let id = answer.json()["id"].as_str().unwrap_or_default().to_owned();
     eprintln!("key {id}: its text is not shown again");
     made(server, &answer, "token")
-}
-
-#[derive(Args)]
-struct OfNode {}
-
-impl Within for OfNode {
-    fn path(&self) -> Result<String, Failure> {
-        Ok("/api/v1/app".to_owned())
-    }
-}
-
-#[derive(Args)]
-struct OfTypes {}
-
-impl Within for OfTypes {
-    fn path(&self) -> Result<String, Failure> {
-        Ok("/api/v1/event-type".to_owned())
-    }
-}
-
-#[derive(Args)]
-struct OfKeys {}
-
-impl Within for OfKeys {
-    fn path(&self) -> Result<String, Failure> {
-        Ok("/v1/key".to_owned())
-    }
-}
-
-/// In which application, for what says so in its query.
-#[derive(Args)]
-pub(super) struct InApp {
-    /// The application's id or uid; without it that of the key, else default
-    #[arg(long, value_name = "APP", env = "FOREBAY_APP")]
-    pub(super) app: Option<String>,
-}
-
-impl InApp {
-    pub(super) fn path(&self, path: &str) -> String {
-        match &self.app {
-            Some(app) => with_parameters(path, &format!("app={}", encoded(app))),
-            None => path.to_owned(),
-        }
-    }
-}
-
-#[derive(Args)]
-pub(super) struct OfSources {
-    #[command(flatten)]
-    app: InApp,
-}
-
-impl Within for OfSources {
-    fn path(&self) -> Result<String, Failure> {
-        Ok(self.app.path("/v1/source"))
-    }
-}
-
-#[derive(Args)]
-pub struct OfFilters {
-    #[command(flatten)]
-    app: InApp,
-}
-
-impl Within for OfFilters {
-    fn path(&self) -> Result<String, Failure> {
-        Ok(self.app.path("/v1/filter"))
-    }
-}
-
-#[derive(Args)]
-pub struct OfTables {
-    #[command(flatten)]
-    app: InApp,
-}
-
-impl Within for OfTables {
-    fn path(&self) -> Result<String, Failure> {
-        Ok(self.app.path("/v1/table"))
-    }
-}
-
-#[derive(Args)]
-struct OfApp {
-    /// The application's id or uid
-    #[arg(long, value_name = "APP", env = "FOREBAY_APP", default_value = TenantId::DEFAULT)]
-    app: String,
-}
-
-impl Within for OfApp {
-    fn path(&self) -> Result<String, Failure> {
-        Ok(below("/api/v1/app", &self.app)? + "/endpoint")
-    }
 }

@@ -1,47 +1,79 @@
+use super::deed::{Deed, Letters, rate};
 use super::table::Column;
-use super::{ask, below, encoded, list, listed, pages, show};
+use super::which::Which;
+use super::{ask, below, listed, show};
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
-use event::{EndpointId, TenantId};
 use hyper::Method;
 use serde_json::Value;
 
 /// Dead letters: deliveries that were given up on
 #[derive(Args)]
-#[command(after_help = "Examples:\n  forebay dlq ls --app shop --endpoint ci\n  forebay dlq show \
-                        dl_7-0-1042-0 --json\n  forebay dlq redrive dl_7-0-1042-0\n  \
-                        forebay dlq purge dl_7-0-1042-0")]
+#[command(after_help = HELP)]
 pub struct Dlq {
     #[command(subcommand)]
     verb: DlqVerb,
 }
 
+const HELP: &str = "\
+Examples:
+  forebay dlq ls --app shop --endpoint ci
+  forebay dlq show dl_7-0-1042-0 --json
+  forebay dlq redrive dl_7-0-1042-0
+  forebay dlq redrive --endpoint ep_7 --since 2026-01-31T00:00:00Z --rate 50/s
+  forebay dlq purge --app shop --type 'order.*' --dry-run";
+
 #[derive(Subcommand)]
 enum DlqVerb {
     /// List them, by endpoint and age
+    #[command(after_help = LS_HELP)]
     Ls {
         #[command(flatten)]
         server: ServerArguments,
-        /// Of this application alone
-        #[arg(long, value_name = "APP", env = "FOREBAY_APP")]
-        app: Option<String>,
-        /// Of this endpoint alone: an id such as ep_7, or its name in the application
-        #[arg(long, value_name = "ENDPOINT")]
-        endpoint: Option<String>,
+        #[command(flatten)]
+        which: Which,
         /// So many at most
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
     },
     /// Show one, with what would be sent
+    #[command(after_help = "Example:\n  forebay dlq show dl_7-0-1042-0")]
     Show(Letter),
     /// Try some again, now
-    Redrive(Letters),
-    /// Forget some, with their bytes
+    #[command(after_help = REDRIVE_HELP)]
+    Redrive {
+        #[command(flatten)]
+        letters: Letters,
+        /// So many in a second at most, such as 50/s, or in a minute, such as 30/m
+        #[arg(long, value_name = "N/s", value_parser = rate)]
+        rate: Option<f64>,
+    },
+    /// Forget some, with their bytes, for good
+    #[command(after_help = PURGE_HELP)]
     Purge(Letters),
 }
+
+const LS_HELP: &str = "\
+Examples:
+  forebay dlq ls
+  forebay dlq ls --app shop --endpoint ci --type 'order.*' --json
+  forebay dlq ls --since 2026-01-31T00:00:00Z --limit 20";
+
+const REDRIVE_HELP: &str = "\
+Examples:
+  forebay dlq redrive dl_7-0-1042-0
+  forebay dlq redrive --app shop --endpoint ci --dry-run
+  forebay dlq redrive --since 2026-01-31T00:00:00Z --type 'order.*' --rate 50/s
+  forebay dlq redrive --all --json";
+
+const PURGE_HELP: &str = "\
+Examples:
+  forebay dlq purge dl_7-0-1042-0
+  forebay dlq purge --endpoint ep_7 --until 2026-01-31T00:00:00Z --dry-run
+  forebay dlq purge --app shop --all";
 
 #[derive(Args)]
 struct Letter {
@@ -51,17 +83,8 @@ struct Letter {
     id: String,
 }
 
-#[derive(Args)]
-struct Letters {
-    #[command(flatten)]
-    server: ServerArguments,
-    /// Such as dl_7-0-1042-0
-    #[arg(required = true)]
-    ids: Vec<String>,
-}
-
-const LETTERS: &str = "/v1/dead-letter";
-const COLUMNS: &[Column] = &[
+pub(super) const LETTERS: &str = "/v1/dead-letter";
+pub(super) const COLUMNS: &[Column] = &[
     ("ID", "id"),
     ("ENDPOINT", "endpoint"),
     ("TYPE", "eventType"),
@@ -73,8 +96,10 @@ const COLUMNS: &[Column] = &[
 impl Dlq {
     pub fn run(&self) -> Result<Exit, Failure> {
         match &self.verb {
-            DlqVerb::Ls { server, app, endpoint, limit } => {
-                letters(server, app.as_deref(), endpoint.as_deref(), *limit)
+            DlqVerb::Ls { server, which, limit } => {
+                let mut all = Vec::new();
+                which.each(server, *limit, |letter| all.push(letter))?;
+                listed(server, COLUMNS, &all)
             }
             DlqVerb::Show(Letter { server, id }) => {
                 let mut answer = ask(server, Method::GET, &below(LETTERS, id)?, None)?;
@@ -83,39 +108,10 @@ impl Dlq {
                 }
                 show(server, &answer)
             }
-            DlqVerb::Redrive(letters) => letters.each("redrive", "redriven"),
-            DlqVerb::Purge(letters) => letters.each("purge", "purged"),
+            DlqVerb::Redrive { letters, rate } => letters.run(Deed::Redrive, *rate),
+            DlqVerb::Purge(letters) => letters.run(Deed::Purge, None),
         }
     }
-}
-
-/// The API knows letters by the ids of their endpoints; names are people's.
-fn letters(
-    server: &ServerArguments,
-    app: Option<&str>,
-    endpoint: Option<&str>,
-    limit: Option<usize>,
-) -> Result<Exit, Failure> {
-    let of_app = below("/api/v1/app", app.unwrap_or(TenantId::DEFAULT))?;
-    let id = |path: &str| -> Result<Value, Failure> {
-        Ok(ask(server, Method::GET, path, None)?.json()["id"].take())
-    };
-    let of_endpoint = match endpoint {
-        Some(id) if app.is_none() && EndpointId::read(id).is_some() => Value::from(id),
-        Some(name) => id(&below(&format!("{of_app}/endpoint"), name)?)?,
-        None => Value::Null,
-    };
-    if let Some(id) = of_endpoint.as_str() {
-        return list(server, &format!("{LETTERS}?endpoint={}", encoded(id)), limit, COLUMNS);
-    }
-    if app.is_none() {
-        return list(server, LETTERS, limit, COLUMNS);
-    }
-    let app = id(&of_app)?;
-    let mut all = pages(server, LETTERS, None)?;
-    all.retain(|letter| letter["app"] == app);
-    all.truncate(limit.unwrap_or(usize::MAX));
-    listed(server, COLUMNS, &all)
 }
 
 /// With its body as text, if it is text.
@@ -127,17 +123,6 @@ fn readable(mut letter: Value) -> Value {
         members.insert("body".to_owned(), text.into());
     }
     letter
-}
-
-impl Letters {
-    /// Stops at the first that is refused, with the others before it done.
-    fn each(&self, deed: &str, done: &str) -> Result<Exit, Failure> {
-        for id in &self.ids {
-            ask(&self.server, Method::POST, &format!("{}/{deed}", below(LETTERS, id)?), None)?;
-            eprintln!("{done} {id}");
-        }
-        Ok(Exit::Ok)
-    }
 }
 
 /// Say what became of an event at each endpoint, and why

@@ -1,5 +1,5 @@
-use super::kinds::OfTables;
 use super::table::Column;
+use super::within::OfTables;
 use super::{
     One, Within, ask, below, encoded, exchange, granted, list, listed, made, show, with_parameters,
 };
@@ -31,6 +31,7 @@ Examples:
 #[derive(Subcommand)]
 enum TableVerb {
     /// List all
+    #[command(after_help = "Example:\n  forebay table ls --json")]
     Ls {
         #[command(flatten)]
         server: ServerArguments,
@@ -41,10 +42,16 @@ enum TableVerb {
         limit: Option<usize>,
     },
     /// Show one, in the version that is in force, without what it holds
+    #[command(after_help = "Example:\n  forebay table get countries")]
     Get(One<OfTables>),
     /// Make a table of a file, or replace all that it holds, and print the version
+    #[command(after_help = "\
+Examples:
+  forebay table load countries.csv
+  forebay table load export.csv --name countries --by code --value name")]
     Load(Load),
     /// Print what a table has for a key, as filters get it
+    #[command(after_help = "Example:\n  forebay table lookup countries DE")]
     Lookup {
         #[command(flatten)]
         one: One<OfTables>,
@@ -53,8 +60,13 @@ enum TableVerb {
         wanted: String,
     },
     /// List the versions that can be put in force again, the newest first
+    #[command(after_help = "Example:\n  forebay table versions countries")]
     Versions(One<OfTables>),
     /// Put an earlier version in force again
+    #[command(after_help = "\
+Examples:
+  forebay table rollback countries
+  forebay table rollback countries --to 9f86d081884c7d659a2feaa0c55ad015")]
     Rollback {
         #[command(flatten)]
         one: One<OfTables>,
@@ -63,6 +75,7 @@ enum TableVerb {
         to: Option<String>,
     },
     /// Remove one; filters that ask for it find no key any more
+    #[command(after_help = "Example:\n  forebay table rm countries")]
     Rm(One<OfTables>),
 }
 

@@ -1,5 +1,5 @@
 use super::fields::Members;
-use super::kinds::OfFilters;
+use super::within::OfFilters;
 use super::{One, Settings, ask};
 use crate::exit::{Exit, Failure};
 use crate::given::print;

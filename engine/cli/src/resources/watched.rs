@@ -1,6 +1,6 @@
 use super::fields::{Members, json_of};
-use super::kinds::OfFilters;
 use super::trial::{compared, plain};
+use super::within::OfFilters;
 use super::{One, ask, made, with_parameters};
 use crate::exit::{Exit, Failure};
 use crate::given::print;
@@ -28,6 +28,10 @@ pub struct Logs {
 #[derive(Subcommand)]
 pub enum Candidate {
     /// Begin a trial: as a shadow, which sees every event and changes nothing, or as a canary
+    #[command(after_help = "\
+Examples:
+  forebay filter candidate try big-orders --module big_orders.wasm
+  forebay filter candidate try big-orders --config @new.json --canary 5")]
     Try {
         #[command(flatten)]
         one: One<OfFilters>,
@@ -43,10 +47,13 @@ pub enum Candidate {
         canary: Option<u8>,
     },
     /// Show what is on trial and what was seen of it
+    #[command(after_help = "Example:\n  forebay filter candidate show big-orders")]
     Show(One<OfFilters>),
     /// Put what is on trial in force
+    #[command(after_help = "Example:\n  forebay filter candidate promote big-orders")]
     Promote(One<OfFilters>),
     /// End the trial; the filter goes on as it is
+    #[command(after_help = "Example:\n  forebay filter candidate end big-orders")]
     End(One<OfFilters>),
 }
 

@@ -13,6 +13,8 @@ mod event_types;
 #[path = "../../../filter/tests/all/generated.rs"]
 mod generated;
 mod help;
+mod letters;
+mod listen;
 mod logs;
 mod poller;
 mod resources;
@@ -20,6 +22,7 @@ mod run;
 mod serve;
 mod shipped;
 mod sign;
+mod snapshots;
 mod stats;
 mod tables;
 mod wanted;

@@ -441,7 +441,7 @@ impl Going {
     }
 
     /// Waits until it has a socket, and a moment more.
-    fn connected(self) -> Going {
+    pub fn connected(self) -> Going {
         let fds = format!("/proc/{}/fd", self.0.id());
         let is_socket = |entry: std::io::Result<std::fs::DirEntry>| {
             let name = entry.and_then(|entry| std::fs::read_link(entry.path()));
