@@ -84,6 +84,12 @@ impl Change {
 pub(crate) fn refused(control: &Control, token: &str, peer: IpAddr, shuts_out: bool, untold: u64) {
     let key = Token::read(token).map(|token| token.id);
     let peer = peer.to_canonical();
+    let after = json!({
+        "address": peer.to_string(),
+        "key": key,
+        "shutOut": shuts_out,
+        "untold": untold,
+    });
     let entry = json!({
         "at": time(control.ports.clock.wall()),
         "who": null,
@@ -94,7 +100,7 @@ pub(crate) fn refused(control: &Control, token: &str, peer: IpAddr, shuts_out: b
         "status": 401,
         "requestId": null,
         "before": null,
-        "after": { "address": peer.to_string(), "key": key, "shutOut": shuts_out, "untold": untold },
+        "after": after,
     });
     control.ports.book.keep(&entry.to_string());
     tracing::warn!(target: "audit", what = REFUSED, %peer, key, shuts_out, untold, "a wrong key");

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Of which wrong keys the log of changes tells: in an hour of each sender the first one and the one
-/// that shuts it out, and of few from all senders together. So nobody pushes changes out of that
-/// log by guessing.
+/// Of which wrong keys the log of changes tells: in an hour, of each sender the first one and the
+/// one that shuts it out, and of few from all senders together. So nobody pushes changes out of
+/// that log by guessing.
 #[derive(Default)]
 pub(crate) struct Refusals {
     since: Time,

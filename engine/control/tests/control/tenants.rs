@@ -22,8 +22,8 @@ const ROLES: [fn(TenantId) -> Role; 4] = [
     Role::portal,
 ];
 
-/// What shows its owner the word that it was made with: else the sweeps would find nothing, whatever
-/// there was to be found.
+/// What shows its owner the word that it was made with: else the sweeps would find nothing,
+/// whatever there was to be found.
 const TELLING: &[&str] = &[
     "dead-letter.get",
     "event.explain",

@@ -168,8 +168,8 @@ impl Row {
         captures.chain(query).collect()
     }
 
-    /// A request for it. `whose` says whose thing is named at each place; without one a parameter of
-    /// the query is left out.
+    /// A request for it. `whose` says whose thing is named at each place; without one a parameter
+    /// of the query is left out.
     pub fn ask<'a>(
         &self,
         form: Form,
