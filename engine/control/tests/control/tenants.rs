@@ -227,7 +227,7 @@ fn leaks(world: &World, rows: &[&Row]) -> Vec<String> {
         let (absent, theirs) = (&pair[0], &pair[1]);
         let told = format!("{}: {} {}", one.what, theirs.status, theirs.body);
         // What is not understood is not looked for.
-        let is_asked = !matches!(absent.status, 0 | 400 | 405 | 408 | 411..=499 | 500..);
+        let is_asked = !matches!(absent.status, 0 | 400 | 405 | 408 | 411..);
         let is_hidden = theirs.status == absent.status
             && (!one.names_their_app || matches!(theirs.status, 403 | 404))
             && !says(theirs, &mark(THEIRS));
