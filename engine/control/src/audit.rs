@@ -1,16 +1,20 @@
-//! Who changed what, and what it was before and after: one line of JSON for each change.
+//! Who changed what, and what it was before and after: one line of JSON for each change. And who
+//! has shown a wrong key.
 
 use crate::Control;
-use crate::api::{Call, Operation, Query, Verb, operations};
+use crate::api::{Call, Operation, Query, Token, Verb, operations};
 use crate::explain::time;
 use crate::reply::Secret;
 use bytes::Bytes;
 use hyper::Response;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 
 /// What a change looks like before and after is told up to here.
 const SIDE_BYTES_MAX: usize = 16 << 10;
+/// What a line says where it is of no operation.
+const REFUSED: &str = "key.refused";
 /// Variables of a script are told up to here.
 const VARIABLES_BYTES_MAX: usize = 1 << 10;
 
@@ -72,6 +76,34 @@ impl Change {
         });
         control.ports.book.keep(&entry.to_string());
     }
+}
+
+/// Keeps that a wrong key came from this address. Of the key it tells the public part alone, and
+/// nothing where it has none; whose that is remains a claim, so `who` has nobody. `untold` came
+/// before and have no line.
+pub(crate) fn refused(control: &Control, token: &str, peer: IpAddr, shuts_out: bool, untold: u64) {
+    let key = Token::read(token).map(|token| token.id);
+    let peer = peer.to_canonical();
+    let after = json!({
+        "address": peer.to_string(),
+        "key": key,
+        "shutOut": shuts_out,
+        "untold": untold,
+    });
+    let entry = json!({
+        "at": time(control.ports.clock.wall()),
+        "who": null,
+        "name": null,
+        "what": REFUSED,
+        "app": null,
+        "path": null,
+        "status": 401,
+        "requestId": null,
+        "before": null,
+        "after": after,
+    });
+    control.ports.book.keep(&entry.to_string());
+    tracing::warn!(target: "audit", what = REFUSED, %peer, key, shuts_out, untold, "a wrong key");
 }
 
 fn name_of(record: &std::sync::Arc<registry::Record>) -> Option<String> {

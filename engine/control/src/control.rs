@@ -1,9 +1,9 @@
 use crate::api::{
     self, APP, Access, Answered, Apps, Begun, Call, Captured, Content, Erasures, Failures, Keys,
-    Matched, Operation, Places, Principal, Query, RepeatKey, Repeats, Role, Scope, Stream, Token,
-    Uses, Whose,
+    Matched, Operation, Places, Principal, Query, Refusals, RepeatKey, Repeats, Role, Scope,
+    Stream, Token, Uses, Whose,
 };
-use crate::audit::Change;
+use crate::audit::{self, Change};
 use crate::journal::Journal;
 use crate::problem::{Form, Problem};
 use crate::reply::{self, OfChangeBefore, empty, harden};
@@ -103,6 +103,7 @@ pub struct Control {
     pub(crate) options: ControlOptions,
     pub(crate) ports: Ports,
     failures: RefCell<Failures>,
+    refusals: RefCell<Refusals>,
     request_ids: RefCell<Rng>,
     repeats: RefCell<Repeats>,
     pub(crate) uses: RefCell<Uses>,
@@ -144,6 +145,7 @@ impl Control {
             options,
             ports,
             failures,
+            refusals: RefCell::default(),
             request_ids,
             repeats,
             uses,
@@ -249,7 +251,8 @@ impl Control {
 
     /// Who bears a token that came from this address. `Err` says how long the address has to wait
     /// before wrong ones of it are looked at again: those that nobody can guess are never shut out
-    /// by those that others try. Never blocks.
+    /// by those that others try. Never blocks, but to put a line for a wrong one into the log of
+    /// changes now and then.
     pub fn bearer_from(&self, token: &str, peer: IpAddr) -> Result<Option<Principal>, Duration> {
         let is_configured = || self.options.key.verify(token);
         let is_short = self.options.key.is_short();
@@ -266,7 +269,13 @@ impl Control {
         if is_short && is_configured() {
             return Ok(Some(Principal::admin()));
         }
-        self.failures.borrow_mut().count(peer, now);
+        let shuts_out = self.failures.borrow_mut().count(peer, now);
+        // Who shows nothing guesses nothing.
+        if !token.is_empty()
+            && let Some(untold) = self.refusals.borrow_mut().tell(peer, shuts_out, now)
+        {
+            audit::refused(self, token, peer, shuts_out, untold);
+        }
         Ok(None)
     }
 

@@ -1,9 +1,11 @@
 mod histogram;
 mod known;
+mod lag;
 mod machine;
 mod readings;
 mod render;
 
+pub(crate) use lag::{Lag, lags};
 pub use machine::{ProcessTexts, ProcessUse};
 pub use readings::Readings;
 pub use render::Build;

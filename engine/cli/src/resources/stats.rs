@@ -10,7 +10,8 @@ use std::time::Duration;
 /// Show what came in and what became of it, over time
 ///
 /// Counts of whole hours reach back 35 days, finer ones six hours. Each row has a bar for what was
-/// delivered, against the row that has most.
+/// delivered, against the row that has most. Of endpoints it says too how many events of the log
+/// they have yet to pass, and how old the first of these is.
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub struct Stats {
@@ -68,6 +69,8 @@ const COLUMNS: &[table::Column] = &[
     ("P99 MS", "p99"),
     ("", "bar"),
 ];
+/// Between the names and the bars of endpoints.
+const LAG: &[table::Column] = &[("LAG", "lagEvents"), ("LAG S", "lagSeconds")];
 const BAR_WIDTH: f64 = 16.0;
 
 impl Stats {
@@ -83,9 +86,12 @@ impl Stats {
         if rows.is_empty() {
             let (from, to) = (table::text(&told["from"]), table::text(&told["to"]));
             eprintln!("nothing was counted from {from} to {to}");
+            print(&lag(&told))?;
             return Ok(Exit::Ok);
         }
-        print(&table::render(COLUMNS, &lines(rows, &told["total"])))?;
+        let columns = columns(matches!(self.by, Some(By::Endpoint)));
+        print(&table::render(&columns, &lines(rows, &told["total"])))?;
+        print(&lag(&told))?;
         if told["from"].as_str() < told["keptFrom"].as_str() {
             let from = table::text(&told["keptFrom"]);
             eprintln!("what lies before {from} is not kept in such steps");
@@ -115,6 +121,19 @@ impl Stats {
     }
 }
 
+/// A line of the lag of the one endpoint that was asked for, where there is one.
+fn lag(told: &Value) -> String {
+    let (events, secs) = (told["lagEvents"].as_u64(), told["lagSeconds"].as_f64());
+    let Some((events, secs)) = events.zip(secs) else { return String::new() };
+    format!("events of the log that it has yet to pass: {events}, the first {secs:.1} s old\n")
+}
+
+fn columns(has_lag: bool) -> Vec<table::Column> {
+    let (counts, bar) = COLUMNS.split_at(COLUMNS.len() - 1);
+    let lag = if has_lag { LAG } else { &[] };
+    [counts, lag, bar].concat()
+}
+
 /// Each with its bar, and below them their sum.
 fn lines(rows: Vec<Value>, total: &Value) -> Vec<Value> {
     let weight = |row: &Value| {
@@ -127,6 +146,9 @@ fn lines(rows: Vec<Value>, total: &Value) -> Vec<Value> {
         for share in ["p50", "p99"] {
             row[share] =
                 row["attemptMs"][share].as_f64().map_or(Value::Null, |ms| json!(short(ms)));
+        }
+        if let Some(secs) = row["lagSeconds"].as_f64() {
+            row["lagSeconds"] = format!("{secs:.1}").into();
         }
         row["name"] = name;
         row["bar"] = bar.into();
@@ -206,5 +228,16 @@ mod tests {
         assert_eq!(names, [Some("10:00"), Some("10:01"), Some("all")]);
         assert_eq!((&lines[0]["p50"], &lines[0]["bar"]), (&json!("3.2"), &json!("████████")));
         assert_eq!(lines[2]["delivered"], 30);
+    }
+
+    #[test]
+    fn the_lag_of_endpoints_has_its_columns() {
+        let row = json!({ "name": "ep_1", "delivered": 1, "lagEvents": 12, "lagSeconds": 3.25 });
+        let told = lines(vec![row], &json!({ "delivered": 1 }));
+        let table = table::render(&columns(true), &told);
+        let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(row[row.len() - 3..row.len() - 1], ["12", "3.2"], "{table}");
+        assert!(table.contains("LAG S"), "{table}");
+        assert!(!table::render(&columns(false), &told).contains("LAG"));
     }
 }

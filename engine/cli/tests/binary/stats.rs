@@ -39,6 +39,7 @@ fn what_became_of_events_is_counted_over_a_restart() {
     };
     assert_eq!(of(total), [5, 14, 3, 7, 8, 4]);
     let groups = told["groups"].as_array().unwrap();
+    assert!(groups.iter().all(|group| group["lagEvents"].is_u64()), "{told}");
     let mut groups: Vec<_> =
         groups.iter().map(|group| (group["name"].clone(), of(group))).collect();
     groups.sort_by_key(|(name, _)| name.to_string());
@@ -54,6 +55,8 @@ fn what_became_of_events_is_counted_over_a_restart() {
         table.contains("ACCEPTED") && table.contains('█') && table.contains("\nall "),
         "{table}"
     );
+    let by_endpoint = place.out("stats --last 1d --step 1h --by endpoint");
+    assert!(by_endpoint.contains("LAG S") && !table.contains("LAG"), "{by_endpoint}");
     place.run("stats --endpoint nothing").expect(1, "").says("no such endpoint");
     place.run("stats --app default --type other").expect(0, "").says("nothing was counted");
     place.run("stats --last soon").expect(2, "").says("30m");

@@ -30,7 +30,8 @@ impl Failures {
         (window.failures >= self.most && passed < WINDOW).then(|| WINDOW - passed)
     }
 
-    pub fn count(&mut self, address: IpAddr, now: Time) {
+    /// Whether this one shuts the address out.
+    pub fn count(&mut self, address: IpAddr, now: Time) -> bool {
         let address = one_sender(address);
         if self.known.len() >= ADDRESSES_MAX && !self.known.contains_key(&address) {
             self.forget(now);
@@ -40,6 +41,7 @@ impl Failures {
             *window = Window { since: now, failures: 0 };
         }
         window.failures = window.failures.saturating_add(1);
+        window.failures == self.most
     }
 
     /// What is over; and when nothing is, the oldest window.
@@ -54,7 +56,7 @@ impl Failures {
 }
 
 /// Whoever has one address of an IPv6 network has the other 2^64 of it.
-fn one_sender(address: IpAddr) -> IpAddr {
+pub(super) fn one_sender(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) >> 64 << 64;
@@ -76,9 +78,9 @@ mod tests {
     fn an_address_waits_until_its_window_is_over() {
         let mut failures = Failures::new(10);
         let start = Time::from_secs(1000);
-        for _ in 0..10 {
+        for n in 1..=10 {
             assert_eq!(failures.wait(address(1), start), None);
-            failures.count(address(1), start);
+            assert_eq!(failures.count(address(1), start), n == 10);
         }
         let later = start + Duration::from_secs(20);
         assert_eq!(failures.wait(address(1), later), Some(Duration::from_secs(40)));

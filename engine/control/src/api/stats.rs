@@ -3,12 +3,14 @@ use crate::api::endpoints;
 use crate::api::wire::{APP, moment};
 use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Scope, Verb};
 use crate::explain::time;
+use crate::metrics::{Lag, lags};
 use crate::problem::Problem;
 use crate::reply::answer;
 use crate::stats::{HOUR, MINUTE, Series, Totals, Wanted};
 use crate::walk;
 use event::{EndpointId, Offset, RetryKey, Time};
 use log::{Failure, Log};
+use registry::History;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -89,6 +91,13 @@ struct StatsOut {
     /// What lies before it is not kept in such steps, or no longer.
     kept_from: String,
     total: CountsOut,
+    /// Of the `endpoint` that was asked for: events of the whole log, those of other applications
+    /// too, that it has not passed. Not told of one that is polled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_events: Option<u64>,
+    /// How old the first of these events is; 0 when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_seconds: Option<f64>,
     /// An entry for each step in which something happened, the oldest first.
     data: Vec<StepOut>,
     /// As `by` asks for.
@@ -105,9 +114,15 @@ struct StepOut {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 struct GroupOut {
     /// An endpoint's id or an event type. `(other)`: what there was no room to tell apart.
     name: String,
+    /// Of an endpoint that there is and that is not polled, as for one that is asked for alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_events: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_seconds: Option<f64>,
     #[serde(flatten)]
     counts: CountsOut,
 }
@@ -186,21 +201,26 @@ async fn stats(control: &Control, call: Call) -> Answered {
         Some(_) => return Err(Problem::parameter(BY.name, "it is endpoint or eventType")),
     };
     let stats = control.ports.stats.clone();
-    let read = move |_: &dyn Log, _: &_| {
+    let read = move |log: &dyn Log, history: &History| {
         stats.gather(now);
         let slice = stats.read(span.clone(), step, &wanted);
         let (minutes, hours) = stats.kept_from(now);
         let kept_from = if step.is_multiple_of(HOUR) { hours } else { minutes };
         let steps = slice.steps.iter();
         let data = steps.map(|(at, sum)| StepOut { at: told(*at), counts: CountsOut::of(sum) });
+        let mut groups = by.map(|by| groups(by, &slice.of_series));
+        let grouped = groups.as_deref_mut().filter(|_| by == Some(By::Endpoint));
+        let lag = tell_lags(log, history, now, (wanted.endpoint, grouped.unwrap_or_default()))?;
         Ok(StatsOut {
             from: told(span.start),
             to: told(span.end),
             step_seconds: step,
             kept_from: told(kept_from),
             total: CountsOut::of(&sum(slice.steps.values())),
+            lag_events: lag.map(|lag| lag.events),
+            lag_seconds: lag.map(|lag| lag.age.as_secs_f64()),
             data: data.collect(),
-            groups: by.map(|by| groups(by, &slice.of_series)),
+            groups,
         })
     };
     Ok(answer(200, &control.ask(&call.principal, read).await?))
@@ -266,9 +286,35 @@ fn groups(by: By, of_series: &BTreeMap<Series, Totals>) -> Vec<GroupOut> {
     let busy = |totals: &Totals| totals.accepted() + totals.matched() + totals.failed();
     groups.sort_by_key(|(_, totals)| std::cmp::Reverse(busy(totals)));
     groups.truncate(GROUPS_MAX);
-    let shown =
-        |(name, totals): (String, Totals)| GroupOut { name, counts: CountsOut::of(&totals) };
+    let shown = |(name, totals): (String, Totals)| GroupOut {
+        name,
+        lag_events: None,
+        lag_seconds: None,
+        counts: CountsOut::of(&totals),
+    };
     groups.into_iter().map(shown).collect()
+}
+
+/// Gives the lag of the one endpoint, and tells each group that is of one its own.
+fn tell_lags(
+    log: &dyn Log,
+    history: &History,
+    now: Time,
+    (one, groups): (Option<EndpointId>, &mut [GroupOut]),
+) -> Result<Option<Lag>, Failure> {
+    let is_sent_to = |id: &EndpointId| {
+        let known = history.latest().endpoint(*id);
+        known.is_some_and(|endpoint| !endpoint.is_polled())
+    };
+    let of_groups = groups.iter().filter_map(|group| EndpointId::read(&group.name));
+    let asked: Vec<EndpointId> = of_groups.chain(one).filter(is_sent_to).collect();
+    let lags = lags(log, &asked, now)?;
+    for group in groups {
+        let lag = EndpointId::read(&group.name).and_then(|id| lags.get(&id));
+        group.lag_events = lag.map(|lag| lag.events);
+        group.lag_seconds = lag.map(|lag| lag.age.as_secs_f64());
+    }
+    Ok(one.and_then(|id| lags.get(&id).copied()))
 }
 
 /// By minutes as far as they reach back, else by hours.

@@ -47,7 +47,13 @@ impl Readings {
     }
 }
 
-fn age(log: &dyn Log, first: Offset, head: Offset, now: Time) -> Result<Duration, Failure> {
+/// How old the event at `first` is; zero at the head, and where that is not known.
+pub(super) fn age(
+    log: &dyn Log,
+    first: Offset,
+    head: Offset,
+    now: Time,
+) -> Result<Duration, Failure> {
     if first >= head {
         return Ok(Duration::ZERO);
     }

@@ -67,6 +67,45 @@ fn no_secret_is_in_it_and_a_key_is_told_by_its_name() {
 }
 
 #[test]
+fn a_wrong_key_is_told_by_its_public_part_and_nobody_fills_the_log_with_them() {
+    let mut node = Node::new();
+    node.is_loopback = false;
+    node.limits.failures_max = 10;
+    let secret = "s".repeat(43);
+    let wrong = |id: &str, secret: &str| format!("authorization: Bearer fbk_{id}_{secret}");
+    let ask = |line: &str| crate::node::request("GET", "/api/v1/app", &[line]);
+    let mut requests = vec![ask("authorization: Bearer "), ask(&wrong("AAAAAAAAAA", &secret))];
+    requests.extend((0..30).map(|_| ask(&wrong("BBBBBBBBBB", &secret))));
+    requests.push(ask("authorization: Bearer hunter2"));
+    let statuses: Vec<u16> = node.ask(&requests).iter().map(|reply| reply.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 10);
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 23);
+    let told = listed(&node, "");
+    let entries = told["data"].as_array().unwrap();
+    assert_eq!(entries.len(), 2, "the first, and the one that shuts it out: {told}");
+    let [last, first] = [&entries[0], &entries[1]];
+    for entry in [last, first] {
+        assert_eq!((&entry["what"], &entry["status"]), (&json!("key.refused"), &json!(401)));
+        assert_eq!(
+            (&entry["who"], &entry["after"]["address"]),
+            (&Value::Null, &json!("127.0.0.1"))
+        );
+    }
+    let of = |entry: &Value| {
+        let after = &entry["after"];
+        (after["key"].clone(), after["shutOut"].clone(), after["untold"].clone())
+    };
+    assert_eq!(of(first), (json!("AAAAAAAAAA"), json!(false), json!(0)));
+    assert_eq!(of(last), (json!("BBBBBBBBBB"), json!(true), json!(7)));
+    assert!(!node.changes.borrow().join("\n").contains(&secret));
+
+    let node = Node::new();
+    assert_eq!(node.one(ask("authorization: Bearer hunter2")).status, 401);
+    let kept = node.changes.borrow().join("\n");
+    assert!(kept.contains(r#""key":null"#) && !kept.contains("hunter2"), "{kept}");
+}
+
+#[test]
 fn a_long_script_hides_no_other_change_of_its_endpoint() {
     let node = Node::new();
     let code = format!("function handler(webhook) {{ return webhook; }} // {}", "x".repeat(20_000));

@@ -27,4 +27,5 @@ mod sources;
 mod stats;
 mod tables;
 mod tail;
+mod tenants;
 mod transformations;

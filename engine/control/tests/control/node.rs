@@ -1,9 +1,11 @@
+mod kept;
+
 use bytes::Bytes;
 use control::{
-    AdminKey, Apps, Backups, Body, Book, BookPage, Bookmarks, Build, Commands, Control,
-    ControlLimits, ControlOptions, Denied, Health, KeptTable, KeyRing, KeyRow, Machine, Metrics,
-    Modules, Pending, Phase, Pieces, Ports, ProcessUse, Published, Reading, Reads, Reloaded, Role,
-    Stats, TableText, Tables, Token, Trial,
+    AdminKey, Apps, Body, Book, BookPage, Bookmarks, Build, Commands, Control, ControlLimits,
+    ControlOptions, Denied, FilterWatch, Health, Heard, KeptTable, KeyRing, KeyRow, Machine,
+    Metrics, Modules, Pending, Phase, Ports, ProcessUse, Published, Reading, Reads, Reloaded, Role,
+    Stats, Token, Trial,
 };
 use event::{
     Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
@@ -13,6 +15,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use kept::{Copies, Drawer};
 use log::{DuplicateRow, Group, Log, MemLog, Sync};
 use registry::{
     ChangeSet, Declared, DeclaredEndpoint, DeclaredTenant, FilterLimits, FilterVersion, History,
@@ -29,7 +32,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 
 pub const NOW: Time = Time::from_secs(1_700_000_000);
 
@@ -53,6 +55,10 @@ pub struct Node {
     /// The same of tables.
     pub tables: Rc<RefCell<BTreeMap<TableDigest, KeptTable>>>,
     pub clock: Arc<ManualClock>,
+    /// What filters said.
+    pub watch: Arc<FilterWatch>,
+    /// What came to sources, told to each `Control` anew.
+    pub heard: RefCell<Vec<(TenantId, Arc<str>, Heard)>>,
     /// The log of changes.
     pub changes: Rc<RefCell<Vec<String>>>,
     /// Where consumers have come to.
@@ -83,6 +89,8 @@ impl Node {
             is_loopback: true,
             reads: true,
             commands: Rc::default(),
+            watch: FilterWatch::new(),
+            heard: RefCell::default(),
             changes: Rc::default(),
             marks: Rc::default(),
             keys: BTreeMap::new(),
@@ -149,7 +157,7 @@ impl Node {
         let reads =
             Here { log: self.log.clone(), history: self.history.clone(), is_running: self.reads };
         let ports = Ports {
-            watch: control::FilterWatch::new(),
+            watch: self.watch.clone(),
             metrics: self.metrics.clone(),
             stats: self.stats.clone(),
             health: self.health.clone(),
@@ -186,7 +194,11 @@ impl Node {
             clock: self.clock.clone(),
             entropy: Arc::new(OsEntropy),
         };
-        Control::new(options, ports)
+        let control = Control::new(options, ports);
+        for (app, source, heard) in &*self.heard.borrow() {
+            control.heard(app, source, heard.clone());
+        }
+        control
     }
 
     /// Starts a server, sends it the requests one by one and answers what it answered.
@@ -555,45 +567,5 @@ impl Modules for Rack {
 
     fn unshipped(&self, name: &str) -> String {
         format!("{name:?} does not come with the engine")
-    }
-}
-
-/// Of two pieces; one without keys breaks off after the first.
-struct Copies;
-
-impl Backups for Copies {
-    fn begin(&self, with_keys: bool) -> Pending<Result<Pieces, Denied>> {
-        let (pieces, received) = mpsc::channel(2);
-        pieces.try_send(Ok(Bytes::from_static(b"one "))).unwrap();
-        if with_keys {
-            pieces.try_send(Ok(Bytes::from_static(b"and two"))).unwrap();
-        }
-        Box::pin(async move { Ok((received, Arc::new(with_keys.into()))) })
-    }
-}
-
-/// A text is the number of bytes that its table has, and something that tells it from others.
-struct Drawer(Rc<RefCell<BTreeMap<TableDigest, KeptTable>>>);
-
-impl Tables for Drawer {
-    fn keep(&self, text: Bytes, _: TableText) -> Pending<Result<KeptTable, Denied>> {
-        let digest = TableDigest(Sha256::digest(&text).into());
-        let text = String::from_utf8(text.to_vec()).unwrap();
-        let bytes = text.split(' ').next().and_then(|bytes| bytes.parse().ok());
-        let none = || Denied::Rejected("line 1: it has no number".into());
-        let kept = bytes.map(|bytes| KeptTable { digest, keys: 1, bytes, hold: Arc::new(()) });
-        if let Some(kept) = &kept {
-            self.0.borrow_mut().insert(digest, kept.clone());
-        }
-        Box::pin(async move { kept.ok_or_else(none) })
-    }
-
-    fn find(&self, digest: TableDigest) -> Pending<Result<KeptTable, Denied>> {
-        let found = self.0.borrow().get(&digest).cloned();
-        Box::pin(async move { found.ok_or(Denied::Failed("it is gone".into())) })
-    }
-
-    fn look_up(&self, app: &TenantId, name: &str, key: &str) -> Option<String> {
-        (key == "known").then(|| format!("{name} of {}", app.as_str()))
     }
 }

@@ -1,6 +1,9 @@
 use crate::node::{NOW, Node, dead, delivery, key, request, tenant};
 use control::Role;
-use event::{Attempted, Cause, Due, Offset, Outcome, RetryKey, RetryRow, Stage, TenantId, Time};
+use event::{
+    Attempted, Cause, Due, LaneId, LaneRow, Offset, Outcome, RetryKey, RetryRow, Stage, TenantId,
+    Time, Watermarks, Why,
+};
 use log::{Change, Group};
 use registry::DeclaredEndpoint;
 use std::time::Duration;
@@ -81,6 +84,49 @@ fn one_application_sees_nothing_of_another() {
     assert_eq!(own["total"]["accepted"], 1);
     let foreign = node.one(request("GET", "/v1/stats?app=default", &[&bearer]));
     assert_eq!(foreign.status, 404);
+}
+
+#[test]
+fn an_endpoints_lag_is_told_with_its_numbers() {
+    let node = node();
+    for _ in 0..3 {
+        node.publish("order.paid", "{}");
+        node.clock.advance(Duration::from_secs(5));
+    }
+    let lag = |query: &str| {
+        let told = node.get(&format!("/v1/stats?{query}")).json();
+        let of = if query.contains("by=endpoint") { &told["groups"][0] } else { &told };
+        (of["lagEvents"].as_u64(), of["lagSeconds"].as_f64())
+    };
+    assert_eq!(lag("endpoint=ci"), (Some(3), Some(15.0)), "nothing has been passed");
+    let passed = Some(Watermarks { shards: vec![Offset(2), Offset(3)] });
+    node.commit(Group { watermarks: passed, ..Group::default() });
+    assert_eq!(lag("endpoint=ci"), (Some(1), Some(15.0)));
+    assert_eq!(lag("by=endpoint"), (Some(1), Some(15.0)));
+    assert_eq!(lag("by=eventType"), (None, None), "types have no lanes");
+    assert_eq!(lag(""), (None, None));
+
+    let ci = node.endpoint("ci");
+    let lane = |cursor| LaneRow {
+        cursor: Offset(cursor),
+        high: Offset(3),
+        since: Offset::ZERO,
+        why: Why::Breaker,
+    };
+    node.commit(Group {
+        lanes: vec![Change::Put(LaneId::main(ci), lane(1))],
+        watermarks: Some(Watermarks { shards: vec![Offset(3)] }),
+        ..Group::default()
+    });
+    assert_eq!(lag("endpoint=ci&by=endpoint"), (Some(2), Some(15.0)));
+    assert_eq!(lag("app=other&endpoint=theirs"), (Some(0), Some(0.0)), "the others are level");
+    let level = Group { lanes: vec![Change::Put(LaneId::main(ci), lane(3))], ..Group::default() };
+    node.commit(level);
+    assert_eq!(lag("endpoint=ci"), (Some(0), Some(0.0)));
+
+    let polled = r#"{"url":"poll:","uid":"p"}"#;
+    assert_eq!(node.send("POST", "/api/v1/app/default/endpoint", polled, &[]).status, 201);
+    assert_eq!(lag("endpoint=p"), (None, None), "consumers of it have places of their own");
 }
 
 #[test]
