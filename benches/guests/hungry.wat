@@ -5,7 +5,7 @@
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 65536))
   (func (export "forebay_filter_v1") (param i32 i32) (result i32)
     (local $left i32)
-    (local.set $left (i32.const 4000000))
+    (local.set $left (i32.const 3333333))
     (loop $again
       (local.set $left (i32.sub (local.get $left) (i32.const 1)))
       (br_if $again (local.get $left)))

@@ -62,12 +62,13 @@ pub(crate) async fn settle_by_both(
     findings: &mut Findings,
 ) -> Vec<Verdict> {
     let fuel_before = findings.fuel;
-    let mut own = Findings { unbroken: findings.unbroken, ..Findings::default() };
+    let mut own = Findings::default();
     let mut seen = Comparison { filter: spec.name.clone(), ..Comparison::default() };
     let verdicts = match candidate.share {
         Share::Shadow => {
             let verdicts = settle(engine, pool, spec, inputs, setting, findings).await;
             seen.fuel_in_force = findings.fuel - fuel_before;
+            own.unbroken = findings.unbroken;
             let dry = Setting { purpose: Purpose::DryRun, ..setting };
             let others = settle(engine, pool, &candidate.spec, inputs, dry, &mut own).await;
             seen.compare(inputs, &verdicts, others);
@@ -85,6 +86,7 @@ pub(crate) async fn settle_by_both(
             let (taken, left) = (side(true), side(false));
             let by_filter = settle(engine, pool, spec, &left, setting, findings).await;
             seen.fuel_in_force = findings.fuel - fuel_before;
+            own.unbroken = findings.unbroken;
             let by_other = settle(engine, pool, &candidate.spec, &taken, setting, &mut own).await;
             seen.judged = taken.len();
             seen.faults = own.faults.len();
@@ -96,7 +98,7 @@ pub(crate) async fn settle_by_both(
     seen.fuel = own.fuel;
     findings.fuel += own.fuel;
     findings.starts += own.starts;
-    findings.unbroken = findings.unbroken.max(own.unbroken);
+    findings.unbroken = own.unbroken;
     findings.logs.append(&mut own.logs);
     findings.metrics.append(&mut own.metrics);
     findings.faults.append(&mut own.faults);

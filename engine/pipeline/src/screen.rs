@@ -91,7 +91,7 @@ impl Queue {
                 // What was charged too much comes back, but buys no more than a round.
                 self.credit = (self.credit + begun.charged - fuel - BASE_COST).min(QUANTUM);
                 self.questions.pop_front();
-                self.is_long = begun.charged > TRIAL.cast_signed();
+                self.is_long = begun.charged >= TRIAL.cast_signed();
             }
             Poll::Pending => {
                 self.credit -= QUANTUM;

@@ -113,8 +113,8 @@ proptest! {
         prop_assert_eq!(guests.begun.get(), 0);
     }
 
-    /// A chain that always has a question waiting gets no less than any other, also than one
-    /// that asks its next only once it has the answer.
+    /// Among as many long ones as may be under way, a chain that always has a question waiting
+    /// gets no less than any other, also than one that asks its next only once it has the answer.
     #[test]
     fn no_way_of_asking_buys_more_than_a_share(
         chains in prop::collection::vec((1..FUEL_MAX, 1..5usize), 2..=BEGUN_MAX),

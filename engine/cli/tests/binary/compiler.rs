@@ -77,9 +77,25 @@ fn child_of(parent: u32) -> Option<u32> {
     ids.find(is_child)
 }
 
-/// It has read the module, and used 0.2 s of a core.
+/// It has read the module, and used 0.05 s of a core.
 fn is_at_work(id: u32) -> bool {
-    is_limited(id) && stat(id).get(11).is_some_and(|ticks| ticks.parse::<u32>().unwrap() >= 20)
+    is_limited(id) && stat(id).get(11).is_some_and(|ticks| ticks.parse::<u32>().unwrap() >= 5)
+}
+
+/// A process that stands still, and goes on when this ends.
+struct Still(String);
+
+impl Still {
+    fn of(id: u32) -> Still {
+        run("kill", &["-STOP", &id.to_string()]);
+        Still(id.to_string())
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-CONT", &self.0]).status();
+    }
 }
 
 fn run(program: &str, arguments: &[&str]) {
@@ -98,12 +114,11 @@ fn what_takes_too_much_to_compile_is_refused_by_name_while_events_come_in() {
         push.env("FOREBAY_URL", &place.serving.url).env("FOREBAY_KEY", ADMIN_KEY);
         let push = push.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let at_work = || child_of(place.serving.id()).filter(|id| is_at_work(*id));
-        let compiler = until(at_work).to_string();
         // It stands still while it is looked at, so that it is not done before.
-        run("kill", &["-STOP", &compiler]);
-        run("prlimit", &["--pid", &compiler, limit]);
+        let compiler = Still::of(until(at_work));
+        run("prlimit", &["--pid", &compiler.0, limit]);
         place.out("send --type order.paid --data 1");
-        run("kill", &["-CONT", &compiler]);
+        drop(compiler);
         let ended = Ended::of(push.wait_with_output().unwrap());
         assert_eq!(ended.code, 1, "{}", ended.err);
         ended.says(text);
