@@ -60,6 +60,7 @@ fn measure(part: Part, setting: &parts::Setting<'_>) -> anyhow::Result<Found> {
         Part::Signature => signature::cases(setting),
         Part::Road => road::cases(setting),
         Part::Neighbours => neighbours::cases(setting),
+        Part::Node => node::cases(setting),
     };
     let cases = cases.map_err(|error| error.context(format!("the part `{}`", part.name())))?;
     Ok(Found { part: part.name(), about: part.about(), cases })

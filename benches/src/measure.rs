@@ -33,6 +33,7 @@ pub struct Figure {
     /// Microseconds of processor time an operation.
     pub cpu_us: f64,
     pub p50: Option<Duration>,
+    pub p99: Option<Duration>,
 }
 
 /// One question and what was measured for it: ours first, what stands beside it after that.
@@ -105,6 +106,7 @@ pub fn compare(
         per_s: median(turns.iter().map(|turn| turn.ops as f64 / turn.wall.as_secs_f64())),
         cpu_us: median(turns.iter().map(|turn| turn.cpu.as_secs_f64() * 1e6 / turn.ops as f64)),
         p50: turns.iter().map(|turn| turn.p50).min().flatten(),
+        p99: None,
     });
     Ok(Case { name: name.into(), figures: figures.collect(), note: String::new(), place: None })
 }

@@ -7,6 +7,7 @@ pub mod languages;
 pub mod log;
 pub mod matching;
 pub mod neighbours;
+pub mod node;
 pub mod road;
 pub mod signature;
 pub mod tables;

@@ -75,6 +75,7 @@ impl Found {
                 "per_s": figure.per_s,
                 "cpu_us": figure.cpu_us,
                 "p50_us": figure.p50.map(|p50| p50.as_secs_f64() * 1e6),
+                "p99_us": figure.p99.map(|p99| p99.as_secs_f64() * 1e6),
             })
         };
         let case = |case: &Case| {
@@ -106,8 +107,8 @@ impl fmt::Display for Found {
         writeln!(f)?;
         writeln!(
             f,
-            "  {:<47} {:>11} {:>9} {:>9}   {:<6} {:<6}",
-            "", "a second", "CPU-us", "p50 ms", "rate", "CPU"
+            "  {:<47} {:>11} {:>9} {:>9} {:>9}   {:<6} {:<6}",
+            "", "a second", "CPU-us", "p50 ms", "p99 ms", "rate", "CPU"
         )?;
         for case in &self.cases {
             writeln!(f, "  {}{}", case.name, case.note)?;
@@ -127,13 +128,15 @@ impl Case {
 }
 
 fn line(f: &mut fmt::Formatter<'_>, figure: &Figure, ours: Option<&Figure>) -> fmt::Result {
-    let p50 = figure.p50.map_or(String::new(), |p50| format!("{:.3}", p50.as_secs_f64() * 1e3));
+    let [p50, p99] = [figure.p50, figure.p99].map(|found| {
+        found.map_or(String::new(), |found| format!("{:.3}", found.as_secs_f64() * 1e3))
+    });
     let ratios = ours.map_or(String::new(), |ours| {
         let (rate, cpu) = (ours.per_s / figure.per_s, ours.cpu_us / figure.cpu_us);
         format!("   ×{rate:<5.2} ×{cpu:<5.2}")
     });
     let text = format!(
-        "    {:<45} {:>11} {:>9.3} {p50:>9}{ratios}",
+        "    {:<45} {:>11} {:>9.3} {p50:>9} {p99:>9}{ratios}",
         figure.name,
         thousands(figure.per_s),
         figure.cpu_us

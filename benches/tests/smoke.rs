@@ -12,7 +12,7 @@ fn every_part_runs() {
     assert!(run.status.success(), "{errors}");
     let found: serde_json::Value = serde_json::from_slice(&run.stdout).expect("JSON, and no more");
     let parts = found["parts"].as_array().expect("a list of parts");
-    assert_eq!(parts.len(), 12);
+    assert_eq!(parts.len(), 13);
     for part in parts {
         let cases = part["cases"].as_array().expect("a list of cases");
         assert!(!cases.is_empty(), "{} measured nothing", part["part"]);

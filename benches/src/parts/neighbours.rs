@@ -94,8 +94,8 @@ fn run(setting: &Setting<'_>, healthy: &Path, neighbours: &[&Path]) -> anyhow::R
 
 impl Run {
     fn figure(&self, name: &str) -> Figure {
-        let p50 = Some(Duration::from_secs_f64(self.p50 / 1e3));
-        Figure { name: name.into(), per_s: self.delivered, cpu_us: self.cpu_us, p50 }
+        let [p50, p99] = [self.p50, self.p99].map(|ms| Some(Duration::from_secs_f64(ms / 1e3)));
+        Figure { name: name.into(), per_s: self.delivered, cpu_us: self.cpu_us, p50, p99 }
     }
 }
 

@@ -38,18 +38,20 @@ fn case(setting: &Setting<'_>, name: &str, options: &[&str]) -> anyhow::Result<C
     let found = report.json();
     let number = |name: &str| found["numbers"][name].as_f64().unwrap_or(f64::NAN);
     let of = if name.starts_with("delivered") { "delivered" } else { "accepted" };
-    let p50 = |name: &str| Some(Duration::from_secs_f64(number(name) / 1e3));
+    let millis = |name: &str| Some(Duration::from_secs_f64(number(name) / 1e3));
     let ours = Figure {
-        name: "the engine: CPU an event, p50 of the answer".into(),
+        name: "the engine: CPU an event, p50, p99 of the answer".into(),
         per_s: number(of),
         cpu_us: number("cpu"),
-        p50: p50("ack.p50"),
+        p50: millis("ack.p50"),
+        p99: millis("ack.p99"),
     };
     let floor = Figure {
         name: "loader to receiver, without an engine".into(),
         per_s: number("floor"),
         cpu_us: found["loader_cpu_us_an_event"].as_f64().unwrap_or(f64::NAN),
         p50: None,
+        p99: None,
     };
     Ok(Case {
         name: name.to_string(),

@@ -17,7 +17,9 @@ pub use limit::{Limit, NAMES};
 pub use load::{Load, Loaded, Pace, Way};
 pub use machine::{Sample, Still, load_average, thread_cpu};
 pub use report::Report;
+pub use setup::{KEY, Setup};
 pub use sink::{Counted, Sink};
+pub use wire::{Message, next_message};
 
 use crate::exit::{Exit, Failure};
 use crate::given::print;
@@ -25,7 +27,6 @@ use anyhow::{Context, bail};
 use forebay::Engine;
 use report::Phase;
 use scrape::Commits;
-use setup::Setup;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
