@@ -85,8 +85,7 @@ pub(crate) struct Standing {
 pub(crate) fn standings(evidence: &Evidence) -> Vec<Standing> {
     let standing = |endpoint: &Endpoint| {
         let lane = LaneId::main(endpoint.id);
-        let retries = evidence.retries.values().filter(|(key, _)| key.delivery.lane == lane);
-        let next = retries.filter_map(|(key, _)| key.due.time());
+        let next = evidence.retried_by(lane).filter_map(|(_, (key, _))| key.due.time());
         let (state, _) = at_main(evidence, endpoint);
         Standing { endpoint: endpoint.id, state, next: next.min() }
     };
@@ -106,9 +105,8 @@ fn ruling(evidence: &Evidence, matched: &Arc<Endpoint>) -> Arc<Endpoint> {
 
 /// The version that a row of the endpoint's own lane names.
 fn named_by_rows(evidence: &Evidence, id: EndpointId) -> Option<Arc<Endpoint>> {
-    let main = LaneId::main(id);
-    let mut mains = evidence.attempts.keys().filter(|delivery| delivery.lane == main);
-    mains.find_map(|delivery| named_by_row(evidence, *delivery))
+    let mut mains = evidence.begun_by(LaneId::main(id));
+    mains.find_map(|(delivery, _)| named_by_row(evidence, *delivery))
 }
 
 /// The version that judged a delivery which is in trouble or dead, or is still to judge it. Of
@@ -156,8 +154,7 @@ fn unwanted(endpoint: &Endpoint, is_addressed: bool) -> Value {
 }
 
 fn at_endpoint(evidence: &Evidence, endpoint: &Endpoint) -> Value {
-    let of_endpoint = |delivery: &DeliveryId| delivery.lane.endpoint == endpoint.id;
-    let rows = evidence.attempts.iter().filter(|(delivery, _)| of_endpoint(delivery));
+    let rows = evidence.begun_at(endpoint.id);
     let deliveries: Vec<Value> =
         rows.map(|(delivery, rows)| of_delivery(evidence, endpoint, *delivery, rows)).collect();
     let (state, why) = at_main(evidence, endpoint);
@@ -176,9 +173,8 @@ fn at_endpoint(evidence: &Evidence, endpoint: &Endpoint) -> Value {
 
 /// The endpoint's state, replays left aside.
 fn at_main(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, String) {
-    let main = LaneId::main(endpoint.id);
-    let mains: Vec<&DeliveryId> =
-        evidence.attempts.keys().filter(|delivery| delivery.lane == main).collect();
+    let mains = evidence.begun_by(LaneId::main(endpoint.id));
+    let mains: Vec<&DeliveryId> = mains.map(|(delivery, _)| delivery).collect();
     match mains.is_empty() {
         true => without_rows(evidence, endpoint),
         false => with_rows(evidence, &mains),
