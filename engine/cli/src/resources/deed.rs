@@ -103,7 +103,8 @@ impl Letters {
     fn named(&self, app: Option<&Value>) -> Result<Vec<Value>, Failure> {
         let mut all = Vec::new();
         for id in &self.ids {
-            let letter = ask(&self.server, Method::GET, &below(LETTERS, id)?, None)?.json();
+            let asked = ask(&self.server, Method::GET, &below(LETTERS, id)?, None);
+            let letter = asked.map_err(|failure| failure.about(id))?.json();
             if app.is_some_and(|app| *app != letter["app"]) {
                 let why = match letter["app"].is_null() {
                     true => "does not say of which application it is",
