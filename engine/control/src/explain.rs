@@ -1,8 +1,10 @@
 mod evidence;
 mod story;
+mod told;
 
 pub(crate) use evidence::{Found, gather};
 pub(crate) use story::{Standing, damaged, standings, tell};
+pub(crate) use told::ExplainOut;
 
 use event::Time;
 

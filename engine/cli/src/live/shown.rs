@@ -13,11 +13,12 @@ pub fn head_of(first: &str, headers: impl IntoIterator<Item = (String, String)>)
     })
 }
 
-/// Head and body, line by line behind a mark. Control characters of a sender stay its own.
+/// Head and body, line by line behind a mark. Control characters of a sender stay its own, but
+/// tabs.
 pub fn marked(mark: char, head: &str, body: &str) -> String {
     let lines = head.lines().chain((!body.is_empty()).then_some("")).chain(body.lines());
     lines.fold(String::new(), |mut text, line| {
-        let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+        let plain = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
         let line: String = line.chars().map(plain).collect();
         let _ = writeln!(text, "{}", format!("  {mark} {line}").trim_end());
         text
@@ -132,8 +133,8 @@ mod tests {
     fn lines_stand_behind_their_mark() {
         let head = head_of("POST /in", [("a".to_owned(), "b\u{1b}c".to_owned())]);
         assert_eq!(
-            marked('>', &head, "x\ny"),
-            "  > POST /in\n  > a: b\u{fffd}c\n  >\n  > x\n  > y\n"
+            marked('>', &head, "x\n\ty\u{7}\tz"),
+            "  > POST /in\n  > a: b\u{fffd}c\n  >\n  > x\n  > \ty\u{fffd}\tz\n"
         );
         assert_eq!(marked('<', "200\n", ""), "  < 200\n");
     }

@@ -9,6 +9,7 @@ use hyper::Method;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use std::panic::resume_unwind;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Dead letters that something is done to.
@@ -91,22 +92,41 @@ impl Letters {
     /// As they are now.
     fn letters(&self) -> Result<Vec<Value>, Failure> {
         let mut all = Vec::new();
-        for id in &self.ids {
-            all.push(ask(&self.server, Method::GET, &below(LETTERS, id)?, None)?.json());
-        }
-        if self.ids.is_empty() {
-            self.which.each(&self.server, None, |letter| all.push(letter))?;
+        match self.ids.is_empty() {
+            true => self.which.each(&self.server, None, |letter| all.push(letter))?,
+            false => all = self.named(self.which.app(&self.server)?.as_ref())?,
         }
         Ok(all)
     }
 
-    /// All of them before the first is touched: one that dies again meanwhile is not met twice.
+    /// Those that were named, all of them of this application where there is one.
+    fn named(&self, app: Option<&Value>) -> Result<Vec<Value>, Failure> {
+        let mut all = Vec::new();
+        for id in &self.ids {
+            let asked = ask(&self.server, Method::GET, &below(LETTERS, id)?, None);
+            let letter = asked.map_err(|failure| failure.about(id))?.json();
+            if app.is_some_and(|app| *app != letter["app"]) {
+                let why = match letter["app"].is_null() {
+                    true => "does not say of which application it is",
+                    false => "is of another application",
+                };
+                return Err(Failure::new(Exit::Failed, format!("{id} {why}: nothing was done")));
+            }
+            all.push(letter);
+        }
+        Ok(all)
+    }
+
+    /// All of them before the first is touched: one that dies again meanwhile is not met twice, and
+    /// one that is not meant is told in time.
     fn ids(&self) -> Result<Vec<String>, Failure> {
         let mut ids = self.ids.clone();
         if ids.is_empty() {
             self.which.each(&self.server, None, |letter| {
                 ids.extend(letter["id"].as_str().map(str::to_owned));
             })?;
+        } else if let Some(app) = self.which.app(&self.server)? {
+            self.named(Some(&app))?;
         }
         Ok(ids)
     }
@@ -120,28 +140,9 @@ impl Letters {
         rate: Option<f64>,
         bar: &ProgressBar,
     ) -> Result<usize, Failure> {
-        let (start, mut done) = (Instant::now(), 0);
-        for (n, some) in ids.chunks(ABREAST).enumerate() {
-            let came: Vec<Result<bool, Failure>> = std::thread::scope(|scope| {
-                let asked = some.iter().enumerate().map(|(k, id)| {
-                    let before = (n * ABREAST + k) as f64;
-                    let due = rate.map(|rate| Duration::from_secs_f64(before / rate));
-                    scope.spawn(move || {
-                        let left = due.and_then(|due| due.checked_sub(start.elapsed()));
-                        std::thread::sleep(left.unwrap_or_default());
-                        let was_there = self.one(deed, id);
-                        bar.inc(1);
-                        was_there
-                    })
-                });
-                // All are on their way before the first is waited for.
-                let asked: Vec<_> = asked.collect();
-                let joined = asked.into_iter().map(|asked| match asked.join() {
-                    Ok(came) => came,
-                    Err(panic) => resume_unwind(panic),
-                });
-                joined.collect()
-            });
+        let (mut pace, mut done) = (Pace::new(rate), 0);
+        for some in ids.chunks(ABREAST) {
+            let came = self.abreast(deed, some, &mut pace, bar);
             done += came.iter().filter(|came| matches!(came, Ok(true))).count();
             for (id, came) in some.iter().zip(came) {
                 let told = || format!("{id} ({done} of {} were {})", ids.len(), deed.done());
@@ -149,6 +150,40 @@ impl Letters {
             }
         }
         Ok(done)
+    }
+
+    /// What came of each, or of those before one was refused: none begins after that is known.
+    fn abreast(
+        &self,
+        deed: Deed,
+        some: &[String],
+        pace: &mut Pace,
+        bar: &ProgressBar,
+    ) -> Vec<Result<bool, Failure>> {
+        let (refuse, refused) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let mut asked = Vec::with_capacity(some.len());
+            for id in some {
+                if refused.recv_timeout(pace.left()).is_ok() {
+                    break;
+                }
+                pace.begins();
+                let refuse = refuse.clone();
+                asked.push(scope.spawn(move || {
+                    let was_there = self.one(deed, id);
+                    if was_there.is_err() {
+                        let _ = refuse.send(());
+                    }
+                    bar.inc(1);
+                    was_there
+                }));
+            }
+            let joined = asked.into_iter().map(|asked| match asked.join() {
+                Ok(came) => came,
+                Err(panic) => resume_unwind(panic),
+            });
+            joined.collect()
+        })
     }
 
     /// Whether it was there. One that was named has to be.
@@ -170,6 +205,35 @@ impl Letters {
     }
 }
 
+/// So long between one and the next, by when the one before really began: what came late is not
+/// made up for, so a server that was away for a while is not met by all at once.
+struct Pace {
+    between: Duration,
+    last: Option<Instant>,
+}
+
+impl Pace {
+    /// Of so many in a second; without any they follow at once.
+    fn new(rate: Option<f64>) -> Pace {
+        let between = rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
+        Pace { between, last: None }
+    }
+
+    fn begins(&mut self) {
+        self.last = Some(Instant::now());
+    }
+
+    /// How long the next one waits.
+    fn left(&self) -> Duration {
+        left(self.between, self.last.map(|last| last.elapsed()))
+    }
+}
+
+/// The same, so long after the one before; the first waits for nothing.
+fn left(between: Duration, passed: Option<Duration>) -> Duration {
+    passed.map_or(Duration::ZERO, |passed| between.saturating_sub(passed))
+}
+
 /// How many in a second.
 pub fn rate(text: &str) -> Result<f64, String> {
     let (number, seconds) = match text.split_once('/') {
@@ -186,7 +250,33 @@ pub fn rate(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::rate;
+    use super::{Pace, left, rate};
+    use std::time::Duration;
+
+    #[test]
+    fn the_next_waits_for_the_one_before_and_makes_up_for_nothing() {
+        let between = |text: &str| Pace::new(rate(text).ok()).between.as_millis();
+        assert_eq!([between("50/s"), between("1/s"), between("30/m")], [20, 1_000, 2_000]);
+        assert_eq!(Pace::new(None).between, Duration::ZERO);
+        let ms = Duration::from_millis;
+        for (passed, wanted) in [
+            (None, 0),
+            (Some(0), 100),
+            (Some(30), 70),
+            (Some(99), 1),
+            (Some(100), 0),
+            (Some(60_000), 0),
+        ] {
+            assert_eq!(left(ms(100), passed.map(ms)), ms(wanted), "{passed:?}");
+        }
+        let mut pace = Pace::new(Some(1.0 / 3600.0));
+        assert_eq!(pace.left(), Duration::ZERO);
+        // However long the first took to begin, the second has its whole time to wait.
+        for _ in 0..2 {
+            pace.begins();
+            assert!(pace.left() > Duration::from_secs(3000), "{:?}", pace.left());
+        }
+    }
 
     #[test]
     fn a_rate_is_so_many_in_a_second() {

@@ -37,6 +37,13 @@ impl Which {
             || self.until.is_some()
     }
 
+    /// The id of the application, where one is said.
+    pub(super) fn app(&self, server: &ServerArguments) -> Result<Option<Value>, Failure> {
+        let Some(app) = &self.app else { return Ok(None) };
+        let path = below("/api/v1/app", app)?;
+        Ok(Some(ask(server, Method::GET, &path, None)?.json()["id"].take()))
+    }
+
     /// Hands on each that is meant, so many at most. The API tells endpoints apart, this the rest.
     pub(super) fn each(
         &self,
@@ -73,17 +80,14 @@ impl Which {
     /// knows letters by the ids of their endpoints; names are people's.
     fn place(&self, server: &ServerArguments) -> Result<(String, Option<Value>), Failure> {
         let of_app = below("/api/v1/app", self.app.as_deref().unwrap_or(TenantId::DEFAULT))?;
-        let id = |path: &str| -> Result<Value, Failure> {
-            Ok(ask(server, Method::GET, path, None)?.json()["id"].take())
-        };
         let of_endpoint = match &self.endpoint {
             Some(id) if self.app.is_none() && EndpointId::read(id).is_some() => id.clone(),
             Some(name) => {
-                let id = id(&below(&format!("{of_app}/endpoint"), name)?)?;
-                id.as_str().unwrap_or_default().to_owned()
+                let path = below(&format!("{of_app}/endpoint"), name)?;
+                let endpoint = ask(server, Method::GET, &path, None)?.json();
+                endpoint["id"].as_str().unwrap_or_default().to_owned()
             }
-            None if self.app.is_none() => return Ok((LETTERS.to_owned(), None)),
-            None => return Ok((LETTERS.to_owned(), Some(id(&of_app)?))),
+            None => return Ok((LETTERS.to_owned(), self.app(server)?)),
         };
         Ok((format!("{LETTERS}?endpoint={}", encoded(&of_endpoint)), None))
     }

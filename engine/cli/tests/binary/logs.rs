@@ -1,4 +1,5 @@
 use crate::resources::{Going, Place};
+use crate::serve::nobody;
 
 const TRAP: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -9,7 +10,7 @@ const TRAP: &str = concat!(
 fn place() -> Place {
     let place = Place::new();
     place.out(&format!("filter push f {TRAP} --on-error drop"));
-    place.out("endpoint create --to http://127.0.0.1:59009/ --filter f");
+    place.out(&format!("endpoint create --to {} --filter f", nobody()));
     place
 }
 

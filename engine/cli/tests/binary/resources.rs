@@ -1,5 +1,5 @@
 use crate::run::{ADMIN_KEY, Ended, Folder, SECRET};
-use crate::serve::{Serving, receiver};
+use crate::serve::{Serving, nobody, receiver};
 use serde_json::{Value, json};
 use std::process::Stdio;
 use std::time::Duration;
@@ -160,7 +160,7 @@ fn what_a_filter_says_is_shown() {
 fn a_filter_that_is_pushed_judges_what_comes() {
     let place = Place::new();
     place.out(&format!("filter push main {PUSHES} --config {{\"branch\":\"main\"}}"));
-    place.out("endpoint create --to http://127.0.0.1:59009/ --filter main");
+    place.out(&format!("endpoint create --to {} --filter main", nobody()));
     let becomes = |branch: &str, state: &str| {
         let body = format!("{{\"ref\":\"refs/heads/{branch}\"}}");
         let event = place.out(&format!("send --type push --data {body}"));
@@ -312,9 +312,8 @@ fn a_dead_letter_is_shown_and_purged_and_its_event_explained() {
     place.out("app create --name Shop --uid shop");
     let app = place.json("app get shop")["id"].as_str().unwrap().to_owned();
     // Nobody listens there, and there is no second attempt.
-    place.out(
-        "endpoint create --app shop --to http://127.0.0.1:59009/in --uid dead --timeout-ms 500",
-    );
+    let to = format!("--to {} --timeout-ms 500", nobody());
+    place.out(&format!("endpoint create --app shop --uid dead {to}"));
     let body = r#"{"schedule":[]}"#;
     let patched = patch(&place, "/api/v1/app/shop/endpoint/dead", body);
     assert!(patched.contains("200 OK"), "{patched}");

@@ -2,8 +2,9 @@ use crate::run::{ADMIN_KEY, Ended, Folder, SECRET};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 use std::time::Duration;
+use tokio::net::TcpSocket;
 
 /// A server under test. Its log lines are read as they come, so it never waits for a reader.
 pub struct Serving {
@@ -85,6 +86,18 @@ fn lines(stderr: ChildStderr) -> mpsc::Receiver<String> {
         }
     });
     lines
+}
+
+/// The URL of a port that is taken for as long as the tests run, and at which nobody listens:
+/// connections are refused.
+pub fn nobody() -> &'static str {
+    static TAKEN: LazyLock<(TcpSocket, String)> = LazyLock::new(|| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let url = format!("http://{}/in", socket.local_addr().unwrap());
+        (socket, url)
+    });
+    &TAKEN.1
 }
 
 /// Takes requests, answers each with 200, and hands on their heads and bodies.

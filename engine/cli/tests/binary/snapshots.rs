@@ -1,6 +1,7 @@
 use crate::help::commands;
 use crate::resources::{Place, ask, until};
 use crate::run::{ADMIN_KEY, Ended, Folder};
+use crate::serve::nobody;
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 fn prepared() -> Place {
     let place = Place::new();
     place.out("app create --name Shop --uid shop --metadata plan=gold");
-    let to = "--to http://127.0.0.1:59009/in";
+    let to = format!("--to {}", nobody());
     place.out(&format!("endpoint create --app shop --uid orders --type order.* {to}"));
     let path = "/api/v1/app/shop/endpoint/orders";
     let patched = ask(&place.serving.url, "PATCH", path, r#"{"schedule":[]}"#);
@@ -18,7 +19,12 @@ fn prepared() -> Place {
     assert_eq!(sent.code, 0, "{}", sent.err);
     let is_counted = || place.json("stats --app shop")["total"]["deadLetters"] == 1;
     let is_listed = || place.json("dlq ls")["data"].as_array().is_some_and(|all| all.len() == 1);
-    until(|| Some(()).filter(|()| is_counted() && is_listed()));
+    let is_passed = || {
+        let told = place.json("stats --app shop --last 1d --by endpoint");
+        let groups = told["groups"].as_array().unwrap();
+        groups.len() == 1 && groups.iter().all(|group| group["lagEvents"] == 0)
+    };
+    until(|| Some(()).filter(|()| is_counted() && is_listed() && is_passed()));
     place
 }
 

@@ -1,5 +1,5 @@
 use crate::resources::Place;
-use crate::serve::{Serving, receiver};
+use crate::serve::{Serving, nobody, receiver};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ fn what_became_of_events_is_counted_over_a_restart() {
     let mut place = Place::new();
     place.out(&format!("endpoint create --to {hooks} --uid all"));
     place.out(&format!("endpoint create --to {hooks} --uid large --where data.n>2"));
-    place.out("endpoint create --to http://127.0.0.1:59009/in --uid dead --type order.*");
+    place.out(&format!("endpoint create --to {} --uid dead --type order.*", nobody()));
     place.out("endpoint update dead --schedule 1ms");
     for n in 1..=4 {
         place.out(&format!("send --type order.paid --data {{\"n\":{n}}}"));

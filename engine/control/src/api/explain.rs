@@ -14,7 +14,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     scope: Scope::Read,
     query: &[],
     body: Content::Empty,
-    answers: &[(200, Content::json::<serde_json::Map<String, serde_json::Value>>())],
+    answers: &[(200, Content::json::<explain::ExplainOut>())],
     run: |control, call| Box::pin(tell(control, call)),
 }];
 

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// Of which wrong keys the log of changes tells: in an hour, of each sender the first one and the
-/// one that shuts it out, and of few from all senders together. So nobody pushes changes out of
-/// that log by guessing.
+/// one that shuts it out, and of few from all senders together. So whoever guesses without a break
+/// needs half a year to push a change out of that log.
 #[derive(Default)]
 pub(crate) struct Refusals {
     since: Time,
@@ -18,8 +18,11 @@ pub(crate) struct Refusals {
 }
 
 const WINDOW: Duration = Duration::from_secs(3_600);
-/// Some 15 KiB an hour; the log of changes has 16 MiB.
-const LINES_MAX: usize = 60;
+/// A line has less than 300 bytes, and a change stays until 8 MiB at least have come after it.
+const LINES_MAX: usize = 6;
+const _: () = assert!(LINES_MAX * 24 * 183 * 300 < 8 << 20, "half a year, as `Refusals` says");
+/// Beyond these all are of senders that are shut out: many that look in once hide none of them.
+const UNRESERVED: usize = 3;
 
 impl Refusals {
     /// Whether this wrong key has a line: then how many before it have none.
@@ -29,7 +32,8 @@ impl Refusals {
         }
         let sender = one_sender(address);
         let is_told = self.senders.get(&sender).is_some_and(|told| *told || !shuts_out);
-        if is_told || self.lines >= LINES_MAX {
+        let most = if shuts_out { LINES_MAX } else { UNRESERVED };
+        if is_told || self.lines >= most {
             self.untold = self.untold.saturating_add(1);
             return None;
         }
@@ -60,13 +64,18 @@ mod tests {
     }
 
     #[test]
-    fn many_senders_have_few_lines_together() {
+    fn many_senders_have_few_lines_together_and_hide_none_that_is_shut_out() {
         let mut refusals = Refusals::default();
         let start = Time::from_secs(10_000);
-        let told = (0..5_000).filter_map(|n| refusals.tell(address(n), n % 2 == 0, start));
-        assert_eq!(told.count(), LINES_MAX);
+        let mut told = |senders: std::ops::Range<u32>, shuts_out| {
+            let tell = |n: &u32| refusals.tell(address(*n), shuts_out, start).is_some();
+            senders.filter(tell).count()
+        };
+        assert_eq!(told(0..60, false), UNRESERVED);
+        assert_eq!(told(60..5_000, true), LINES_MAX - UNRESERVED);
+        assert_eq!(told(5_000..5_060, false), 0);
         assert_eq!(refusals.senders.len(), LINES_MAX);
         let later = refusals.tell(address(1), false, start + WINDOW);
-        assert_eq!(later, Some(5_000 - LINES_MAX as u64));
+        assert_eq!(later, Some(5_060 - LINES_MAX as u64));
     }
 }

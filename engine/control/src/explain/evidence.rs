@@ -1,10 +1,12 @@
 use event::{
-    AttemptRow, DeadRow, DeliveryId, Event, EventId, GapRow, LaneId, LaneRow, Offset, RetryKey,
-    RetryRow,
+    AttemptRow, DeadRow, DeliveryId, EndpointId, Event, EventId, GapRow, LaneId, LaneRow, Offset,
+    RetryKey, RetryRow,
 };
 use log::{Failure, Log};
 use registry::{History, Snapshot};
+use std::collections::btree_map::Range;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// All rows that say what became of one event, and the versions that ruled.
@@ -25,6 +27,30 @@ pub(crate) struct Evidence {
     /// trouble, beyond the rows that were looked at.
     pub unfound: BTreeSet<DeliveryId>,
     pub gaps: Vec<GapRow>,
+}
+
+impl Evidence {
+    /// What was begun by this lane.
+    pub fn begun_by(&self, lane: LaneId) -> Range<'_, DeliveryId, Vec<AttemptRow>> {
+        self.attempts.range(of_lanes(lane, lane))
+    }
+
+    /// What was begun by any lane of this endpoint.
+    pub fn begun_at(&self, endpoint: EndpointId) -> Range<'_, DeliveryId, Vec<AttemptRow>> {
+        let last = LaneId { endpoint, n: u32::MAX };
+        self.attempts.range(of_lanes(LaneId::main(endpoint), last))
+    }
+
+    /// What this lane tries again.
+    pub fn retried_by(&self, lane: LaneId) -> Range<'_, DeliveryId, (RetryKey, RetryRow)> {
+        self.retries.range(of_lanes(lane, lane))
+    }
+}
+
+/// From the first of one lane to the last of another.
+fn of_lanes(first: LaneId, last: LaneId) -> RangeInclusive<DeliveryId> {
+    let first = DeliveryId { lane: first, offset: Offset::ZERO, k: 0 };
+    first..=DeliveryId { lane: last, offset: Offset::MAX, k: u32::MAX }
 }
 
 /// What the log has of an event.

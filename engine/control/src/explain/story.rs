@@ -1,3 +1,7 @@
+use super::told::{
+    ExplainOut, ExplainedAttemptOut, ExplainedCanaryOut, ExplainedDeliveryOut,
+    ExplainedEndpointOut, ExplainedEventOut, ExplainedFilterOut, UnwantedOut,
+};
 use super::{evidence::Evidence, time};
 use crate::letter;
 use condition::{Condition, ParsedBody};
@@ -6,7 +10,6 @@ use event::{
     LaneRow, Outcome, RetryKey, Time, Why,
 };
 use registry::{Endpoint, FilterVersion, Share};
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,46 +17,55 @@ use std::sync::Arc;
 const UNWANTED_MAX: usize = 100;
 
 /// What became of an event at each endpoint, and why.
-pub(crate) fn tell(evidence: &Evidence) -> Value {
+pub(crate) fn tell(evidence: &Evidence) -> ExplainOut {
     let event = &evidence.event;
     let envelope = &event.envelope;
     let wanted = wanted(evidence);
-    let endpoints: Vec<Value> =
-        wanted.values().map(|endpoint| at_endpoint(evidence, endpoint)).collect();
+    let endpoints = wanted.values().map(|endpoint| at_endpoint(evidence, endpoint)).collect();
     let others = evidence.snapshot.endpoints_of(&envelope.tenant);
     let mut others = others.filter(|endpoint| !wanted.contains_key(&endpoint.id));
     let is_addressed = envelope.addressee().is_some();
     let named = others.by_ref().take(UNWANTED_MAX).map(|e| unwanted(e, is_addressed));
-    let named: Vec<Value> = named.collect();
-    json!({
-        "event": {
-            "id": event.id.to_string(),
-            "offset": event.offset().0,
-            "app": envelope.tenant.as_str(),
-            "source": &*envelope.source,
-            "type": &*envelope.event_type,
-            "key": envelope.key.as_deref(),
-            "time": time(envelope.time),
-            "bytes": event.body.len(),
-            "erasedAt": event.erased_at().map(time),
+    let unwanted = named.collect();
+    ExplainOut {
+        event: ExplainedEventOut {
+            id: event.id.to_string(),
+            offset: event.offset().0,
+            app: Some(envelope.tenant.as_str().to_owned()),
+            source: Some(envelope.source.to_string()),
+            r#type: Some(envelope.event_type.to_string()),
+            key: envelope.key.as_deref().map(str::to_owned),
+            time: Some(time(envelope.time)),
+            bytes: Some(event.body.len() as u64),
+            erased_at: event.erased_at().map(time),
         },
-        "damaged": false,
-        "endpoints": endpoints,
-        "unwanted": named,
-        "unwantedMore": others.count(),
-    })
+        damaged: false,
+        endpoints,
+        unwanted,
+        unwanted_more: others.count() as u64,
+    }
 }
 
 /// An event whose record is not what was written: nobody can say what it was, so no endpoint gets
 /// it.
-pub(crate) fn damaged(id: EventId) -> Value {
-    json!({
-        "event": { "id": id.to_string(), "offset": id.offset().0 },
-        "damaged": true,
-        "endpoints": [],
-        "unwanted": [],
-        "unwantedMore": 0,
-    })
+pub(crate) fn damaged(id: EventId) -> ExplainOut {
+    ExplainOut {
+        event: ExplainedEventOut {
+            id: id.to_string(),
+            offset: id.offset().0,
+            app: None,
+            source: None,
+            r#type: None,
+            key: None,
+            time: None,
+            bytes: None,
+            erased_at: None,
+        },
+        damaged: true,
+        endpoints: Vec::new(),
+        unwanted: Vec::new(),
+        unwanted_more: 0,
+    }
 }
 
 /// The endpoints that wanted the event, in the versions that ruled it.
@@ -85,8 +97,7 @@ pub(crate) struct Standing {
 pub(crate) fn standings(evidence: &Evidence) -> Vec<Standing> {
     let standing = |endpoint: &Endpoint| {
         let lane = LaneId::main(endpoint.id);
-        let retries = evidence.retries.values().filter(|(key, _)| key.delivery.lane == lane);
-        let next = retries.filter_map(|(key, _)| key.due.time());
+        let next = evidence.retried_by(lane).filter_map(|(_, (key, _))| key.due.time());
         let (state, _) = at_main(evidence, endpoint);
         Standing { endpoint: endpoint.id, state, next: next.min() }
     };
@@ -106,9 +117,8 @@ fn ruling(evidence: &Evidence, matched: &Arc<Endpoint>) -> Arc<Endpoint> {
 
 /// The version that a row of the endpoint's own lane names.
 fn named_by_rows(evidence: &Evidence, id: EndpointId) -> Option<Arc<Endpoint>> {
-    let main = LaneId::main(id);
-    let mut mains = evidence.attempts.keys().filter(|delivery| delivery.lane == main);
-    mains.find_map(|delivery| named_by_row(evidence, *delivery))
+    let mut mains = evidence.begun_by(LaneId::main(id));
+    mains.find_map(|(delivery, _)| named_by_row(evidence, *delivery))
 }
 
 /// The version that judged a delivery which is in trouble or dead, or is still to judge it. Of
@@ -120,65 +130,59 @@ fn named_by_row(evidence: &Evidence, delivery: DeliveryId) -> Option<Arc<Endpoin
 }
 
 /// The filters of a version, in their order, with what tells their code from any other.
-fn filters(endpoint: &Endpoint) -> Vec<Value> {
+fn filters(endpoint: &Endpoint) -> Vec<ExplainedFilterOut> {
     let chain = endpoint.chain.as_deref();
     chain.into_iter().flat_map(|chain| &chain.filters).map(|filter| of_filter(filter)).collect()
 }
 
-fn of_filter(filter: &FilterVersion) -> Value {
+fn of_filter(filter: &FilterVersion) -> ExplainedFilterOut {
     // Nothing came of what a shadow said.
     let canary = filter.candidate.as_ref().and_then(|candidate| match candidate.share {
         Share::Canary(percent) => Some((candidate.module, percent)),
         Share::Shadow => None,
     });
     let alone = FilterVersion { candidate: None, ..filter.clone() };
-    json!({
-        "name": &*filter.name,
-        "version": hex::encode(alone.digest()),
-        "module": filter.module.to_string(),
-        "candidate": canary.map(|(module, percent)| {
-            json!({ "module": module.to_string(), "canary": percent })
-        }),
-    })
+    ExplainedFilterOut {
+        name: filter.name.to_string(),
+        version: hex::encode(alone.digest()),
+        module: filter.module.to_string(),
+        candidate: canary
+            .map(|(module, canary)| ExplainedCanaryOut { module: module.to_string(), canary }),
+    }
 }
 
-fn unwanted(endpoint: &Endpoint, is_addressed: bool) -> Value {
+fn unwanted(endpoint: &Endpoint, is_addressed: bool) -> UnwantedOut {
     let types: Vec<String> = endpoint.types.iter().map(ToString::to_string).collect();
     let why = match is_addressed {
         true => "the event is for another endpoint alone".to_owned(),
         false => format!("it wants {}", types.join(", ")),
     };
-    json!({
-        "id": endpoint.id.to_string(),
-        "name": &*endpoint.name,
-        "why": why,
-    })
+    UnwantedOut { id: endpoint.id.to_string(), name: endpoint.name.to_string(), why }
 }
 
-fn at_endpoint(evidence: &Evidence, endpoint: &Endpoint) -> Value {
-    let of_endpoint = |delivery: &DeliveryId| delivery.lane.endpoint == endpoint.id;
-    let rows = evidence.attempts.iter().filter(|(delivery, _)| of_endpoint(delivery));
-    let deliveries: Vec<Value> =
+fn at_endpoint(evidence: &Evidence, endpoint: &Endpoint) -> ExplainedEndpointOut {
+    let rows = evidence.begun_at(endpoint.id);
+    let deliveries =
         rows.map(|(delivery, rows)| of_delivery(evidence, endpoint, *delivery, rows)).collect();
     let (state, why) = at_main(evidence, endpoint);
     let chain = endpoint.chain.as_deref();
-    json!({
-        "id": endpoint.id.to_string(),
-        "name": &*endpoint.name,
-        "version": endpoint.since.0,
-        "where": chain.and_then(|chain| chain.condition.as_deref()).map(|where_| where_.text()),
-        "filters": filters(endpoint),
-        "state": state,
-        "why": why,
-        "deliveries": deliveries,
-    })
+    let condition = chain.and_then(|chain| chain.condition.as_deref());
+    ExplainedEndpointOut {
+        id: endpoint.id.to_string(),
+        name: endpoint.name.to_string(),
+        version: endpoint.since.0,
+        r#where: condition.map(|condition| condition.text().to_owned()),
+        filters: filters(endpoint),
+        state,
+        why,
+        deliveries,
+    }
 }
 
 /// The endpoint's state, replays left aside.
 fn at_main(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, String) {
-    let main = LaneId::main(endpoint.id);
-    let mains: Vec<&DeliveryId> =
-        evidence.attempts.keys().filter(|delivery| delivery.lane == main).collect();
+    let mains = evidence.begun_by(LaneId::main(endpoint.id));
+    let mains: Vec<&DeliveryId> = mains.map(|(delivery, _)| delivery).collect();
     match mains.is_empty() {
         true => without_rows(evidence, endpoint),
         false => with_rows(evidence, &mains),
@@ -267,25 +271,24 @@ fn of_delivery(
     endpoint: &Endpoint,
     delivery: DeliveryId,
     rows: &[AttemptRow],
-) -> Value {
+) -> ExplainedDeliveryOut {
     let named = named_by_row(evidence, delivery);
     let ruling = named.as_deref().unwrap_or(endpoint);
     let (state, why) = state_of(evidence, delivery);
     let due = evidence.retries.get(&delivery).and_then(|(key, _)| key.due.time());
-    let attempts: Vec<Value> =
-        rows.iter().filter_map(|row| row.attempt.as_ref()).map(of_attempt).collect();
-    json!({
-        "id": letter::name(delivery),
-        "webhookId": evidence.event.id.of_output(delivery.k),
-        "output": delivery.k,
-        "replay": delivery.lane.n,
-        "version": ruling.since.0,
-        "filters": filters(ruling),
-        "state": state,
-        "why": why,
-        "due": due.map(time),
-        "attempts": attempts,
-    })
+    let attempts = rows.iter().filter_map(|row| row.attempt.as_ref());
+    ExplainedDeliveryOut {
+        id: letter::name(delivery),
+        webhook_id: evidence.event.id.of_output(delivery.k),
+        output: delivery.k,
+        replay: delivery.lane.n,
+        version: ruling.since.0,
+        filters: filters(ruling),
+        state,
+        why,
+        due: due.map(time),
+        attempts: attempts.map(of_attempt).collect(),
+    }
 }
 
 fn state_of(evidence: &Evidence, delivery: DeliveryId) -> (&'static str, Option<String>) {
@@ -317,7 +320,7 @@ fn state_of(evidence: &Evidence, delivery: DeliveryId) -> (&'static str, Option<
     }
 }
 
-fn of_attempt(attempt: &Attempted) -> Value {
+fn of_attempt(attempt: &Attempted) -> ExplainedAttemptOut {
     let (outcome, status, cause) = match &attempt.outcome {
         Outcome::Delivered { status } => ("delivered", Some(*status), None),
         Outcome::Gone => ("gone", Some(410), None),
@@ -327,14 +330,13 @@ fn of_attempt(attempt: &Attempted) -> Value {
         Cause::Refused(refusal) => Some(&*refusal.allow).filter(|line| !line.is_empty()),
         _ => None,
     });
-    json!({
-        "number": attempt.number,
-        "at": time(attempt.at),
-        "tookMs": attempt.took.as_secs_f64() * 1e3,
-        "outcome": outcome,
-        "status": status,
-        "cause": cause.map(ToString::to_string),
-        // The configuration line that would let a refused address through.
-        "allow": allow,
-    })
+    ExplainedAttemptOut {
+        number: attempt.number,
+        at: time(attempt.at),
+        took_ms: attempt.took.as_secs_f64() * 1e3,
+        outcome,
+        status,
+        cause: cause.map(ToString::to_string),
+        allow: allow.map(str::to_owned),
+    }
 }

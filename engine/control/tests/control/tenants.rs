@@ -129,7 +129,8 @@ fn no_list_and_no_stream_has_anything_of_another() {
         let requests = asked.iter().map(|row| world.of_own(row, &[], ""));
         for (row, reply) in asked.iter().zip(world.node.ask(&requests.collect::<Vec<_>>())) {
             assert!(reply.status < 500 && reply.status != 0, "{}: {}", row.id, reply.status);
-            for text in [THEIRS, world.theirs.app().as_str(), world.theirs.message()] {
+            let (app, endpoint) = (world.theirs.app(), world.theirs.endpoint_in_json());
+            for text in [THEIRS, app.as_str(), world.theirs.message(), &*endpoint] {
                 assert!(!says(&reply, text), "{} shows `{text}`: {}", row.id, reply.body);
             }
         }

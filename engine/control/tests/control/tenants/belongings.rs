@@ -35,6 +35,11 @@ impl Belongings {
         &self.0["event_id"][0]
     }
 
+    /// As an answer would name it, told from those that begin like it.
+    pub fn endpoint_in_json(&self) -> String {
+        format!("\"{}\"", self.0["endpoint_id"][0])
+    }
+
     /// What stands at a place of this path or of its query.
     pub fn named(&self, path: &str, place: &str, form: Form) -> &str {
         let place = match place {

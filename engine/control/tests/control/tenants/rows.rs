@@ -4,7 +4,8 @@ use super::belongings::{Belongings, Form};
 use crate::node::{request, with_body};
 use serde_json::Value;
 
-/// One operation of the document.
+/// One operation of the document, asked in one way.
+#[derive(Clone)]
 pub struct Row {
     pub id: String,
     verb: String,
@@ -13,6 +14,8 @@ pub struct Row {
     query: Vec<String>,
     /// Of its body: what it may have.
     media: Vec<String>,
+    /// What else it is asked with.
+    usual: Option<&'static str>,
 }
 
 /// Parameters of queries that name something of an application's.
@@ -61,11 +64,12 @@ const PLAIN: &[&str] = &[
     "with_msg",
 ];
 
-/// What operations need in their queries, or else would say nothing.
+/// What operations need in their queries, or else would say nothing; each of several is a row.
 const QUERIES: &[(&str, &str)] = &[
     ("tail", "follow=false&content=true&since=2001-01-01T00:00:00Z"),
     ("table.entry", "key=known"),
     ("stats", "by=eventType"),
+    ("stats", "by=endpoint"),
     ("v1.message-attempt.list-by-endpoint", "with_msg=true"),
 ];
 
@@ -104,13 +108,20 @@ const BODIES: &[(&str, &str)] = &[
     ("v1.message.poller.consumer-seek", r#"{"after":"2020-01-01T00:00:00Z"}"#),
 ];
 
-/// Every operation that there is.
+/// Every operation that there is, in every way of `QUERIES`.
 pub fn rows() -> Vec<Row> {
     let document = control::openapi();
     let mut rows = Vec::new();
     for (path, verbs) in document["paths"].as_object().unwrap() {
         for (verb, told) in verbs.as_object().unwrap() {
-            rows.push(Row::of(path, verb, told));
+            let row = Row::of(path, verb, told);
+            let ways = QUERIES.iter().filter(|(id, _)| *id == row.id);
+            let ways: Vec<Row> =
+                ways.map(|(_, query)| Row { usual: Some(*query), ..row.clone() }).collect();
+            match ways.is_empty() {
+                true => rows.push(row),
+                false => rows.extend(ways),
+            }
         }
     }
     rows
@@ -138,6 +149,7 @@ impl Row {
             captures: those("path"),
             query,
             media: media.into_iter().flat_map(|media| media.keys().cloned()).collect(),
+            usual: None,
         }
     }
 
@@ -187,8 +199,7 @@ impl Row {
         let named = naming.filter_map(|place| {
             Some(format!("{place}={}", whose(place)?.named(&self.path, place, form)))
         });
-        let usual = QUERIES.iter().filter(|(id, _)| *id == self.id);
-        let all = named.chain(usual.map(|(_, query)| (*query).to_owned()));
+        let all = named.chain(self.usual.map(str::to_owned));
         let all: Vec<String> = all.chain(Some(more.to_owned())).collect();
         let query = all.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>();
         if !query.is_empty() {
