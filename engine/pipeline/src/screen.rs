@@ -64,8 +64,12 @@ struct Begun {
 impl Queue {
     /// `has_room` is whether one more question may go on for longer than a slice.
     fn may_burn(&self, has_room: bool) -> bool {
-        let has_place = has_room || !self.is_long || self.begun.is_some();
+        let has_place = has_room || !self.waits_for_place();
         self.credit > 0 && !self.questions.is_empty() && has_place
+    }
+
+    fn waits_for_place(&self) -> bool {
+        self.is_long && self.begun.is_none() && !self.questions.is_empty()
     }
 
     fn is_on_trial(&self) -> bool {
@@ -136,11 +140,12 @@ impl Screen {
                 }
             }
         };
-        if was_begun && is_full {
-            // It does not begin its next one before those that wait for a place had their turn.
+        if was_begun && is_full && self.queues.values().any(Queue::waits_for_place) {
+            // Those had their turn before it begins its next one.
+            let queue = self.queues.get_mut(&place).expect("it was found here");
             queue.credit = queue.credit.min(0);
         }
-        if queue.is_spent() {
+        if self.queues.get(&place).is_some_and(Queue::is_spent) {
             self.queues.remove(&place);
         }
         self.waiting -= 1;
