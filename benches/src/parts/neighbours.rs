@@ -1,12 +1,15 @@
 use super::Setting;
+use super::filters::shipped;
 use crate::measure::{Case, Figure};
 use clap::Parser;
 use cli::bench::{BenchArguments, measure};
+use runtime::spawn_thread;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-const HEALTHY: &str = include_str!("../../guests/header.wat");
 const HUNGRY: &str = include_str!("../../guests/hungry.wat");
 /// What stands at another endpoint and is asked about the same events.
 const NEIGHBOURS: [(&str, usize, &str); 6] = [
@@ -20,6 +23,8 @@ const NEIGHBOURS: [(&str, usize, &str); 6] = [
 /// Events a second: little, so that the machine has room for both.
 const RATE: &str = "200";
 const TURNS: usize = 3;
+/// As in the engine.
+const GUEST_NICE: u8 = 5;
 
 #[derive(Parser)]
 struct Line {
@@ -37,38 +42,64 @@ struct Run {
 }
 
 pub fn cases(setting: &Setting<'_>) -> anyhow::Result<Vec<Case>> {
-    let file = |name: &str, wat: &str| -> anyhow::Result<PathBuf> {
+    let file = |name: &str, wasm: &[u8]| -> anyhow::Result<PathBuf> {
         let file = setting.folder.join(name);
-        std::fs::write(&file, wat::parse_str(wat)?)?;
+        std::fs::write(&file, wasm)?;
         Ok(file)
     };
-    let healthy = file("healthy.wasm", HEALTHY)?;
-    let mut cases = Vec::new();
+    // A JSON predicate in Rust, which what `bench` sends passes.
+    let healthy = file("healthy.wasm", &shipped("pushes-to-main")?)?;
+    let mut cases = vec![beside_a_busy_loop(setting, &healthy)?];
     for (name, count, wat) in
         NEIGHBOURS.iter().take(if setting.is_smoke() { 1 } else { usize::MAX })
     {
-        let neighbour = file("neighbour.wasm", wat)?;
-        let (mut alone, mut beside) = (Vec::new(), Vec::new());
-        for _ in 0..if setting.is_smoke() { 1 } else { TURNS } {
-            alone.push(run(setting, &healthy, &[])?);
-            beside.push(run(setting, &healthy, &vec![&*neighbour; *count])?);
-        }
-        let (alone, beside) = (median(alone), median(beside));
-        cases.push(Case {
-            name: (*name).to_string(),
-            figures: vec![beside.figure("a healthy filter beside it"), alone.figure("alone")],
-            note: format!(
-                "\n    (end to end p50 {:.2} to {:.2} ms, p99 {:.2} to {:.2} ms: ×{:.2})",
-                alone.p50,
-                beside.p50,
-                alone.p99,
-                beside.p99,
-                beside.p99 / alone.p99
-            ),
-            place: None,
-        });
+        let neighbour = file("neighbour.wasm", &wat::parse_str(wat)?)?;
+        let neighbours = vec![&*neighbour; *count];
+        cases.push(case(name, setting, &healthy, || run(setting, &healthy, &neighbours))?);
     }
     Ok(cases)
+}
+
+/// What any work of that niceness takes from the engine, on a machine that is then full.
+fn beside_a_busy_loop(setting: &Setting<'_>, healthy: &Path) -> anyhow::Result<Case> {
+    case("no filter, but a loop beside the engine", setting, healthy, || {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let until = is_over.clone();
+        let burning = spawn_thread("loop", GUEST_NICE, move || {
+            while !until.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        })?;
+        let found = run(setting, healthy, &[]);
+        is_over.store(true, Ordering::Relaxed);
+        anyhow::ensure!(burning.join().is_ok(), "the loop broke off");
+        found
+    })
+}
+
+/// Both take turns, and the run whose p99 is the median counts.
+fn case(
+    name: &str,
+    setting: &Setting<'_>,
+    healthy: &Path,
+    mut beside_it: impl FnMut() -> anyhow::Result<Run>,
+) -> anyhow::Result<Case> {
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..if setting.is_smoke() { 1 } else { TURNS } {
+        alone.push(run(setting, healthy, &[])?);
+        beside.push(beside_it()?);
+    }
+    let (alone, beside) = (median(alone), median(beside));
+    let note = format!(
+        "\n    (end to end p50 {:.2} to {:.2} ms, p99 {:.2} to {:.2} ms: ×{:.2})",
+        alone.p50,
+        beside.p50,
+        alone.p99,
+        beside.p99,
+        beside.p99 / alone.p99
+    );
+    let figures = vec![beside.figure("a healthy filter beside it"), alone.figure("alone")];
+    Ok(Case { name: name.to_string(), figures, note, place: None })
 }
 
 fn run(setting: &Setting<'_>, healthy: &Path, neighbours: &[&Path]) -> anyhow::Result<Run> {

@@ -1,5 +1,4 @@
 use crate::bench::BenchArguments;
-use crate::commands::compile::compiler;
 use anyhow::{Context, anyhow};
 use forebay::Plan;
 use forebay::config::{Config, Flags, Inputs};
@@ -91,7 +90,8 @@ impl Setup {
             flags: Flags { data: Some(data), listen: Some("127.0.0.1:0".into()), dev: true },
         };
         let config = Config::load(&inputs).map_err(|wrong| anyhow!("{wrong}"))?;
-        Ok(Plan { compiler: compiler(), ..config.plan()? })
+        // Modules are compiled in place: they are the user's own, and this binary need not be ours.
+        Ok(config.plan()?)
     }
 }
 

@@ -30,7 +30,11 @@ impl ScreenPump {
                 self.bell.sleep(Duration::from_secs(1), is_quiet);
                 continue;
             }
-            let Some(answer) = screen.step(&mut *guests) else { continue };
+            let Some(answer) = screen.step(&mut *guests) else {
+                // What the other threads of this core have to do is short, and waits for it.
+                std::thread::yield_now();
+                continue;
+            };
             let shard = answer.shard as usize;
             let mut message = ToShard::Answer(answer);
             while let Err(back) = self.shards[shard].push(message) {

@@ -92,10 +92,12 @@ impl Found<'_> {
         let Some((offset, rows)) = self.open.take() else { return Ok(()) };
         let statuses = rows.values().map(Status::of);
         let status = statuses.fold(Status::Success, Status::worse);
+        // Before its message is read: a page in vain looks at very many.
+        if self.wish.status.is_some_and(|wanted| wanted != status) {
+            return Ok(());
+        }
         let Some(event) = self.events.get(offset)? else { return Ok(()) };
-        let is_wanted = self.wish.filter.wants(event)
-            && self.wish.span.holds(event.id.millis())
-            && self.wish.status.is_none_or(|wanted| wanted == status);
+        let is_wanted = self.wish.filter.wants(event) && self.wish.span.holds(event.id.millis());
         if is_wanted {
             self.room.take(event, self.wish.with_content);
             self.page.push(EndpointMessageOut {
