@@ -26,7 +26,7 @@ pub(crate) enum End {
 
 const EVENTS_MAX: u64 = 10_000;
 const BYTES_MAX: usize = 32 << 20;
-const ROWS_MAX: usize = 50_000;
+const ROWS_MAX: usize = 20_000;
 /// Offsets that a walk of attempts goes over.
 const OFFSETS_MAX: u64 = 200_000;
 
