@@ -1,6 +1,6 @@
 //! What was erased is in no file once the log says so, wherever it had been and whatever cut in.
 
-use crate::support::{copy_dir, open, options, scratch, spawn};
+use crate::support::{image_of, open, options, scratch, spawn};
 use bytes::Bytes;
 use event::{Event, Time};
 use log::{Change, Group, Log, Parcel, ReadLimit, Stage, Sync, contract};
@@ -143,9 +143,7 @@ fn a_kill_at_any_step_of_a_round_is_made_good() {
     let mut killed = Vec::new();
     go_on(&log, |step| {
         if step % 5 == 0 {
-            let image = scratch();
-            copy_dir(dir.path(), image.path());
-            killed.push(image);
+            killed.push(image_of(dir.path()));
         }
     });
     assert!(killed.len() >= 3, "a round has several steps");

@@ -1,8 +1,9 @@
 use bytes::Bytes;
 use event::{Event, Offset};
 use log::{Change, Group, LaneRow, Log, ReadLimit, Why, contract};
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use store::{Store, StoreOptions};
@@ -105,14 +106,46 @@ pub fn check_whole(log: &Store) {
 }
 
 pub fn copy_dir(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
+    copied(from, to).unwrap();
+}
+
+fn copied(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
         let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_dir(&entry.path(), &target);
+        if entry.file_type()?.is_dir() {
+            copied(&entry.path(), &target)?;
         } else {
-            std::fs::copy(entry.path(), &target).unwrap();
+            std::fs::copy(entry.path(), &target)?;
         }
     }
+    Ok(())
+}
+
+/// The directory of an open log, as a kill at this moment leaves it. A worker removes files when
+/// it likes, so what changed while it was copied is copied again.
+pub fn image_of(dir: &Path) -> TempDir {
+    for _ in 0..1000 {
+        let (before, image) = (files(dir), scratch());
+        let is_whole = before.is_ok() && copied(dir, image.path()).is_ok();
+        if is_whole && before.ok() == files(dir).ok() {
+            return image;
+        }
+    }
+    panic!("it never stands still");
+}
+
+/// Their names and sizes.
+fn files(dir: &Path) -> std::io::Result<BTreeMap<PathBuf, u64>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        let about = std::fs::metadata(&path)?;
+        match about.is_dir() {
+            true => found.extend(files(&path)?),
+            false => drop(found.insert(path, about.len())),
+        }
+    }
+    Ok(found)
 }
