@@ -142,9 +142,10 @@ fn files(dir: &Path) -> std::io::Result<BTreeMap<PathBuf, u64>> {
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
         let about = std::fs::metadata(&path)?;
-        match about.is_dir() {
-            true => found.extend(files(&path)?),
-            false => drop(found.insert(path, about.len())),
+        if about.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.insert(path, about.len());
         }
     }
     Ok(found)
