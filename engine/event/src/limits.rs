@@ -19,8 +19,8 @@ pub const REASON_BYTES_MAX: usize = 1024;
 pub const BATCH_EVENTS_MAX: usize = 256;
 /// Bytes of one batch handed to a guest, save one larger event alone.
 pub const BATCH_BYTES_MAX: usize = 1 << 20;
-/// Fuel after which a running guest gives way to the others of its thread: about half a
-/// millisecond.
-pub const SLICE_FUEL: u64 = 2_000_000;
+/// Fuel after which a running guest gives way to the others of its thread: about an
+/// eighth of a millisecond.
+pub const SLICE_FUEL: u64 = 500_000;
 /// What an instance's start costs the host beside the fuel that it burns, in fuel.
-pub const START_COST: u64 = SLICE_FUEL / 4;
+pub const START_COST: u64 = SLICE_FUEL;

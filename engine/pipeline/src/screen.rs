@@ -15,7 +15,7 @@ const BASE_COST: i64 = 20_000;
 /// One more exists while it has its turn.
 pub const BEGUN_MAX: usize = 8;
 /// What a question may burn in one turn when no further one may wait for its next slice.
-pub const TRIAL: u64 = 4 * SLICE_FUEL;
+pub const TRIAL: u64 = 16 * SLICE_FUEL;
 
 /// Evaluates chains. Lives on one guest thread.
 pub trait Guests {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 /// What a question may burn at most in these tests.
-const FUEL_MAX: u64 = 12 * SLICE_FUEL;
+const FUEL_MAX: u64 = 48 * SLICE_FUEL;
 /// What a question costs beside its fuel.
 const BASE_COST: u64 = 20_000;
 

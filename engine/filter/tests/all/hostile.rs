@@ -79,7 +79,7 @@ fn w1_many_short_calls_give_way_like_a_long_one() {
     while asked.as_mut().poll(&mut context).is_pending() {
         turns += 1;
     }
-    assert!((30..100).contains(&turns), "gave way {turns} times in 200 starts");
+    assert!((100..=400).contains(&turns), "gave way {turns} times in 200 starts");
 }
 
 #[test]
