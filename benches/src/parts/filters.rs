@@ -120,7 +120,7 @@ pub fn configured(
     let (module, limits) = (Arc::clone(module), FilterLimits::default());
     let (tenant, policy) = (TenantId::new("default"), ErrorPolicy::default());
     let spec = FilterSpec::new(&tenant, "f", module, config, limits, policy, isolate)?;
-    Ok(ChainSpec { condition: None, filters: vec![Arc::new(spec)] })
+    Ok(ChainSpec { filters: vec![Arc::new(spec)] })
 }
 
 fn kinds() -> anyhow::Result<[Kind; 4]> {

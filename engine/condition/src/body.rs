@@ -3,12 +3,13 @@ use bytes::Bytes;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-/// What a condition looks at of an event's body, read at most once and only if it asks.
+/// What a condition, or a [`Joint`](crate::Joint) of several, looks at of an event's body: read at
+/// most once and only if it asks.
 #[derive(Debug, Default)]
 pub struct ParsedBody {
     /// Held, so that no other body can come to lie at the same address.
     of: Bytes,
-    /// Of the condition that asks; held for the same reason.
+    /// Of whoever asks; held for the same reason.
     wanted: Arc<Wanted>,
     found: OnceCell<Found>,
 }
@@ -26,7 +27,12 @@ impl ParsedBody {
         }
     }
 
-    /// What stands in a slot of the condition's own.
+    /// Whether anything of the body was asked for since it was turned to.
+    pub fn is_read(&self) -> bool {
+        self.found.get().is_some()
+    }
+
+    /// What stands in a slot of the conditions' own.
     pub(crate) fn member(&self, slot: usize) -> Option<&Member> {
         self.found.get_or_init(|| self.wanted.find(&self.of))[slot].as_ref()
     }

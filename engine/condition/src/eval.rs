@@ -2,12 +2,19 @@ use crate::ParsedBody;
 use crate::node::{Comparison, Function, Node};
 use crate::path::Path;
 use crate::value::Cell;
+use crate::wanted::Member;
 use event::Event;
 use std::borrow::Cow;
 
 /// The logical value of a tree; None is NULL.
-pub(crate) fn truth(node: &Node, event: &Event, body: &ParsedBody) -> Option<bool> {
-    Subject { event, body }.truth(node)
+/// `slots` says where the body has what the tree's own slots stand for, if it is elsewhere.
+pub(crate) fn truth(
+    node: &Node,
+    event: &Event,
+    body: &ParsedBody,
+    slots: Option<&[usize]>,
+) -> Option<bool> {
+    Subject { event, body, slots }.truth(node)
 }
 
 /// What is looked at.
@@ -15,9 +22,14 @@ pub(crate) fn truth(node: &Node, event: &Event, body: &ParsedBody) -> Option<boo
 struct Subject<'a> {
     event: &'a Event,
     body: &'a ParsedBody,
+    slots: Option<&'a [usize]>,
 }
 
 impl<'a> Subject<'a> {
+    fn member(self, slot: usize) -> Option<&'a Member> {
+        self.body.member(self.slots.map_or(slot, |slots| slots[slot]))
+    }
+
     fn truth(self, node: &'a Node) -> Option<bool> {
         match node {
             Node::Not(inner) => self.truth(inner).map(|truth| !truth),
@@ -65,7 +77,7 @@ impl<'a> Subject<'a> {
         match node {
             Node::Constant(constant) => constant.into(),
             Node::Path(path) => self.find(path),
-            Node::Member(slot) => self.body.member(*slot).map_or(Cell::Null, Cell::of),
+            Node::Member(slot) => self.member(*slot).map_or(Cell::Null, Cell::of),
             Node::Call(function, arguments) => self.call(*function, arguments),
             _ => Cell::of_truth(self.truth(node)),
         }
@@ -88,9 +100,7 @@ impl<'a> Subject<'a> {
 
     fn call(self, function: Function, arguments: &'a [Node]) -> Cell<'a> {
         match (function, arguments) {
-            (Function::Exists, [Node::Member(slot)]) => {
-                Cell::Bool(self.body.member(*slot).is_some())
-            }
+            (Function::Exists, [Node::Member(slot)]) => Cell::Bool(self.member(*slot).is_some()),
             (Function::Exists, [Node::Path(Path::Header(name))]) => {
                 Cell::Bool(self.event.envelope.headers.first(name).is_some())
             }

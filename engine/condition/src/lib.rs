@@ -43,6 +43,7 @@ mod body;
 mod compile;
 mod eval;
 mod failure;
+mod joint;
 mod like;
 mod moment;
 mod nearest;
@@ -54,6 +55,7 @@ mod wanted;
 
 pub use body::ParsedBody;
 pub use failure::ConditionError;
+pub use joint::{Joining, Joint};
 pub use nearest::nearest;
 
 use event::Event;
@@ -98,10 +100,11 @@ impl Condition {
     }
 
     /// Whether the expression is TRUE for the event. `body` keeps what was read of the body until
-    /// it is given another event or another condition. Of a body only what the expression names
-    /// is kept, and entries of a list only where `contains` looks for one.
+    /// it is given another event or another condition; a [`Joint`] reads it for several. Of a body
+    /// only what the expression names is kept, and entries of a list only where `contains` looks
+    /// for one.
     pub fn matches(&self, event: &Event, body: &mut ParsedBody) -> bool {
         body.turn_to(&event.body, &self.wanted);
-        eval::truth(&self.root, event, body) == Some(true)
+        eval::truth(&self.root, event, body, None) == Some(true)
     }
 }

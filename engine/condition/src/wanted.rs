@@ -1,7 +1,7 @@
 use crate::path::Step;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The places of a body that a condition names. The rest of a body is checked and dropped, so
@@ -77,6 +77,43 @@ impl Wanted {
             found.iter_mut().for_each(|slot| *slot = None);
         }
         found
+    }
+}
+
+/// What several conditions name together.
+#[derive(Debug, Default)]
+pub(crate) struct Union {
+    places: BTreeMap<Vec<Step>, Mark>,
+}
+
+#[derive(Debug)]
+struct Mark {
+    slot: usize,
+    is_counted: bool,
+    is_searched: bool,
+}
+
+impl Union {
+    /// The slots that what one condition names has here, by its own slots.
+    pub fn add(&mut self, wanted: &Wanted) -> Box<[usize]> {
+        let mut slots = vec![0; wanted.places.len()];
+        for place in &wanted.places {
+            let slot = self.places.len();
+            let new = || Mark { slot, is_counted: false, is_searched: false };
+            let mark = self.places.entry(place.steps.clone()).or_insert_with(new);
+            mark.is_counted |= place.is_counted;
+            mark.is_searched |= place.is_searched;
+            slots[place.slot] = mark.slot;
+        }
+        slots.into()
+    }
+
+    pub fn into_wanted(self) -> Wanted {
+        let place = |(steps, mark): (Vec<Step>, Mark)| {
+            let Mark { slot, is_counted, is_searched } = mark;
+            Place { steps, slot, is_counted, is_searched }
+        };
+        Wanted { places: self.places.into_iter().map(place).collect() }
     }
 }
 

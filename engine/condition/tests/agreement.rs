@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use bytes::Bytes;
-use condition::{Condition, ParsedBody};
+use condition::{Condition, Joining, ParsedBody};
 use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -212,5 +212,22 @@ proptest! {
         prop_assert_eq!(matches(&text), Ok(expected == json!(true)), "{}", text);
         let is_false = matches(&format!("NOT {text}"));
         prop_assert_eq!(is_false, Ok(expected == json!(false)), "NOT {}", text);
+    }
+    #[test]
+    fn together_they_say_what_each_says_alone(
+        exprs in prop::collection::vec(exprs(), 1..8),
+        (event, json) in events(),
+    ) {
+        let mut joining = Joining::default();
+        for expr in &exprs {
+            let condition = Condition::compile(&expr.text());
+            prop_assume!(condition.is_ok());
+            joining.add(condition.unwrap().into());
+        }
+        let (joint, mut body) = (joining.done(), ParsedBody::new());
+        for (number, expr) in exprs.iter().enumerate() {
+            let expected = expr.value(&event, &json) == json!(true);
+            prop_assert_eq!(joint.matches(number, &event, &mut body), expected, "{}", expr.text());
+        }
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use bytes::Bytes;
-use condition::{Condition, ParsedBody};
+use condition::{Condition, Joining, ParsedBody};
 use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time};
 
 fn event(body: &str) -> Event {
@@ -271,6 +271,28 @@ fn a_body_is_asked_for_only_when_needed() {
     {
         assert!(needs(text), "{text}");
     }
+}
+
+#[test]
+fn conditions_that_are_asked_together_read_a_body_once() {
+    let texts = ["data.a = 1", "type = 'x'", "length(data.o) = 2", "data.o.n = 3", "data.a = 2"];
+    let mut joining = Joining::default();
+    for text in texts {
+        joining.add(Condition::compile(text).unwrap().into());
+    }
+    let joint = joining.done();
+    let event = event("{\"a\":1,\"o\":{\"n\":3,\"m\":4}}");
+    let mut body = ParsedBody::new();
+    assert!(!joint.matches(1, &event, &mut body));
+    assert!(!body.is_read(), "nobody has asked for it");
+    let answers = [0, 1, 2, 3, 4].map(|number| {
+        let is_met = joint.matches(number, &event, &mut body);
+        assert!(body.is_read(), "what the first has read is kept for condition {number}");
+        is_met
+    });
+    assert_eq!(answers, [true, false, true, true, false]);
+    assert!(Condition::compile("TRUE").unwrap().matches(&event, &mut body));
+    assert!(!body.is_read(), "one that is no part of it does not see what they have read");
 }
 
 #[test]

@@ -50,6 +50,8 @@ const CODES_MAX: usize = 32;
 const REASONS_MAX: usize = 32;
 const OTHER: &str = "(other)";
 const NONE: &str = "(none)";
+/// What conditions without filters are counted under.
+const CONDITIONS: &str = "where";
 
 impl Default for SourceCounts {
     fn default() -> SourceCounts {
@@ -125,6 +127,15 @@ impl Metrics {
         if let Some(span) = end_to_end {
             self.end_to_end.took(span);
         }
+    }
+
+    /// Conditions that have no filter behind them said of so many events that they match, and of
+    /// so many that they do not.
+    pub fn conditions_judged(&self, met: u64, unmet: u64) {
+        self.filters.tell(CONDITIONS, |counts| {
+            counts[0].fetch_add(unmet, Ordering::Relaxed);
+            counts[1].fetch_add(met, Ordering::Relaxed);
+        });
     }
 
     /// A filter said this of one event.

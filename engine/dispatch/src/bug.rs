@@ -64,9 +64,11 @@ pub enum Bug {
     SearchAhead,
     /// The router does not look whom an event is for.
     AddressForgotten,
+    /// What a filter made for others goes to an endpoint whose condition does not match.
+    UnmetForgotten,
 }
 
-pub const ALL: [Bug; 30] = [
+pub const ALL: [Bug; 31] = [
     Bug::AckBeforeSync,
     Bug::DemoteWithoutRow,
     Bug::WatermarkAhead,
@@ -97,6 +99,7 @@ pub const ALL: [Bug; 30] = [
     Bug::ErasedStillKept,
     Bug::SearchAhead,
     Bug::AddressForgotten,
+    Bug::UnmetForgotten,
 ];
 
 #[cfg(feature = "bugs")]

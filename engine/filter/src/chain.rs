@@ -7,7 +7,6 @@ use crate::host::{LogLine, Metric};
 use crate::pool::Pool;
 use crate::spec::{ChainSpec, FilterSpec, Purpose, Setting};
 use crate::table::Tables;
-use condition::ParsedBody;
 use event::limits::OUTPUTS_MAX;
 use event::{Event, Verdict};
 use std::cell::RefCell;
@@ -80,8 +79,7 @@ impl Runner {
         setting: Setting<'_>,
     ) -> ChainAnswer {
         let mut findings = Findings::default();
-        let mut standings: Vec<Standing> =
-            events.iter().map(|event| Standing::first(chain, event)).collect();
+        let mut standings: Vec<Standing> = events.iter().map(|_| Standing::Untouched).collect();
         for filter in &chain.filters {
             let before = (events, &standings[..]);
             standings = self.stage(filter, before, setting, &mut findings).await;
@@ -101,7 +99,7 @@ impl Runner {
     /// filter that does not start, or fails at the event, says so in `faults`.
     pub fn try_out(&self, filter: Arc<FilterSpec>, event: Arc<Event>) -> Trial {
         let fresh = Runner::new(self.engine.clone());
-        fresh.run(&ChainSpec { condition: None, filters: vec![filter] }, &[event], Purpose::DryRun)
+        fresh.run(&ChainSpec { filters: vec![filter] }, &[event], Purpose::DryRun)
     }
 
     /// Ends the instances that wait for their filter's next batch, and forgets what was learnt of
@@ -189,17 +187,6 @@ enum Standing {
 }
 
 impl Standing {
-    /// What the condition does not match is dropped before any filter sees it, save what is for one
-    /// endpoint alone.
-    fn first(chain: &ChainSpec, event: &Arc<Event>) -> Standing {
-        let Some(condition) = &chain.condition else { return Standing::Untouched };
-        let is_addressed = event.envelope.addressee().is_some();
-        if is_addressed || condition.matches(event, &mut ParsedBody::new()) {
-            return Standing::Untouched;
-        }
-        Standing::Ended(Verdict::Drop)
-    }
-
     /// What was said of the event itself.
     fn after_one(verdict: Verdict) -> Standing {
         match verdict {

@@ -118,8 +118,8 @@ async fn answer(
     Ok(())
 }
 
-/// Pending once; the waker is woken already.
-pub(crate) async fn give_way() {
+/// Pending once, so that others of the thread have their turn; the waker is woken already.
+pub async fn give_way() {
     let mut has_yielded = false;
     std::future::poll_fn(|context| {
         if has_yielded {

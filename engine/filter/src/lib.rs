@@ -1,5 +1,5 @@
 //! Owns: WebAssembly filters: verify, compile, pool, run, limit, and blame guests.
-//! Imports: event, condition; wasmtime and wasmparser, which no other room may.
+//! Imports: event; wasmtime and wasmparser, which no other room may.
 //! Never: network, files, a clock, randomness that an event does not seed, a thread, a lock.
 //!
 //! The road of a module: [`FilterEngine::verify`] reads it without running it,
@@ -34,6 +34,7 @@ pub use compile::{Compile, CompileCache, CompileFailure, InProcess, NoCache, Sea
 pub use engine::{AdmitFailure, FilterEngine, FilterModule};
 pub use fault::{FaultKind, FaultNote};
 pub use host::{LogLine, Metric};
+pub use imports::give_way;
 pub use inspect::{Inspection, MemoryRange, Named, inspect};
 pub use limits::{FilterLimits, ModuleLimits};
 pub use result::{Broken, HeaderRows, Row, read_rows};

@@ -2,7 +2,6 @@ use crate::candidate::Candidate;
 use crate::engine::FilterModule;
 use crate::limits::FilterLimits;
 use crate::table::Tables;
-use condition::Condition;
 use event::TenantId;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -143,11 +142,9 @@ fn digest(parts: &[&[u8]]) -> [u8; 32] {
     sha.finalize().into()
 }
 
-/// An endpoint's condition and filters, in order. An empty chain passes everything.
+/// An endpoint's filters, in order. An empty chain passes everything.
 #[derive(Clone, Default)]
 pub struct ChainSpec {
-    /// Asked first.
-    pub condition: Option<Arc<Condition>>,
     pub filters: Vec<Arc<FilterSpec>>,
 }
 

@@ -6,5 +6,6 @@ pub mod book;
 pub mod bookmarks;
 pub mod control;
 pub mod deliver;
+mod gate;
 pub mod guests;
 pub mod tables;

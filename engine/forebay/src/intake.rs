@@ -145,7 +145,7 @@ fn dry_run(
             break;
         }
         for (spec, (runner, trial)) in specs.iter().zip(&mut trials) {
-            let chain = ChainSpec { condition: None, filters: vec![spec.clone()] };
+            let chain = ChainSpec { filters: vec![spec.clone()] };
             let before = clock.now();
             let answer = runner.run_in(&chain, chunk, setting);
             trial.took += clock.now().since(before);

@@ -67,7 +67,7 @@ impl Workbench {
         let (policy, isolate) = (ErrorPolicy::Reject, setup.isolate);
         let spec =
             FilterSpec::new(&tenant, "filter", module, setup.config, limits, policy, isolate)?;
-        let chain = ChainSpec { condition: None, filters: vec![Arc::new(spec)] };
+        let chain = ChainSpec { filters: vec![Arc::new(spec)] };
         Ok(Guest { runner: Runner::new(self.engine.clone()), chain })
     }
 }

@@ -11,6 +11,8 @@
 mod receiver;
 #[path = "support/request.rs"]
 mod request;
+#[path = "filters/shared.rs"]
+mod shared;
 #[path = "filters/swaps.rs"]
 mod swaps;
 
@@ -39,13 +41,21 @@ fn constant(keeps: bool) -> Vec<u8> {
 }
 
 fn open(data: &Path) -> Engine {
+    open_plan(plan(data))
+}
+
+fn open_plan(plan: Plan) -> Engine {
+    Engine::open(plan).unwrap()
+}
+
+fn plan(data: &Path) -> Plan {
     let mut plan = Plan::new(data);
     plan.listen = Some(([127, 0, 0, 1], 0).into());
     plan.disk_floor_bytes = 1 << 20;
     plan.ballast_bytes = 0;
     plan.guard.allow_loopback = true;
     plan.admin_key = Some(registry::Secret::new(ADMIN));
-    Engine::open(plan).unwrap()
+    plan
 }
 
 fn arrival(key: Option<&str>, body: &str) -> Arrival {

@@ -11,6 +11,7 @@
 )]
 
 pub mod door;
+mod pairs;
 pub mod ports;
 pub mod pump;
 pub mod reader;
@@ -18,6 +19,7 @@ pub mod screen;
 pub mod shard;
 pub mod writer;
 
+pub use pairs::Pairs;
 pub use ports::{
     Answer, Attempt, Batch, Found, FromShard, Question, ReadAnswer, ReadRequest, Report, Ruling,
     ToShard, Wish,

@@ -1,11 +1,12 @@
 //! What the pumps say to each other and to the rooms behind the ports.
 
+use crate::Pairs;
 use event::{
     Attempted, DeliveryId, EndpointId, Event, LaneId, LaneRow, Offset, Parcel, RetryKey, RetryRow,
     TenantId, Verdict,
 };
 use log::{Failure, ReadLimit};
-use registry::{Chain, Endpoint, History};
+use registry::{Chain, ChainId, Endpoint, FilterVersion, History};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,23 +21,51 @@ pub struct Batch {
     pub history: Arc<History>,
 }
 
-/// Events to be judged by one chain.
+/// Events to be judged by one run of filters, for all chains that have these.
 #[derive(Clone, Debug)]
 pub struct Question {
     /// The shard's own number for it.
     pub id: u64,
     pub shard: u32,
-    pub chain: Arc<Chain>,
+    /// Who asks: at least one. They have one tenant and equal filters, and no two the same
+    /// condition.
+    pub chains: Vec<Arc<Chain>>,
     /// In offset order, within the limits of a guest's batch.
     pub events: Vec<Arc<Event>>,
+    /// By which of the chains (columns) each of the events (rows) is asked about.
+    pub asking: Pairs,
 }
 
-/// A verdict for each event of a question, in its order.
+impl Question {
+    /// What is run.
+    pub fn run(&self) -> ChainId {
+        self.any().run
+    }
+
+    pub fn tenant(&self) -> &TenantId {
+        &self.any().tenant
+    }
+
+    /// Those that are run. None: only conditions are asked.
+    pub fn filters(&self) -> &[Arc<FilterVersion>] {
+        &self.any().filters
+    }
+
+    fn any(&self) -> &Chain {
+        self.chains.first().expect("somebody asks")
+    }
+}
+
+/// What was said of each event of a question, in its order.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub id: u64,
     pub shard: u32,
+    /// Of the filters: they hold for the chains whose condition matches.
     pub verdicts: Vec<Verdict>,
+    /// Which of the events (rows) were asked about by chains (columns) whose condition does not
+    /// match: to these they are dropped, whatever the filters made of them for others.
+    pub unmet: Pairs,
     /// What it cost, for the fair queue.
     pub fuel: u64,
 }

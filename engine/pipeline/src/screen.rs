@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-/// Fuel that each chain may burn in a round: a slice, so that what goes on has one a round.
+/// Fuel that each run may burn in a round: a slice, so that what goes on has one a round.
 const QUANTUM: i64 = SLICE_FUEL.cast_signed();
-/// What a question costs beside its fuel, so that conditions, which burn none, are charged too.
+/// What a question costs beside its fuel: it is carried to the guests and back.
 const BASE_COST: i64 = 20_000;
 /// Questions that are begun and wait for their next slice: each holds the memory of its guest.
 /// One more exists while it has its turn.
@@ -27,8 +27,9 @@ pub trait Guests {
 /// without being woken. Dropping it ends its guests.
 pub type Judging = Pin<Box<dyn Future<Output = Answer>>>;
 
-/// The fair queue before a guest thread: deficit round robin over (tenant, chain), charged in
-/// fuel. A chain that burns more than its share waits for the others; none waits for ever.
+/// The fair queue before a guest thread: deficit round robin over (tenant, run), charged in fuel.
+/// Chains that share a run are one chain here. One that burns more than its share waits for the
+/// others; none waits for ever.
 ///
 /// A question that takes longer than a slice goes on in its chain's next turn. Of those,
 /// [`BEGUN_MAX`] are under way at once. Any further one is on trial: it is dropped when it takes
@@ -109,7 +110,7 @@ impl Queue {
 
 impl Screen {
     pub fn push(&mut self, question: Question) {
-        let place = (question.chain.tenant.clone(), question.chain.id);
+        let place = (question.tenant().clone(), question.run());
         self.queues.entry(place).or_default().questions.push_back(Arc::new(question));
         self.waiting += 1;
     }

@@ -5,7 +5,7 @@
 use event::limits::SLICE_FUEL;
 use event::{TenantId, Verdict};
 use pipeline::screen::{BEGUN_MAX, Guests, Judging, Screen, TRIAL};
-use pipeline::{Answer, Question};
+use pipeline::{Answer, Pairs, Question};
 use proptest::prelude::*;
 use registry::{Chain, ChainId};
 use std::cell::Cell;
@@ -54,19 +54,22 @@ impl Guests for Burning {
             })
             .await;
             drop(begun);
-            Answer { id, shard, verdicts: Vec::<Verdict>::new(), fuel }
+            Answer { id, shard, verdicts: Vec::<Verdict>::new(), unmet: Pairs::default(), fuel }
         })
     }
 }
 
+/// What is run goes by the chain's number; each question comes with another condition before it.
 fn question(id: u64, chain: u8) -> Question {
     let chain = Chain {
-        id: ChainId([chain; 16]),
+        id: ChainId((u128::from(id) << 8 | u128::from(chain)).to_le_bytes()),
+        run: ChainId([chain; 16]),
         tenant: TenantId::new("acme"),
         condition: None,
         filters: Vec::new(),
     };
-    Question { id, shard: 0, chain: Arc::new(chain), events: Vec::new() }
+    let (chains, asking) = (vec![Arc::new(chain)], Pairs::default());
+    Question { id, shard: 0, chains, events: Vec::new(), asking }
 }
 
 /// Takes steps until there is an answer. It must be to the first question of its chain.

@@ -10,6 +10,9 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Chain {
     pub id: ChainId,
+    /// What is run: the id of the chain with the same filters and no condition. Chains that are
+    /// alike in it differ in their conditions alone, and their filters run once for all of them.
+    pub run: ChainId,
     pub tenant: TenantId,
     pub condition: Option<Arc<Condition>>,
     pub filters: Vec<Arc<FilterVersion>>,

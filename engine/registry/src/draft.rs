@@ -44,7 +44,8 @@ impl<'a> Drafter<'a> {
             return Ok(Some(chain.clone()));
         }
         let condition = condition.map(|text| self.compile(text)).transpose()?;
-        let chain = Arc::new(Chain { id, tenant: tenant.clone(), condition, filters });
+        let run = ChainId::of(tenant, None, &filters);
+        let chain = Arc::new(Chain { id, run, tenant: tenant.clone(), condition, filters });
         self.chains.insert(id, chain.clone());
         Ok(Some(chain))
     }

@@ -1,7 +1,9 @@
 use crate::dice::Dice;
 use bytes::Bytes;
+use condition::{Condition, ParsedBody};
 use event::{Event, EventId, Verdict};
-use registry::{Chain, ChainId};
+use pipeline::Question;
+use registry::{Chain, ChainId, FilterVersion};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +23,23 @@ pub enum Fate {
 /// Verdicts follow from the filter's configuration and the event's number alone, so that a
 /// checker can say them again. A configuration reads `"<kind> <modulus> v<version>"`.
 pub fn fate(chain: Option<&Chain>, event: &Event) -> Fate {
-    let Some(chain) = chain else { return Fate::Outputs(vec![event.body.clone()]) };
+    match chain {
+        None => Fate::Outputs(vec![event.body.clone()]),
+        Some(chain) if !is_met(chain, event) => Fate::Dropped,
+        Some(chain) => filtered(&chain.filters, event),
+    }
+}
+
+/// Whether the chain's condition lets the event on to its filters: what is for one endpoint alone
+/// goes past it.
+pub fn is_met(chain: &Chain, event: &Event) -> bool {
+    let says = |condition: &Arc<Condition>| condition.matches(event, &mut ParsedBody::new());
+    event.envelope.addressee().is_some() || chain.condition.as_ref().is_none_or(says)
+}
+
+fn filtered(filters: &[Arc<FilterVersion>], event: &Event) -> Fate {
     let mut bodies = vec![event.body.clone()];
-    for filter in &chain.filters {
+    for filter in filters {
         let mut next = Vec::new();
         for body in bodies {
             match fate_of(&filter.config, number_of(event), &body) {
@@ -76,10 +92,11 @@ pub struct Guests {
 }
 
 impl Guests {
-    pub fn judge(&mut self, chain: &Chain, event: &Arc<Event>, dice: &mut Dice) -> Verdict {
+    /// What the filters of a question say of one of its events.
+    pub fn judge(&mut self, question: &Question, event: &Arc<Event>, dice: &mut Dice) -> Verdict {
         let number = number_of(event);
-        let asked = self.asked.entry((chain.id, event.id)).or_default();
-        for filter in &chain.filters {
+        let asked = self.asked.entry((question.run(), event.id)).or_default();
+        for filter in question.filters() {
             let (kind, modulus, _) = parts(&filter.config);
             let is_hit = number.is_multiple_of(modulus);
             let waits = match kind {
@@ -94,7 +111,7 @@ impl Guests {
                 return Verdict::Retry { delay, reason: "not yet".into() };
             }
         }
-        match fate(Some(chain), event) {
+        match filtered(question.filters(), event) {
             Fate::Dropped if dice.permille(500) => Verdict::Emit(Vec::new()),
             Fate::Dropped => Verdict::Drop,
             Fate::Dead => Verdict::Reject { reason: "unwanted".into() },

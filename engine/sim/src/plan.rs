@@ -145,6 +145,12 @@ impl Plan {
         self.seed % 4 == 3
     }
 
+    /// Whether endpoints have one filter between them, with conditions of their own before it; in
+    /// the same way.
+    pub fn shares(&self) -> bool {
+        self.seed % 7 == 5
+    }
+
     pub fn writer_options(&self, shards: u32) -> WriterOptions {
         WriterOptions {
             durability: self.durability,

@@ -14,7 +14,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ("dispatch", &["event"]),
     ("log", &["event"]),
     ("registry", &["event", "condition"]),
-    ("filter", &["event", "condition"]),
+    ("filter", &["event"]),
     ("store", &["event", "log"]),
     ("pipeline", &["event", "registry", "dispatch", "log", "runtime"]),
     ("ingest", &["event", "signature", "registry", "runtime"]),

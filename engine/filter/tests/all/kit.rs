@@ -77,7 +77,7 @@ impl Setting {
 }
 
 pub fn chain(filters: &[Arc<FilterSpec>]) -> ChainSpec {
-    ChainSpec { condition: None, filters: filters.to_vec() }
+    ChainSpec { filters: filters.to_vec() }
 }
 
 /// A chain of the one filter, as configured by default.

@@ -1,3 +1,4 @@
+use super::gate::{Gates, Sifted};
 use crate::modules::Modules;
 use crate::tables::Tables;
 use control::{CircuitState, Compared, FilterWatch, Metrics, SaidLine as Said};
@@ -6,11 +7,11 @@ use event::{Event, TenantId, Verdict};
 use filter::{Candidate, ChainAnswer, ChainSpec, Comparison, Difference, ErrorPolicy, FaultKind};
 use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner, Setting, SpecFailure};
 use pipeline::screen::{Guests, Judging};
-use pipeline::{Answer, Question};
-use registry::{Chain, ChainId, FilterVersion, OnError, Share};
+use pipeline::{Answer, Pairs, Question};
+use registry::{ChainId, FilterVersion, OnError, Share};
 use runtime::Clock;
 use std::collections::BTreeMap;
-use std::future::{poll_fn, ready};
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -24,7 +25,9 @@ const ERROR: u8 = 3;
 /// The guests of one thread.
 pub struct Chains {
     desk: Rc<Desk>,
-    prepared: BTreeMap<ChainId, Arc<Prepared>>,
+    /// By what is run.
+    prepared: BTreeMap<ChainId, Rc<Prepared>>,
+    gates: Rc<Gates>,
 }
 
 /// What the questions under way share.
@@ -37,10 +40,18 @@ pub struct Desk {
     pub clock: Arc<dyn Clock>,
 }
 
-/// A chain as it is run.
+/// The filters of chains as they are run.
 struct Prepared {
     spec: ChainSpec,
     circuits: Vec<(Arc<str>, Arc<CircuitState>)>,
+}
+
+/// What the filters of a question said of the events that somebody wants.
+struct Judged {
+    verdicts: Vec<Verdict>,
+    fuel: u64,
+    /// They were run.
+    is_counted: bool,
 }
 
 /// More chains than this are forgotten together and put together again when asked for.
@@ -49,81 +60,116 @@ const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 impl Guests for Chains {
     /// A chain that cannot be run here, say because its module or a table is gone, stops its
-    /// endpoints: nothing is lost, and a person has to look.
+    /// endpoints before the events that they want: nothing is lost, and a person has to look.
     fn judge(&mut self, question: &Arc<Question>) -> Judging {
-        let prepared = self.prepared(&question.chain);
-        let with_tables = prepared
-            .and_then(|chain| Ok((self.desk.tables_of(&chain.spec, &question.chain)?, chain)));
-        let (tables, prepared) = match with_tables {
-            Ok(found) => found,
-            Err(reason) => {
-                tracing::error!(chain = %question.chain.id, "a chain cannot be run: {reason}");
-                return Box::pin(ready(stop(question, &reason)));
-            }
-        };
-        if let Some(reason) = self.desk.open_circuit(&prepared) {
-            return Box::pin(ready(stop(question, &reason)));
-        }
-        let (desk, question) = (self.desk.clone(), question.clone());
-        Box::pin(async move { desk.judge(&question, &prepared, &tables).await })
+        let prepared = self.prepared(question);
+        let (desk, gates, question) = (self.desk.clone(), self.gates.clone(), question.clone());
+        Box::pin(async move { desk.judge(&question, &gates, prepared).await })
     }
 }
 
-fn stop(question: &Question, reason: &str) -> Answer {
-    same(question, || Verdict::Stop { reason: reason.into() })
+fn stop(reason: &str) -> Verdict {
+    Verdict::Stop { reason: reason.into() }
 }
 
-fn postpone(question: &Question, reason: &str) -> Answer {
-    same(question, || Verdict::Retry { delay: RETRY_DELAY, reason: reason.into() })
+/// The host's own failure.
+fn postpone() -> Verdict {
+    let reason = "the host failed while it ran the filters".into();
+    Verdict::Retry { delay: RETRY_DELAY, reason }
 }
 
-fn same(question: &Question, verdict: impl Fn() -> Verdict) -> Answer {
-    let verdicts = question.events.iter().map(|_| verdict()).collect();
-    Answer { id: question.id, shard: question.shard, verdicts, fuel: 0 }
+impl Judged {
+    /// Without their having been run.
+    fn same(events: &[Arc<Event>], verdict: &Verdict) -> Judged {
+        Judged { verdicts: vec![verdict.clone(); events.len()], fuel: 0, is_counted: false }
+    }
 }
 
 impl Chains {
     pub fn new(desk: Desk) -> Chains {
-        Chains { desk: Rc::new(desk), prepared: BTreeMap::new() }
+        Chains { desk: Rc::new(desk), prepared: BTreeMap::new(), gates: Rc::default() }
     }
 
-    fn prepared(&mut self, chain: &Chain) -> Result<Arc<Prepared>, String> {
-        if let Some(prepared) = self.prepared.get(&chain.id) {
+    fn prepared(&mut self, question: &Question) -> Result<Rc<Prepared>, String> {
+        if let Some(prepared) = self.prepared.get(&question.run()) {
             return Ok(prepared.clone());
         }
         if self.prepared.len() >= CHAINS_MAX {
             self.prepared.clear();
         }
-        let filters = chain.filters.iter().map(|filter| self.desk.filter(filter).map(Arc::new));
-        let filters = filters.collect::<Result<_, _>>()?;
+        let filters = question.filters();
+        let specs = filters.iter().map(|filter| self.desk.filter(filter).map(Arc::new));
+        let spec = ChainSpec { filters: specs.collect::<Result<_, _>>()? };
         let watch = &self.desk.watch;
         let circuit =
             |filter: &Arc<FilterVersion>| Some((filter.name.clone(), watch.circuit(filter)?));
-        let prepared = Arc::new(Prepared {
-            spec: ChainSpec { condition: chain.condition.clone(), filters },
-            circuits: chain.filters.iter().filter_map(circuit).collect(),
-        });
-        self.prepared.insert(chain.id, prepared.clone());
+        let circuits = filters.iter().filter_map(circuit).collect();
+        let prepared = Rc::new(Prepared { spec, circuits });
+        self.prepared.insert(question.run(), prepared.clone());
         Ok(prepared)
     }
 }
 
 impl Desk {
+    /// Conditions go first: what nobody wants is dropped, whatever state the filters are in.
     async fn judge(
         &self,
         question: &Question,
-        prepared: &Prepared,
-        tables: &filter::Tables,
+        gates: &Gates,
+        prepared: Result<Rc<Prepared>, String>,
     ) -> Answer {
-        let Some(answer) = self.run(&prepared.spec, tables, &question.events).await else {
-            return postpone(question, "the host failed while it ran the filters");
+        let Question { id, shard, .. } = *question;
+        let count = question.events.len();
+        let Some(sifted) = self.guarded(gates.sift(question)).await else {
+            let verdicts = vec![postpone(); count];
+            return Answer { id, shard, verdicts, unmet: Pairs::default(), fuel: 0 };
         };
-        self.count(&question.chain, &answer);
-        self.tell(question, &answer);
-        self.count_faults(&question.chain.tenant, prepared, &answer);
-        let (id, shard) = (question.id, question.shard);
+        let wanted = sifted.wanted.iter().map(|at| question.events[*at].clone());
+        let wanted: Vec<Arc<Event>> = wanted.collect();
+        let judged = self.judge_wanted(question, &wanted, prepared).await;
+        let mut verdicts = vec![Verdict::Drop; count];
+        for (at, verdict) in sifted.wanted.iter().zip(judged.verdicts) {
+            verdicts[*at] = verdict;
+        }
+        if judged.is_counted {
+            self.count(question, &sifted, &verdicts);
+        }
+        let fuel = sifted.fuel + judged.fuel;
+        Answer { id, shard, verdicts, unmet: sifted.unmet, fuel }
+    }
+
+    async fn judge_wanted(
+        &self,
+        question: &Question,
+        events: &[Arc<Event>],
+        prepared: Result<Rc<Prepared>, String>,
+    ) -> Judged {
+        if events.is_empty() {
+            return Judged { is_counted: true, ..Judged::same(events, &Verdict::Drop) };
+        }
+        let tenant = question.tenant();
+        let with_tables =
+            prepared.and_then(|prepared| Ok((self.tables_of(&prepared.spec, tenant)?, prepared)));
+        let (tables, prepared) = match with_tables {
+            Ok(found) => found,
+            Err(reason) => {
+                tracing::error!(run = %question.run(), "filters cannot be run: {reason}");
+                return Judged::same(events, &stop(&reason));
+            }
+        };
+        if let Some(reason) = self.open_circuit(&prepared) {
+            return Judged::same(events, &stop(&reason));
+        }
+        let setting = Setting { purpose: Purpose::Live, tables: &tables };
+        let run = self.runner.run_sliced(&prepared.spec, events, setting);
+        let Some(answer) = self.guarded(run).await else {
+            return Judged::same(events, &postpone());
+        };
+        self.tell(question, events, &answer);
+        answer.faults.iter().for_each(|fault| self.metrics.filter_trapped(fault.kind.label()));
+        self.count_faults(tenant, &prepared, &answer);
         let fuel = answer.fuel + answer.starts * START_COST;
-        Answer { id, shard, verdicts: answer.verdicts, fuel }
+        Judged { verdicts: answer.verdicts, fuel, is_counted: true }
     }
 
     /// Why a chain is not asked, when one of its filters failed too often.
@@ -137,8 +183,8 @@ impl Desk {
     }
 
     /// What the filters said, for people.
-    fn tell(&self, question: &Question, answer: &ChainAnswer) {
-        let ids = |event: usize| question.events.get(event).map(|event| event.id);
+    fn tell(&self, question: &Question, events: &[Arc<Event>], answer: &ChainAnswer) {
+        let ids = |event: usize| events.get(event).map(|event| event.id);
         for fault in &answer.faults {
             tracing::warn!(
                 filter = %fault.filter, kind = fault.kind.label(), event = ?ids(fault.event),
@@ -164,13 +210,13 @@ impl Desk {
                 text: &fault.text,
             });
             let now = self.clock.wall();
-            let tenant = &question.chain.tenant;
-            self.watch.said(tenant, &question.events, now, lines.chain(faults));
+            let tenant = question.tenant();
+            self.watch.said(tenant, events, now, lines.chain(faults));
         }
         for seen in &answer.comparisons {
-            let mut filters = question.chain.filters.iter();
+            let mut filters = question.filters().iter();
             if let Some(filter) = filters.find(|filter| filter.name == seen.filter) {
-                self.watch.compared(filter, self.clock.wall(), compared(question, seen));
+                self.watch.compared(filter, self.clock.wall(), compared(events, seen));
             }
         }
     }
@@ -199,37 +245,36 @@ impl Desk {
     }
 
     /// One version of each for the whole question. A chain that looks nothing up needs none.
-    fn tables_of(&self, spec: &ChainSpec, chain: &Chain) -> Result<filter::Tables, String> {
-        if spec.looks_up() { self.tables.of(&chain.tenant) } else { Ok(filter::Tables::default()) }
+    fn tables_of(&self, spec: &ChainSpec, tenant: &TenantId) -> Result<filter::Tables, String> {
+        if spec.looks_up() { self.tables.of(tenant) } else { Ok(filter::Tables::default()) }
     }
 
-    /// A chain is counted under its last filter, whose word is the chain's.
-    fn count(&self, chain: &Chain, answer: &ChainAnswer) {
-        let name = chain.filters.last().map_or("where", |filter| &*filter.name);
-        answer.verdicts.iter().for_each(|verdict| self.metrics.filter_judged(name, verdict));
-        answer.faults.iter().for_each(|fault| self.metrics.filter_trapped(fault.kind.label()));
+    /// A run is counted once, under its last filter, whose word is the chain's; conditions that
+    /// have no filter behind them each for itself.
+    fn count(&self, question: &Question, sifted: &Sifted, verdicts: &[Verdict]) {
+        match question.filters().last() {
+            Some(filter) => {
+                let name = &filter.name;
+                verdicts.iter().for_each(|verdict| self.metrics.filter_judged(name, verdict));
+            }
+            None => self.metrics.conditions_judged(sifted.met, sifted.unmet.count()),
+        }
     }
 
-    /// A panic of the host is not the guest's: the thread lives, and what instances wait for their
-    /// next batch are thrown away.
-    async fn run(
-        &self,
-        spec: &ChainSpec,
-        tables: &filter::Tables,
-        events: &[Arc<Event>],
-    ) -> Option<ChainAnswer> {
-        let setting = Setting { purpose: Purpose::Live, tables };
-        let mut run = pin!(self.runner.run_sliced(spec, events, setting));
-        let answer = poll_fn(|context| {
-            let slice = catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)));
-            slice.map_or(Poll::Ready(None), |answer| answer.map(Some))
+    /// None if it panicked. A panic of the host is not the guest's: the thread lives, and what
+    /// instances wait for their next batch are thrown away.
+    async fn guarded<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        let done = poll_fn(|context| {
+            let slice = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+            slice.map_or(Poll::Ready(None), |done| done.map(Some))
         });
-        let answer = answer.await;
-        if answer.is_none() {
+        let done = done.await;
+        if done.is_none() {
             tracing::error!("the host panicked while it ran filters");
             self.runner.forget();
         }
-        answer
+        done
     }
 
     fn filter(&self, version: &FilterVersion) -> Result<FilterSpec, String> {
@@ -250,9 +295,9 @@ impl Desk {
     }
 }
 
-fn compared(question: &Question, seen: &Comparison) -> Compared {
+fn compared(events: &[Arc<Event>], seen: &Comparison) -> Compared {
     let example = |difference: &Difference| {
-        let event = question.events.get(difference.event)?.clone();
+        let event = events.get(difference.event)?.clone();
         Some((event, difference.in_force.clone(), difference.candidate.clone()))
     };
     Compared {

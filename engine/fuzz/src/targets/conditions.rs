@@ -1,6 +1,6 @@
 use super::take::Take;
 use bytes::Bytes;
-use condition::{Condition, ParsedBody};
+use condition::{Condition, Joining, ParsedBody};
 use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time};
 
 pub const WORDS: &[&str] = &[
@@ -72,6 +72,17 @@ pub fn conditions(bytes: &[u8]) {
         let bare = Event { body: Bytes::new(), ..event.clone() };
         assert_eq!(condition.matches(&bare, &mut body), is_true, "it needs a body after all");
     }
+    let mut joining = Joining::default();
+    let others = ["data.a[0] = 1", "length(data) > 1", "contains(data.a, 'b')"];
+    others.iter().filter_map(|text| Condition::compile(text).ok()).for_each(|other| {
+        joining.add(other.into());
+    });
+    joining.add(condition.into());
+    let (joint, mut body) = (joining.done(), ParsedBody::new());
+    (0..others.len()).for_each(|number| {
+        joint.matches(number, &event, &mut body);
+    });
+    assert_eq!(joint.matches(others.len(), &event, &mut body), is_true, "among others");
     let also = |form: &str| {
         let text = form.replace('?', &format!("({text}\n)"));
         let condition = Condition::compile(&text).ok()?;

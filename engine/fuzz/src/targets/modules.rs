@@ -58,7 +58,7 @@ pub fn run(module: Arc<FilterModule>) {
     let config = r#"{"name":"value","list":[1,2]}"#;
     let spec = FilterSpec::new(&tenant, "f", module, config, limits, ErrorPolicy::Reject, true);
     let spec = spec.expect("it asks for no more memory than it may");
-    let chain = ChainSpec { condition: None, filters: vec![Arc::new(spec)] };
+    let chain = ChainSpec { filters: vec![Arc::new(spec)] };
     let events = [event(100, b"{\"a\":1}"), event(101, b"")];
     let ask = |events: &[Arc<Event>]| {
         let answer = Runner::new(engine().clone()).run(&chain, events, Purpose::Live);

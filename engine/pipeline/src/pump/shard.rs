@@ -86,7 +86,7 @@ impl ShardPump {
                 FromShard::Read(request) => self.reads.push(request).map_err(FromShard::Read),
                 FromShard::Report(report) => self.reports.push(report).map_err(FromShard::Report),
                 FromShard::Ask(question) => {
-                    let guest = guest_of(question.chain.id, self.guests.len());
+                    let guest = guest_of(question.run(), self.guests.len());
                     self.guests[guest].push(question).map_err(FromShard::Ask)
                 }
                 FromShard::Attempt(_) | FromShard::Judged { .. } => {
@@ -112,8 +112,8 @@ impl ShardPump {
     }
 }
 
-/// All questions of a chain go to one guest thread, so its instances are of use and its fair
-/// share is known in one place.
-fn guest_of(chain: ChainId, guests: usize) -> usize {
-    (event::hash_of(&chain.0) % guests as u64) as usize
+/// All questions of a run go to one guest thread, so its instances are of use and its fair share is
+/// known in one place.
+fn guest_of(run: ChainId, guests: usize) -> usize {
+    (event::hash_of(&run.0) % guests as u64) as usize
 }

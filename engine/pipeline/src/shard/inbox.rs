@@ -63,10 +63,13 @@ impl Shard {
     fn take_answer(&mut self, answer: Answer, now: Time, out: &mut Vec<FromShard>) {
         let asked = self.questions.close(answer.id);
         assert_eq!(asked.len(), answer.verdicts.len(), "a verdict for each event");
-        for (asked, verdict) in asked.into_iter().zip(answer.verdicts) {
-            for asker in asked.askers {
+        for (row, (asked, verdict)) in asked.into_iter().zip(answer.verdicts).enumerate() {
+            for (column, asker) in asked.askers {
+                let is_unmet = answer.unmet.has(row, column as usize);
+                let is_unmet = is_unmet && !bug::is(Bug::UnmetForgotten);
+                let verdict = if is_unmet { Verdict::Drop } else { verdict.clone() };
                 out.extend(ruling_of(&verdict).map(|ruling| judged(asker, &asked.event, ruling)));
-                self.judge(asker, asked.event.offset(), verdict.clone(), now);
+                self.judge(asker, asked.event.offset(), verdict, now);
             }
         }
     }

@@ -1,10 +1,11 @@
-use crate::{FromShard, Question};
+use crate::{FromShard, Pairs, Question};
 use event::{DeliveryId, EndpointId, Event, LaneId, Offset, limits};
 use registry::{Chain, ChainId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Questions to the guests. Lanes with equal chains that ask about the same event share one.
+/// Questions to the guests. Lanes whose chains share a run, and which ask about the same event,
+/// share one, also where their conditions differ.
 #[derive(Default)]
 pub(super) struct Questions {
     last_id: u64,
@@ -12,15 +13,19 @@ pub(super) struct Questions {
     open: BTreeMap<u64, Vec<Asked>>,
 }
 
+/// What is asked of one run.
+#[derive(Default)]
 struct Gathered {
-    chain: Arc<Chain>,
-    events: BTreeMap<Offset, (Arc<Event>, Vec<Asker>)>,
+    chains: Vec<Arc<Chain>>,
+    /// Where each of them stands.
+    columns: BTreeMap<ChainId, u32>,
+    events: BTreeMap<Offset, Asked>,
 }
 
-/// Who waits for the verdict on one event.
+/// Who waits for the verdict on one event, each with the column of its chain.
 pub(super) struct Asked {
     pub event: Arc<Event>,
-    pub askers: Vec<Asker>,
+    pub askers: Vec<(u32, Asker)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +49,13 @@ impl Questions {
     }
 
     fn gather(&mut self, chain: Arc<Chain>, event: Arc<Event>, asker: Asker) {
-        let new = || Gathered { chain: chain.clone(), events: BTreeMap::new() };
-        let gathered = self.gathered.entry(chain.id).or_insert_with(new);
-        let place = gathered.events.entry(event.offset());
-        place.or_insert_with(|| (event, Vec::new())).1.push(asker);
+        let Gathered { chains, columns, events } = self.gathered.entry(chain.run).or_default();
+        let column = *columns.entry(chain.id).or_insert(chains.len() as u32);
+        if column as usize == chains.len() {
+            chains.push(chain);
+        }
+        let place = events.entry(event.offset());
+        place.or_insert_with(|| Asked { event, askers: Vec::new() }).askers.push((column, asker));
     }
 
     /// Who asked what an answer is about, once.
@@ -56,37 +64,42 @@ impl Questions {
     }
 
     pub fn flush(&mut self, shard: u32, out: &mut Vec<FromShard>) {
-        for (_, Gathered { chain, events }) in std::mem::take(&mut self.gathered) {
+        for (_, Gathered { chains, events, .. }) in std::mem::take(&mut self.gathered) {
             let mut batch = Vec::new();
-            let mut asked = Vec::new();
             let mut bytes = 0;
-            for (_, (event, askers)) in events {
-                let weight = event.weight();
+            for (_, asked) in events {
+                let weight = asked.event.weight();
                 let is_full = batch.len() >= limits::BATCH_EVENTS_MAX
                     || bytes + weight > limits::BATCH_BYTES_MAX;
                 if is_full && !batch.is_empty() {
-                    let events = std::mem::take(&mut batch);
-                    let asked = std::mem::take(&mut asked);
-                    out.push(self.open(shard, chain.clone(), events, asked));
+                    out.push(self.open(shard, &chains, std::mem::take(&mut batch)));
                     bytes = 0;
                 }
                 bytes += weight;
-                batch.push(event.clone());
-                asked.push(Asked { event, askers });
+                batch.push(asked);
             }
-            out.push(self.open(shard, chain, batch, asked));
+            out.push(self.open(shard, &chains, batch));
         }
     }
 
-    fn open(
-        &mut self,
-        shard: u32,
-        chain: Arc<Chain>,
-        events: Vec<Arc<Event>>,
-        asked: Vec<Asked>,
-    ) -> FromShard {
+    /// Each chain of the question asks about one of its events at least.
+    fn open(&mut self, shard: u32, known: &[Arc<Chain>], mut batch: Vec<Asked>) -> FromShard {
+        let mut chains = Vec::new();
+        let mut columns = vec![None; known.len()];
+        for (column, _) in batch.iter_mut().flat_map(|asked| &mut asked.askers) {
+            let at = *column as usize;
+            *column = *columns[at].get_or_insert_with(|| {
+                chains.push(known[at].clone());
+                chains.len() as u32 - 1
+            });
+        }
+        let mut asking = Pairs::new(batch.len(), chains.len());
+        for (row, asked) in batch.iter().enumerate() {
+            asked.askers.iter().for_each(|(column, _)| asking.add(row, *column as usize));
+        }
+        let events = batch.iter().map(|asked| asked.event.clone()).collect();
         self.last_id += 1;
-        self.open.insert(self.last_id, asked);
-        FromShard::Ask(Question { id: self.last_id, shard, chain, events })
+        self.open.insert(self.last_id, batch);
+        FromShard::Ask(Question { id: self.last_id, shard, chains, events, asking })
     }
 }

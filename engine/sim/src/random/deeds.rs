@@ -1,7 +1,7 @@
 //! What sender, operator and misfortune do between the steps of a run.
 
 use super::Budget;
-use crate::client::{Sent, endpoint, neighbour, tenant};
+use crate::client::{Sent, endpoint, neighbour, owner_of, tenant};
 use crate::network::Mode;
 use crate::world::{Crash, World};
 use event::OnConflict;
@@ -172,11 +172,17 @@ pub(super) fn declare(world: &mut World, n: u64) {
     let rates = [5, 20, 100];
     declared.terms.rate = (world.plan.seed % 5 == 3).then(|| rates[n as usize % rates.len()]);
     declared.terms.disable_after = Duration::from_secs(*dice.pick(&[10, 60, 3_600]));
+    let conditions = ["key = 'k1' OR key IS NULL", "type LIKE 'a.%'", "key <> 'k2'", "key = 'k3'"];
+    let has_condition = world.plan.shares() && n > 0;
+    declared.condition =
+        has_condition.then(|| conditions[n as usize % conditions.len()].to_owned());
     if dice.permille(600) {
         let kinds = ["pass", "drop", "emit", "emit", "reject", "retry", "never", "stop"];
         let kind = if dice.permille(30) { "stop" } else { *dice.pick(&kinds[..7]) };
         let modulus = dice.between(1, 4);
-        let filter = format!("f{n}");
+        // The neighbour has filters of its own.
+        let is_shared = world.plan.shares() && owner_of(&name) == tenant();
+        let filter = if is_shared { "f0".to_owned() } else { format!("f{n}") };
         world.client.set_filter(&filter, &format!("{kind} {modulus}"));
         declared.filters = vec![filter];
     }

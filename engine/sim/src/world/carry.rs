@@ -2,9 +2,10 @@
 
 use super::{Flight, World};
 use crate::client::Wish;
+use crate::guests::is_met;
 use event::{Attempted, Outcome};
 use pipeline::writer::Receipt;
-use pipeline::{Answer, Attempt, Batch, FromShard, FromWriter, Report, ToShard, ToWriter};
+use pipeline::{Answer, Attempt, Batch, FromShard, FromWriter, Pairs, Report, ToShard, ToWriter};
 use std::sync::Arc;
 
 impl World {
@@ -238,10 +239,20 @@ impl World {
         let at = if is_plain { ready[0] } else { *self.dice.pick(&ready) };
         let (_, question) = engine.questions.remove(at);
         let mut verdicts = Vec::new();
-        for event in &question.events {
-            let verdict = self.guests.judge(&question.chain, event, &mut self.dice);
+        let mut unmet = Pairs::new(question.events.len(), question.chains.len());
+        for (row, event) in question.events.iter().enumerate() {
+            let lets_in = |column: &usize| is_met(&question.chains[*column], event);
+            let (met, others): (Vec<_>, Vec<_>) = question.asking.of(row).partition(lets_in);
+            others.iter().for_each(|column| unmet.add(row, *column));
+            let verdict = match met.is_empty() {
+                true => event::Verdict::Drop,
+                false => self.guests.judge(&question, event, &mut self.dice),
+            };
             if matches!(verdict, event::Verdict::Retry { .. }) {
-                self.checks.ledger.postponed(question.chain.id, event.offset());
+                for column in met {
+                    let chain = question.chains[column].id;
+                    self.checks.ledger.postponed(chain, event.offset());
+                }
             }
             verdicts.push(verdict);
         }
@@ -249,7 +260,8 @@ impl World {
             let said: Vec<_> = verdicts.iter().map(verdict_name).collect();
             format!("guests answer shard {}'s question {}: {said:?}", question.shard, question.id)
         });
-        let answer = Answer { id: question.id, shard: question.shard, verdicts, fuel: 1 };
+        let (id, shard) = (question.id, question.shard);
+        let answer = Answer { id, shard, verdicts, unmet, fuel: 1 };
         let shard = question.shard as usize;
         self.engine().shards[shard].inbox.push_back(ToShard::Answer(answer));
     }

@@ -1,0 +1,154 @@
+use condition::{Joining, Joint, ParsedBody};
+use event::Event;
+use event::limits::SLICE_FUEL;
+use filter::give_way;
+use pipeline::{Pairs, Question};
+use registry::{Chain, ChainId};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The conditions that stand before the filters of a run.
+pub struct Gate {
+    chains: Vec<Arc<Chain>>,
+    joint: Joint,
+    /// By chain, what the joint calls its condition; none where it has none.
+    numbers: Vec<Option<usize>>,
+}
+
+/// The gate of each run's last question, which is mostly that of its next.
+#[derive(Default)]
+pub struct Gates {
+    last: RefCell<BTreeMap<ChainId, Rc<Gate>>>,
+}
+
+/// What the conditions of a question came to.
+pub struct Sifted {
+    /// What somebody who asks about it wants: by number, in their order.
+    pub wanted: Vec<usize>,
+    /// What a chain (column) asks about and its condition does not match, by event (row).
+    pub unmet: Pairs,
+    pub met: u64,
+    pub fuel: u64,
+}
+
+/// Runs whose gates are kept; more are forgotten together.
+const GATES_MAX: usize = 10_000;
+/// Fuel for one condition and one event: 250 ns at the four units a nanosecond that a slice is
+/// reckoned by, which most take less of.
+const CONDITION_COST: u64 = 1_000;
+/// Fuel for each byte of a body that is parsed: 12 ns.
+const PARSE_COST: u64 = 48;
+/// Fuel for each byte of a body that a condition asks for: what it says of a text takes time that
+/// goes with the text.
+const LOOK_COST: u64 = 1;
+
+/// What conditions have burned, and how much of it since others had their turn.
+#[derive(Default)]
+struct Meter {
+    fuel: u64,
+    unbroken: u64,
+}
+
+impl Meter {
+    async fn charge(&mut self, fuel: u64) {
+        self.fuel += fuel;
+        self.unbroken += fuel;
+        if self.unbroken >= SLICE_FUEL {
+            self.unbroken = 0;
+            give_way().await;
+        }
+    }
+}
+
+impl Gates {
+    /// Asks the conditions of a question. Gives way after each slice, as filters do.
+    pub async fn sift(&self, question: &Question) -> Sifted {
+        let mut meter = Meter::default();
+        let gate = self.gate(question, &mut meter).await;
+        let Question { chains, events, asking, .. } = question;
+        let mut unmet = Pairs::new(events.len(), chains.len());
+        let (mut wanted, mut met) = (Vec::new(), 0);
+        for (row, event) in events.iter().enumerate() {
+            let mut body = ParsedBody::new();
+            let met_before = met;
+            for column in asking.of(row) {
+                if gate.lets_in(column, event, &mut body, &mut meter).await {
+                    met += 1;
+                } else {
+                    unmet.add(row, column);
+                }
+            }
+            if met > met_before {
+                wanted.push(row);
+            }
+        }
+        Sifted { wanted, unmet, met, fuel: meter.fuel }
+    }
+
+    async fn gate(&self, question: &Question, meter: &mut Meter) -> Rc<Gate> {
+        let known = self.last.borrow().get(&question.run()).cloned();
+        if let Some(gate) = known.filter(|gate| gate.is_of(&question.chains)) {
+            return gate;
+        }
+        let gate = Rc::new(Gate::of(&question.chains, meter).await);
+        let mut last = self.last.borrow_mut();
+        if last.len() >= GATES_MAX {
+            last.clear();
+        }
+        last.insert(question.run(), gate.clone());
+        gate
+    }
+}
+
+impl Gate {
+    async fn of(chains: &[Arc<Chain>], meter: &mut Meter) -> Gate {
+        let mut joining = Joining::default();
+        let mut numbers = Vec::with_capacity(chains.len());
+        let mut next = 0..;
+        for chain in chains {
+            let Some(condition) = &chain.condition else {
+                numbers.push(None);
+                continue;
+            };
+            joining.add(condition.clone());
+            numbers.push(next.next());
+            meter.charge(CONDITION_COST).await;
+        }
+        Gate { chains: chains.to_vec(), joint: joining.done(), numbers }
+    }
+
+    fn is_of(&self, chains: &[Arc<Chain>]) -> bool {
+        let (own, others) = (self.chains.iter(), chains.iter());
+        own.map(|chain| chain.id).eq(others.map(|chain| chain.id))
+    }
+
+    /// What is for one endpoint alone goes past its condition. `body` is the event's.
+    async fn lets_in(
+        &self,
+        column: usize,
+        event: &Event,
+        body: &mut ParsedBody,
+        meter: &mut Meter,
+    ) -> bool {
+        let Some(number) = self.numbers[column] else { return true };
+        if event.envelope.addressee().is_some() {
+            return true;
+        }
+        let was_read = body.is_read();
+        let is_met = self.joint.matches(number, event, body);
+        let condition = self.chains[column].condition.as_ref();
+        let looks = body.is_read() && condition.is_some_and(|condition| condition.needs_body());
+        let of_a_byte = match (looks, was_read) {
+            (false, _) => 0,
+            (true, true) => LOOK_COST,
+            (true, false) => LOOK_COST + PARSE_COST,
+        };
+        meter.charge(CONDITION_COST + of_a_byte * event.body.len() as u64).await;
+        is_met
+    }
+}
+
+#[cfg(test)]
+mod tests;
