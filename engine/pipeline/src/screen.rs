@@ -14,6 +14,8 @@ const BASE_COST: i64 = 20_000;
 /// Questions that are begun and wait for their next slice: each holds the memory of its guest.
 /// One more exists while it has its turn.
 pub const BEGUN_MAX: usize = 8;
+/// Those of them that may be one tenant's, so that others always find a place.
+pub const TENANT_BEGUN_MAX: usize = 6;
 /// What a question may burn in one turn when no further one may wait for its next slice.
 pub const TRIAL: u64 = 16 * SLICE_FUEL;
 
@@ -32,7 +34,7 @@ pub type Judging = Pin<Box<dyn Future<Output = Answer>>>;
 /// others; none waits for ever.
 ///
 /// A question that takes longer than a slice goes on in its chain's next turn. Of those,
-/// [`BEGUN_MAX`] are under way at once. Any further one is on trial: it is dropped when it takes
+/// [`BEGUN_MAX`] are under way at once, of one tenant [`TENANT_BEGUN_MAX`]. Any further one is on trial: it is dropped when it takes
 /// longer than [`TRIAL`] and begun again when there is room, and so is what waits behind it until
 /// one was short. So however many are long, what is short does not wait for them to end.
 #[derive(Default)]
@@ -40,7 +42,8 @@ pub struct Screen {
     /// Those with questions, and those that are empty and have burned more than their share.
     queues: BTreeMap<Place, Queue>,
     waiting: usize,
-    begun: usize,
+    /// Whose questions are begun: one entry for each.
+    begun: Vec<TenantId>,
     turn: Option<Place>,
 }
 
@@ -64,9 +67,9 @@ struct Begun {
 
 impl Queue {
     /// `has_room` is whether one more question may go on for longer than a slice.
-    fn may_burn(&self, has_room: bool) -> bool {
-        let has_place = has_room || !self.waits_for_place();
-        self.credit > 0 && !self.questions.is_empty() && has_place
+    fn may_burn(&self, has_room: impl FnOnce() -> bool) -> bool {
+        let is_able = self.credit > 0 && !self.questions.is_empty();
+        is_able && (!self.waits_for_place() || has_room())
     }
 
     fn waits_for_place(&self) -> bool {
@@ -125,13 +128,16 @@ impl Screen {
         self.turn = Some(place.clone());
         let queue = self.queues.get_mut(&place).expect("it was found here");
         let was_begun = queue.begun.is_some();
-        let is_full = self.begun == BEGUN_MAX;
-        self.begun -= usize::from(was_begun);
+        let is_full = !has_room(&self.begun, &place.0);
+        if was_begun {
+            let own = self.begun.iter().position(|tenant| *tenant == place.0);
+            self.begun.swap_remove(own.expect("it is among those that are begun"));
+        }
         let answer = loop {
             match queue.step(guests) {
                 Poll::Ready(answer) => break answer,
-                Poll::Pending if self.begun < BEGUN_MAX => {
-                    self.begun += 1;
+                Poll::Pending if has_room(&self.begun, &place.0) => {
+                    self.begun.push(place.0);
                     return None;
                 }
                 Poll::Pending if queue.is_on_trial() => {}
@@ -159,9 +165,15 @@ impl Screen {
 
     /// The chain whose turn it is: the same one while it has credit, else the next that has.
     fn next_place(&mut self) -> Option<Place> {
-        let has_room = self.begun < BEGUN_MAX;
+        let begun = std::mem::take(&mut self.begun);
+        let place = self.find_place(|tenant| has_room(&begun, tenant));
+        self.begun = begun;
+        place
+    }
+
+    fn find_place(&mut self, has_room: impl Fn(&TenantId) -> bool) -> Option<Place> {
         if let Some(place) = &self.turn
-            && self.queues.get(place).is_some_and(|queue| queue.may_burn(has_room))
+            && self.queues.get(place).is_some_and(|queue| queue.may_burn(|| has_room(&place.0)))
         {
             return Some(place.clone());
         }
@@ -172,7 +184,7 @@ impl Screen {
             let place = self.after_turn();
             let queue = self.queues.get_mut(&place).expect("it was found here");
             queue.credit = (queue.credit + QUANTUM).min(QUANTUM);
-            let (may_burn, is_spent) = (queue.may_burn(has_room), queue.is_spent());
+            let (may_burn, is_spent) = (queue.may_burn(|| has_room(&place.0)), queue.is_spent());
             self.turn = Some(place.clone());
             if may_burn {
                 return Some(place);
@@ -191,4 +203,10 @@ impl Screen {
         let first = || self.queues.keys().next().expect("there is a queue");
         later.unwrap_or_else(first).clone()
     }
+}
+
+/// Whether one more of the tenant's questions may go on for longer than a slice.
+fn has_room(begun: &[TenantId], tenant: &TenantId) -> bool {
+    let is_own = |other: &&TenantId| *other == tenant;
+    begun.len() < BEGUN_MAX && begun.iter().filter(is_own).count() < TENANT_BEGUN_MAX
 }

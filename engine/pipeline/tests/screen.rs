@@ -4,7 +4,7 @@
 
 use event::limits::SLICE_FUEL;
 use event::{TenantId, Verdict};
-use pipeline::screen::{BEGUN_MAX, Guests, Judging, Screen, TRIAL};
+use pipeline::screen::{BEGUN_MAX, Guests, Judging, Screen, TENANT_BEGUN_MAX, TRIAL};
 use pipeline::{Answer, Pairs, Question};
 use proptest::prelude::*;
 use registry::{Chain, ChainId};
@@ -61,10 +61,14 @@ impl Guests for Burning {
 
 /// What is run goes by the chain's number; each question comes with another condition before it.
 fn question(id: u64, chain: u8) -> Question {
+    question_of("acme", id, chain)
+}
+
+fn question_of(tenant: &str, id: u64, chain: u8) -> Question {
     let chain = Chain {
         id: ChainId((u128::from(id) << 8 | u128::from(chain)).to_le_bytes()),
         run: ChainId([chain; 16]),
-        tenant: TenantId::new("acme"),
+        tenant: TenantId::new(tenant),
         condition: None,
         filters: Vec::new(),
     };
@@ -80,7 +84,7 @@ fn answers(
 ) -> bool {
     while !screen.is_idle() {
         let answer = screen.step(guests);
-        assert!(guests.begun.get() <= BEGUN_MAX);
+        assert!(guests.begun.get() <= TENANT_BEGUN_MAX);
         let Some(answer) = answer else { continue };
         let queue = open.values_mut().find(|queue| queue.front() == Some(&answer.id));
         queue.expect("it is out of turn, or was answered before").pop_front();
@@ -116,11 +120,11 @@ proptest! {
         prop_assert_eq!(guests.begun.get(), 0);
     }
 
-    /// Among as many long ones as may be under way, a chain that always has a question waiting
+    /// Among as many long ones as may be under way for one tenant, a chain that always has a question waiting
     /// gets no less than any other, also than one that asks its next only once it has the answer.
     #[test]
     fn no_way_of_asking_buys_more_than_a_share(
-        chains in prop::collection::vec((1..FUEL_MAX, 1..5usize), 2..=BEGUN_MAX),
+        chains in prop::collection::vec((1..FUEL_MAX, 1..5usize), 2..=TENANT_BEGUN_MAX),
     ) {
         let mut screen = Screen::default();
         let mut guests = Burning::default();
@@ -153,7 +157,7 @@ proptest! {
     /// again.
     #[test]
     fn no_chain_waits_for_ever_for_a_place(
-        fuels in prop::collection::vec(TRIAL..FUEL_MAX, BEGUN_MAX + 1..3 * BEGUN_MAX),
+        fuels in prop::collection::vec(TRIAL..FUEL_MAX, TENANT_BEGUN_MAX + 1..3 * BEGUN_MAX),
     ) {
         let mut screen = Screen::default();
         let mut guests = Burning::default();
@@ -200,8 +204,39 @@ proptest! {
         let burnt = guests.burnt.get();
         while screen.step(&mut guests).is_none_or(|answer| answer.id != u64::MAX) {}
         let waited = guests.burnt.get() - burnt;
-        let turn = if hogs.len() < BEGUN_MAX { 2 * SLICE_FUEL } else { SLICE_FUEL + TRIAL };
+        let turn = if hogs.len() < TENANT_BEGUN_MAX { 2 * SLICE_FUEL } else { SLICE_FUEL + TRIAL };
         let most = hogs.len() as u64 * turn + fuel;
         prop_assert!(waited <= most, "{waited} beside {} others", hogs.len());
+    }
+    /// However much one tenant asks, another's long question is begun at once and has its share of
+    /// what is under way.
+    #[test]
+    fn a_tenant_leaves_places_to_others(
+        hogs in prop::collection::vec(TRIAL..FUEL_MAX, 1..40),
+        asked_by_each in 1..4u64,
+        before in 0..400usize,
+        fuel in TRIAL..FUEL_MAX,
+    ) {
+        let mut screen = Screen::default();
+        let mut guests = Burning::default();
+        let mut id = 0;
+        for _ in 0..asked_by_each {
+            for (chain, fuel) in hogs.iter().enumerate() {
+                guests.fuel.insert(id, *fuel);
+                screen.push(question(id, chain as u8));
+                id += 1;
+            }
+        }
+        for _ in 0..before {
+            screen.step(&mut guests);
+        }
+        guests.fuel.insert(u64::MAX, fuel);
+        screen.push(question_of("zeta", u64::MAX, 0));
+        let burnt = guests.burnt.get();
+        while screen.step(&mut guests).is_none_or(|answer| answer.id != u64::MAX) {}
+        let waited = guests.burnt.get() - burnt;
+        let tried = hogs.len() as u64 * (TRIAL + SLICE_FUEL);
+        let most = (fuel + 2 * SLICE_FUEL) * (TENANT_BEGUN_MAX as u64 + 1) + tried;
+        prop_assert!(waited <= most, "{waited} of {most} beside {} others", hogs.len());
     }
 }
