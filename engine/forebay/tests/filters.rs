@@ -7,6 +7,8 @@
     reason = "tests meet the machine"
 )]
 
+#[path = "support/engine.rs"]
+mod engine;
 #[path = "support/receiver.rs"]
 mod receiver;
 #[path = "support/request.rs"]
@@ -14,10 +16,10 @@ mod request;
 #[path = "filters/swaps.rs"]
 mod swaps;
 
-use event::{StreamId, Time};
-use forebay::{Arrival, Engine, Envelope, Headers, Plan, TenantId};
+use engine::{arrival, run, shutdown};
+use forebay::Engine;
 use receiver::Receiver;
-use request::{ADMIN, ask, send};
+use request::{ADMIN, ask, open, send};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -38,32 +40,9 @@ fn constant(keeps: bool) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
-fn open(data: &Path) -> Engine {
-    let mut plan = Plan::new(data);
-    plan.listen = Some(([127, 0, 0, 1], 0).into());
-    plan.disk_floor_bytes = 1 << 20;
-    plan.ballast_bytes = 0;
-    plan.guard.allow_loopback = true;
-    plan.admin_key = Some(registry::Secret::new(ADMIN));
-    Engine::open(plan).unwrap()
-}
-
-fn arrival(key: Option<&str>, body: &str) -> Arrival {
-    let envelope = Envelope {
-        tenant: TenantId::new("default"),
-        stream: StreamId(0),
-        source: "test".into(),
-        event_type: "note".into(),
-        key: key.map(Into::into),
-        time: Time::from_secs(1),
-        headers: Headers::new(),
-    };
-    Arrival { envelope, body: body.to_owned().into(), duplicate: None }
-}
-
 async fn publish(engine: &Engine, bodies: &[&str]) {
     for body in bodies {
-        engine.publish(arrival(None, body)).await.unwrap();
+        engine.publish(arrival("note", None, body)).await.unwrap();
     }
 }
 
@@ -97,18 +76,6 @@ async fn until(at: SocketAddr, path: &str, is_so: impl Fn(&Value) -> bool) -> Va
         }
         runtime::tasks::sleep(Duration::from_millis(20)).await;
     }
-}
-
-fn run(work: impl Future<Output = ()>) {
-    runtime::tasks::run(async {
-        let in_time = tokio::time::timeout(Duration::from_secs(120), work).await;
-        in_time.expect("it comes to an end");
-    })
-    .unwrap();
-}
-
-async fn shutdown(engine: Engine) {
-    assert!(engine.shutdown(Duration::from_secs(10)).await);
 }
 
 /// The bytes of modules and of their compiled forms, and how many files have them.
@@ -213,7 +180,8 @@ fn a_canary_has_its_keys_to_itself_also_after_a_restart_until_it_is_promoted() {
     let keys: Vec<String> = (0..100).map(|n| format!("key-{n}")).collect();
     let round = async |engine: &Engine, name: &str| {
         for key in &keys {
-            engine.publish(arrival(Some(key), &format!("{name} {key}"))).await.unwrap();
+            let note = arrival("note", Some(key), &format!("{name} {key}"));
+            engine.publish(note).await.unwrap();
         }
     };
     run(async {
