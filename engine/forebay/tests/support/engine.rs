@@ -1,8 +1,7 @@
 //! Engines for tests: how they are set up, what comes to them, and how they end.
 #![allow(dead_code, reason = "each test uses its part")]
 
-use event::{StreamId, Time};
-use forebay::{Arrival, Engine, Envelope, Headers, Plan, TenantId};
+use forebay::{Arrival, Engine, Envelope, Plan, TenantId, Time};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,13 +20,8 @@ pub fn frugal(mut plan: Plan) -> Plan {
 /// For the application `default`, without headers.
 pub fn arrival(event_type: &str, key: Option<&str>, body: &str) -> Arrival {
     let envelope = Envelope {
-        tenant: TenantId::new("default"),
-        stream: StreamId(0),
-        source: "test".into(),
-        event_type: event_type.into(),
         key: key.map(Into::into),
-        time: Time::from_secs(1),
-        headers: Headers::new(),
+        ..Envelope::new(TenantId::new("default"), "test", event_type, Time::from_secs(1))
     };
     Arrival { envelope, body: body.to_owned().into(), duplicate: None }
 }
