@@ -9,6 +9,8 @@
 
 #[path = "support/engine.rs"]
 mod engine;
+#[path = "support/nobody.rs"]
+mod nobody;
 #[path = "support/receiver.rs"]
 mod receiver;
 #[path = "support/request.rs"]
@@ -18,6 +20,7 @@ mod swaps;
 
 use engine::{arrival, run, shutdown};
 use forebay::Engine;
+use nobody::nobody;
 use receiver::Receiver;
 use request::{ADMIN, ask, open, send};
 use serde_json::{Value, json};
@@ -278,7 +281,7 @@ fn what_a_filter_does_wrong_is_told_with_its_event() {
         let engine = open(data.path());
         let at = engine.addr().unwrap();
         let wasm = wat::parse_str(SINGLE).unwrap();
-        put_up(at, &wasm, json!({ "onError": "drop" }), "http://127.0.0.1:59009/").await;
+        put_up(at, &wasm, json!({ "onError": "drop" }), nobody()).await;
         publish(&engine, &["x", "f"]).await;
         let log = "/v1/filter/f/log";
         let told = until(at, log, |log| log["data"].as_array().unwrap().len() == 2).await;

@@ -8,12 +8,15 @@
 
 #[path = "support/engine.rs"]
 mod engine;
+#[path = "support/nobody.rs"]
+mod nobody;
 #[path = "support/receiver.rs"]
 mod receiver;
 #[path = "support/request.rs"]
 mod request;
 
 use engine::{run, shutdown};
+use nobody::nobody;
 use receiver::{Receiver, Seen};
 use request::{ADMIN, ask, open};
 use serde_json::{Value, json};
@@ -167,7 +170,7 @@ fn code_that_cannot_be_read_is_refused_with_its_line() {
     run(async {
         let engine = open(data.path());
         let at = engine.addr().unwrap();
-        endpoint(at, "http://127.0.0.1:59009/").await;
+        endpoint(at, nobody()).await;
         let broken = refusal(at, "function handler(webhook) {\n  return webhook +;\n}").await;
         assert!(broken.contains("line 2:"), "{broken}");
         let nameless = refusal(at, "function other(webhook) { return webhook; }").await;
