@@ -5,7 +5,7 @@ use crate::letter::sum;
 use crate::place::Place;
 use crate::receiver::Receiver;
 use crate::senders::Senders;
-use event::{DeliveryId, Offset, StreamId, TenantId};
+use event::{DeliveryId, Offset, TenantId};
 use forebay::{DeclaredEndpoint, Engine, Plan, digest_of};
 use log::Log;
 use registry::{
@@ -71,21 +71,9 @@ pub fn plan(data: &Path, receiver: SocketAddr) -> Plan {
 fn source() -> ingest::Source {
     let scheme = Scheme::preset("none").unwrap();
     ingest::Source {
-        name: "load".into(),
-        tenant: TenantId::new("default"),
-        stream: StreamId::default(),
-        path: "/in/load".into(),
-        secrets: Vec::new(),
-        public_url: String::new(),
         event_type: Some(TypeFrom::Header { name: "x-type".into(), member: None }),
         dedupe: Some(IdFrom::Header(vec!["x-delivery".into()])),
-        key: None,
-        headers: Vec::new(),
-        respond: ingest::Respond::of(&scheme.answer),
-        content: ingest::Content::Any,
-        body_bytes_max: 1 << 20,
-        rate: None,
-        scheme,
+        ..ingest::Source::new("load", TenantId::new("default"), "/in/load", scheme)
     }
 }
 
