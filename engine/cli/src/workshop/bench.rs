@@ -1,10 +1,11 @@
 use super::subject::Subject;
 use super::trial::LimitArguments;
-use super::{columns, grouped, plain, size, words};
+use super::{columns, plain, size, words};
 use crate::bench::thread_cpu;
 use crate::commands::compile::compiler;
 use crate::exit::{Exit, Failure};
 use crate::given::print;
+use crate::number::grouped;
 use bytes::Bytes;
 use clap::Args;
 use event::{Envelope, Event, EventId, Headers, Offset, TenantId, Time, Verdict};
