@@ -8,9 +8,7 @@ use crate::senders::Senders;
 use event::{DeliveryId, Offset, TenantId};
 use forebay::{DeclaredEndpoint, Engine, Plan, digest_of};
 use log::Log;
-use registry::{
-    Concurrency, DeclaredFilter, FilterLimits, History, OnError, Row, RowKey, Secret, Secrets,
-};
+use registry::{Concurrency, DeclaredFilter, History, Row, RowKey, Secret, Secrets};
 use signature::{IdFrom, Scheme, TypeFrom};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -52,18 +50,8 @@ pub fn plan(data: &Path, receiver: SocketAddr) -> Plan {
         std::fs::read(format!("{}{WASM}", env!("CARGO_MANIFEST_DIR"))).unwrap().into();
     let module = digest_of(&wasm);
     plan.modules.insert(module, wasm);
-    plan.declared.filters = vec![DeclaredFilter {
-        tenant: TenantId::new("default"),
-        name: "pushes-to-main".into(),
-        module,
-        config: "{}".into(),
-        limits: FilterLimits::default(),
-        on_error: OnError::Reject,
-        isolate: false,
-        circuit: None,
-        candidate: None,
-        about: "{}".into(),
-    }];
+    let filter = DeclaredFilter::new(TenantId::new("default"), "pushes-to-main", module);
+    plan.declared.filters = vec![filter];
     plan.declared.endpoints = Place::ALL.map(|place| endpoint(place, receiver)).into();
     plan
 }
