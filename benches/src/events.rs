@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time};
+use event::{Envelope, Event, EventId, Headers, Offset, TenantId, Time};
 use std::sync::Arc;
 
 /// A JSON object of `bytes` bytes, like a webhook's: a few members to look for, and much that
@@ -32,15 +32,8 @@ pub fn envelope() -> Envelope {
     let mut headers = Headers::new();
     headers.push("content-type", b"application/json");
     headers.push("x-shop", b"north");
-    Envelope {
-        tenant: TenantId::new("default"),
-        stream: StreamId(0),
-        source: "shop".into(),
-        event_type: "push".into(),
-        key: None,
-        time: Time::from_millis(1_790_000_000_000),
-        headers,
-    }
+    let time = Time::from_millis(1_790_000_000_000);
+    Envelope { headers, ..Envelope::new(TenantId::new("default"), "shop", "push", time) }
 }
 
 pub fn event(offset: u64, envelope: &Envelope, body: &Bytes) -> Arc<Event> {

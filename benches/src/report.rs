@@ -1,5 +1,5 @@
 use crate::measure::{Case, Figure};
-use cli::bench::{Still, load_average};
+use cli::bench::{Still, load_average, thousands};
 use serde_json::{Value, json};
 use std::fmt;
 use std::path::Path;
@@ -58,7 +58,7 @@ impl Found {
             for named in &cases[0].figures {
                 let figure = |case: &Case| {
                     let found = case.figures.iter().find(|figure| figure.name == named.name);
-                    found.map_or(String::new(), |figure| thousands(figure.cpu_us * 1e3))
+                    found.map_or(String::new(), |figure| whole(figure.cpu_us * 1e3))
                 };
                 let row: String =
                     cases.iter().map(|case| format!(" {:>12}", figure(case))).collect();
@@ -138,22 +138,14 @@ fn line(f: &mut fmt::Formatter<'_>, figure: &Figure, ours: Option<&Figure>) -> f
     let text = format!(
         "    {:<45} {:>11} {:>9.3} {p50:>9} {p99:>9}{ratios}",
         figure.name,
-        thousands(figure.per_s),
+        whole(figure.per_s),
         figure.cpu_us
     );
     writeln!(f, "{}", text.trim_end())
 }
 
-fn thousands(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+fn whole(number: f64) -> String {
+    thousands(&format!("{number:.0}"))
 }
 
 #[cfg(test)]
@@ -162,7 +154,7 @@ mod tests {
 
     #[test]
     fn large_numbers_can_be_read() {
-        let read = [0.4, 12.0, 1234.0, 1_234_567.0].map(thousands);
+        let read = [0.4, 12.0, 1234.0, 1_234_567.0].map(whole);
         assert_eq!(read, ["0", "12", "1,234", "1,234,567"]);
     }
 }

@@ -2,15 +2,13 @@ use super::Setting;
 use crate::measure::{Case, Contender, Turn, compare};
 use arc_swap::ArcSwap;
 use cli::bench::{Clock, Load, Pace, Sample, Way};
-use event::{Arrival, EventId, Offset, StreamId, TenantId};
+use event::{Arrival, EventId, Offset, TenantId};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ingest::{
-    Accept, Answer, Content, Limits, NoProducer, Ports, Respond, Server, Source, SourceTable,
-};
+use ingest::{Accept, Answer, Limits, NoProducer, Ports, Server, Source, SourceTable};
 use runtime::{OsClock, tasks};
 use signature::{Scheme, TypeFrom};
 use std::cell::Cell;
@@ -121,21 +119,8 @@ impl Accept for AtOnce {
 async fn serve_ours(listener: TcpListener) {
     let scheme = Scheme::preset("none").expect("it is in the table");
     let source = Source {
-        name: "bench".into(),
-        tenant: TenantId::new("default"),
-        stream: StreamId(0),
-        path: "/in/bench".into(),
-        respond: Respond::of(&scheme.answer),
-        scheme,
-        secrets: Vec::new(),
-        public_url: String::new(),
         event_type: Some(TypeFrom::parse("header:x-type")),
-        dedupe: None,
-        key: None,
-        headers: Vec::new(),
-        content: Content::Any,
-        body_bytes_max: 1 << 20,
-        rate: None,
+        ..Source::new("bench", TenantId::new("default"), "/in/bench", scheme)
     };
     let table = SourceTable::new(vec![source]).expect("it is one source");
     let seen = Cell::new(Duration::ZERO);

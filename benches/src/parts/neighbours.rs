@@ -3,6 +3,7 @@ use super::filters::shipped;
 use crate::measure::{Case, Figure};
 use clap::Parser;
 use cli::bench::{BenchArguments, measure};
+use pipeline::pump::GUEST_NICE;
 use runtime::spawn_thread;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -23,8 +24,6 @@ const NEIGHBOURS: [(&str, usize, &str); 6] = [
 /// Events a second: little, so that the machine has room for both.
 const RATE: &str = "200";
 const TURNS: usize = 3;
-/// As in the engine.
-const GUEST_NICE: u8 = 5;
 
 #[derive(Parser)]
 struct Line {

@@ -12,6 +12,7 @@ mod setup;
 mod sink;
 mod wire;
 
+pub use crate::number::thousands;
 pub use clock::Clock;
 pub use limit::{Limit, NAMES};
 pub use load::{Load, Loaded, Pace, Way};

@@ -19,6 +19,7 @@ mod text;
 
 use crate::arguments::DemoArguments;
 use crate::exit::{Exit, Failure};
+use crate::number::grouped;
 use anyhow::Context;
 use audit::Owed;
 use forebay::OpenError;
@@ -124,7 +125,7 @@ fn show(arguments: &DemoArguments, payloads: Vec<Payload>) -> anyhow::Result<boo
 
 fn opening(owed: &Owed, addr: SocketAddr) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let events = text::grouped(owed.events as u64);
+    let events = grouped(owed.events as u64);
     format!(
         "Forebay {version} on http://{addr}, a receiver beside it, and five providers that send \
          {events} webhooks."

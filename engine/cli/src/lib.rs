@@ -15,6 +15,7 @@ mod examples;
 mod exit;
 mod given;
 mod live;
+mod number;
 mod resources;
 mod samples;
 mod subscriber;

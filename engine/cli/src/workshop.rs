@@ -20,6 +20,7 @@ pub use inspect::InspectFilter;
 pub use language::Language;
 pub use trial::TestFilter;
 
+use crate::number::grouped;
 use forebay::FaultNote;
 use serde_json::Value;
 use std::fmt::Write;
@@ -31,19 +32,6 @@ pub fn size(bytes: usize) -> String {
         10_000..1_000_000 => format!("{:.1} KB", bytes as f64 / 1e3),
         _ => format!("{:.2} MB", bytes as f64 / 1e6),
     }
-}
-
-/// With a comma at each thousand.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Rows of cells in columns as wide as they need to be, each line led by `indent`. Numbers stand
@@ -93,12 +81,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_numbers_are_for_people() {
+    fn sizes_are_for_people() {
         assert_eq!(size(2222), "2,222 bytes");
         assert_eq!(size(22_400), "22.4 KB");
         assert_eq!(size(1_933_635), "1.93 MB");
-        let numbers = [0, 999, 1000, 1_234_567].map(grouped);
-        assert_eq!(numbers, ["0", "999", "1,000", "1,234,567"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use condition::{Condition, Joining, ParsedBody};
-use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time};
+use event::{Envelope, Event, EventId, Offset, TenantId, Time};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -184,13 +184,8 @@ fn events() -> impl Strategy<Value = (Event, Value)> {
     let key = proptest::option::of("[ab]{0,2}");
     (body, "[ab]{1,2}", key).prop_map(|(body, event_type, key)| {
         let envelope = Envelope {
-            tenant: TenantId::new("t"),
-            stream: StreamId(0),
-            source: "s".into(),
-            event_type: event_type.into(),
             key: key.map(Into::into),
-            time: Time::ZERO,
-            headers: Headers::new(),
+            ..Envelope::new(TenantId::new("t"), "s", &event_type, Time::ZERO)
         };
         let bytes = Bytes::from(body.to_string());
         (Event { id: EventId::new(0, Offset(0)), envelope, body: bytes }, body)

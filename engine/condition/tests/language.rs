@@ -4,21 +4,18 @@
 
 use bytes::Bytes;
 use condition::{Condition, Joining, ParsedBody};
-use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time};
+use event::{Envelope, Event, EventId, Headers, Offset, TenantId, Time};
 
 fn event(body: &str) -> Event {
     let mut headers = Headers::new();
     headers.push("X-GitHub-Event", b"push");
     headers.push("traceparent", b"00-1");
     headers.push("x-binary", &[0xff]);
+    let time = Time::from_millis(1_769_853_600_500);
     let envelope = Envelope {
-        tenant: TenantId::new("acme"),
-        stream: StreamId(0),
-        source: "github".into(),
-        event_type: "pull_request.opened".into(),
         key: Some("repo-7".into()),
-        time: Time::from_millis(1_769_853_600_500),
         headers,
+        ..Envelope::new(TenantId::new("acme"), "github", "pull_request.opened", time)
     };
     Event {
         id: EventId::new(5, Offset(9)),

@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use dispatch::{Effects, Lane, Offer, Order, Ordering, RetrySchedule, Rules};
 use event::{
-    Attempted, EndpointId, Envelope, Event, EventId, Headers, LaneId, Offset, Outcome, StreamId,
-    TenantId, Throttle, Time,
+    Attempted, EndpointId, Envelope, Event, EventId, LaneId, Offset, Outcome, TenantId, Throttle,
+    Time,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +13,7 @@ use std::time::Duration;
 const START: Time = Time::from_secs(1_000_000);
 
 fn event(n: u64) -> Arc<Event> {
-    let envelope = Envelope {
-        tenant: TenantId::new("acme"),
-        stream: StreamId(0),
-        source: "shop".into(),
-        event_type: "order.paid".into(),
-        key: None,
-        time: START,
-        headers: Headers::new(),
-    };
+    let envelope = Envelope::new(TenantId::new("acme"), "shop", "order.paid", START);
     Arc::new(Event { id: EventId::new(n, Offset(n)), envelope, body: Bytes::new() })
 }
 

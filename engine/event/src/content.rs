@@ -20,6 +20,19 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// Without a key and headers, in the stream that sources write to.
+    pub fn new(tenant: TenantId, source: &str, event_type: &str, time: Time) -> Envelope {
+        Envelope {
+            tenant,
+            stream: StreamId(0),
+            source: source.into(),
+            event_type: event_type.into(),
+            key: None,
+            time,
+            headers: Headers::new(),
+        }
+    }
+
     /// An event without a key is in partition 0.
     pub fn partition(&self) -> u8 {
         self.key.as_deref().map_or(0, |key| partition_of(key.as_bytes()))

@@ -6,7 +6,7 @@ use crate::queue::Queue;
 use crate::tables::Tables;
 use bytes::Bytes;
 use control::{Denied, Fault, Pending, Said, Trial};
-use event::{Envelope, Event, EventId, Headers, Offset, StreamId, Time, Verdict};
+use event::{Envelope, Event, EventId, Offset, Time, Verdict};
 use filter::{ChainAnswer, ChainSpec, FaultKind, FilterSpec, Purpose, Runner, Setting};
 use registry::{FilterVersion, ModuleDigest};
 use runtime::Clock;
@@ -183,14 +183,6 @@ fn add(trial: &mut Trial, answer: ChainAnswer, first: usize) {
 }
 
 fn sample(filter: &FilterVersion) -> Arc<Event> {
-    let envelope = Envelope {
-        tenant: filter.tenant.clone(),
-        stream: StreamId(0),
-        source: "trial".into(),
-        event_type: "forebay.trial".into(),
-        key: None,
-        time: Time::ZERO,
-        headers: Headers::new(),
-    };
+    let envelope = Envelope::new(filter.tenant.clone(), "trial", "forebay.trial", Time::ZERO);
     Arc::new(Event { id: EventId::new(0, Offset::ZERO), envelope, body: Bytes::from_static(b"{}") })
 }

@@ -1,7 +1,7 @@
 use crate::Compiler;
 use crate::config::may_weigh;
 use bytes::Bytes;
-use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time};
+use event::{Envelope, Event, EventId, Offset, TenantId, Time};
 use filter::{
     AdmitFailure, ChainAnswer, ChainSpec, Compile, ErrorPolicy, FaultKind, FaultNote, FilterEngine,
     FilterLimits, FilterModule, FilterSpec, InProcess, Inspection, ModuleLimits, ModuleReport,
@@ -80,17 +80,10 @@ impl Guest {
 
     /// Why it does not start, if so. It is shown an event without anything in it.
     pub fn start_fault(&self) -> Option<FaultNote> {
+        let tenant = TenantId::new(TenantId::DEFAULT);
         let event = Event {
             id: EventId::new(0, Offset(0)),
-            envelope: Envelope {
-                tenant: TenantId::new(TenantId::DEFAULT),
-                stream: StreamId(0),
-                source: "".into(),
-                event_type: "none".into(),
-                key: None,
-                time: Time::ZERO,
-                headers: Headers::new(),
-            },
+            envelope: Envelope::new(tenant, "", "none", Time::ZERO),
             body: Bytes::new(),
         };
         let answer = self.runner.run(&self.chain, &[Arc::new(event)], Purpose::DryRun);

@@ -6,28 +6,22 @@
     reason = "tests meet the machine"
 )]
 
+#[path = "support/engine.rs"]
+mod engine;
 #[path = "support/receiver.rs"]
 mod receiver;
 #[path = "support/request.rs"]
 mod request;
 
-use forebay::{Engine, Plan};
+use engine::{run, shutdown};
+use forebay::Engine;
 use receiver::Receiver;
-use request::{ADMIN, ask};
+use request::{ADMIN, ask, listening, open};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
-
-fn plan(data: &Path) -> Plan {
-    let mut plan = Plan::new(data);
-    plan.listen = Some(([127, 0, 0, 1], 0).into());
-    plan.disk_floor_bytes = 1 << 20;
-    plan.ballast_bytes = 0;
-    plan.admin_key = Some(registry::Secret::new(ADMIN));
-    plan
-}
 
 async fn publish(at: SocketAddr, key: &str, event_type: &str) -> u16 {
     ask(at, key, "POST", "/v1/events", json!({ "type": event_type, "data": 1 })).await.0
@@ -41,19 +35,11 @@ async fn make(at: SocketAddr, body: Value) -> (String, String) {
     (text("id"), text("token"))
 }
 
-fn run(work: impl Future<Output = ()>) {
-    runtime::tasks::run(work).unwrap();
-}
-
-async fn shutdown(engine: Engine) {
-    assert!(engine.shutdown(Duration::from_secs(10)).await);
-}
-
 #[test]
 fn a_key_works_across_a_restart_and_its_text_is_on_no_disk() {
     let data = tempfile::tempdir().unwrap();
     run(async {
-        let engine = Engine::open(plan(data.path())).unwrap();
+        let engine = Engine::open(listening(data.path())).unwrap();
         let at = engine.addr().unwrap();
         let (id, first) = make(at, json!({ "name": "ci", "role": "admin" })).await;
         let path = format!("/v1/key/{id}/rotate");
@@ -67,7 +53,7 @@ fn a_key_works_across_a_restart_and_its_text_is_on_no_disk() {
         assert_eq!(access["url"], format!("http://{at}/#key={portal}"));
         shutdown(engine).await;
 
-        let engine = Engine::open(plan(data.path())).unwrap();
+        let engine = Engine::open(listening(data.path())).unwrap();
         let at = engine.addr().unwrap();
         for token in [&first, &second] {
             let (status, page) = ask(at, token, "GET", "/v1/key", json!(null)).await;
@@ -80,7 +66,7 @@ fn a_key_works_across_a_restart_and_its_text_is_on_no_disk() {
         assert_eq!(ask(at, &portal, "POST", logout, json!(null)).await.0, 204);
         shutdown(engine).await;
 
-        let engine = Engine::open(plan(data.path())).unwrap();
+        let engine = Engine::open(listening(data.path())).unwrap();
         let at = engine.addr().unwrap();
         for token in [&first, &second, &portal] {
             assert_eq!(ask(at, token, "GET", "/api/v1/app", json!(null)).await.0, 401);
@@ -100,13 +86,8 @@ fn what_the_api_made_is_there_after_a_restart_and_delivers() {
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let data = tempfile::tempdir().unwrap();
     let receiver = Receiver::start(|_| 200);
-    let open = || {
-        let mut plan = plan(data.path());
-        plan.guard.allow_loopback = true;
-        Engine::open(plan).unwrap()
-    };
     run(async {
-        let engine = open();
+        let engine = open(data.path());
         let at = engine.addr().unwrap();
         let app = json!({ "name": "Shop", "uid": "shop" });
         assert_eq!(ask(at, ADMIN, "POST", "/api/v1/app", app).await.0, 201);
@@ -119,7 +100,7 @@ fn what_the_api_made_is_there_after_a_restart_and_delivers() {
         assert_eq!(status, 201, "{made}");
         shutdown(engine).await;
 
-        let engine = open();
+        let engine = open(data.path());
         let at = engine.addr().unwrap();
         let path = "/api/v1/app/shop/endpoint/first";
         assert_eq!(ask(at, ADMIN, "GET", path, json!(null)).await, (200, made));
@@ -157,12 +138,12 @@ fn without_the_key_that_opens_its_secrets_it_does_not_start_and_makes_no_other()
     let data = tempfile::tempdir().unwrap();
     let key = data.path().join("secrets.key");
     run(async {
-        let engine = Engine::open(plan(data.path())).unwrap();
+        let engine = Engine::open(listening(data.path())).unwrap();
         let at = engine.addr().unwrap();
         assert_eq!(ask(at, ADMIN, "POST", "/api/v1/app", json!({ "name": "a" })).await.0, 201);
         shutdown(engine).await;
         fs::remove_file(&key).unwrap();
-        let engine = Engine::open(plan(data.path())).unwrap();
+        let engine = Engine::open(listening(data.path())).unwrap();
         let at = engine.addr().unwrap();
         assert!(key.exists(), "nothing was sealed, so another does");
         let app = json!({ "name": "Shop", "uid": "shop" });
@@ -175,20 +156,20 @@ fn without_the_key_that_opens_its_secrets_it_does_not_start_and_makes_no_other()
     let kept = fs::read(&key).unwrap();
     fs::remove_file(&key).unwrap();
     for _ in 0..2 {
-        let Err(failure) = Engine::open(plan(data.path())) else { panic!("it starts") };
+        let Err(failure) = Engine::open(listening(data.path())) else { panic!("it starts") };
         let told = failure.to_string();
         assert!(told.contains("secrets.key: it is missing") && told.contains("backup"), "{told}");
         assert!(!key.exists());
     }
     fs::write(&key, kept).unwrap();
-    run(async { shutdown(Engine::open(plan(data.path())).unwrap()).await });
+    run(async { shutdown(Engine::open(listening(data.path())).unwrap()).await });
 }
 
 #[test]
 fn keys_publish_what_they_are_bound_to() {
     let data = tempfile::tempdir().unwrap();
     run(async {
-        let engine = Engine::open(plan(data.path())).unwrap();
+        let engine = Engine::open(listening(data.path())).unwrap();
         let at = engine.addr().unwrap();
         let bound = |role: &str| json!({ "name": "n", "role": role, "app": "default" });
         let mut bound_to_types = bound("producer");
@@ -241,7 +222,7 @@ fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
 fn a_change_is_whole_also_when_its_sender_hangs_up() {
     let data = tempfile::tempdir().unwrap();
     run(async {
-        let engine = Engine::open(plan(data.path())).unwrap();
+        let engine = Engine::open(listening(data.path())).unwrap();
         let at = engine.addr().unwrap();
         for round in 0..20 {
             let path = format!("/in/x{round}");

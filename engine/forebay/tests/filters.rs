@@ -7,6 +7,10 @@
     reason = "tests meet the machine"
 )]
 
+#[path = "support/engine.rs"]
+mod engine;
+#[path = "support/nobody.rs"]
+mod nobody;
 #[path = "support/receiver.rs"]
 mod receiver;
 #[path = "support/request.rs"]
@@ -16,10 +20,11 @@ mod shared;
 #[path = "filters/swaps.rs"]
 mod swaps;
 
-use event::{StreamId, Time};
-use forebay::{Arrival, Engine, Envelope, Headers, Plan, TenantId};
+use engine::{arrival, run, shutdown};
+use forebay::Engine;
+use nobody::nobody;
 use receiver::Receiver;
-use request::{ADMIN, ask, send};
+use request::{ADMIN, ask, open, send};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -40,40 +45,9 @@ fn constant(keeps: bool) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
-fn open(data: &Path) -> Engine {
-    open_plan(plan(data))
-}
-
-fn open_plan(plan: Plan) -> Engine {
-    Engine::open(plan).unwrap()
-}
-
-fn plan(data: &Path) -> Plan {
-    let mut plan = Plan::new(data);
-    plan.listen = Some(([127, 0, 0, 1], 0).into());
-    plan.disk_floor_bytes = 1 << 20;
-    plan.ballast_bytes = 0;
-    plan.guard.allow_loopback = true;
-    plan.admin_key = Some(registry::Secret::new(ADMIN));
-    plan
-}
-
-fn arrival(key: Option<&str>, body: &str) -> Arrival {
-    let envelope = Envelope {
-        tenant: TenantId::new("default"),
-        stream: StreamId(0),
-        source: "test".into(),
-        event_type: "note".into(),
-        key: key.map(Into::into),
-        time: Time::from_secs(1),
-        headers: Headers::new(),
-    };
-    Arrival { envelope, body: body.to_owned().into(), duplicate: None }
-}
-
 async fn publish(engine: &Engine, bodies: &[&str]) {
     for body in bodies {
-        engine.publish(arrival(None, body)).await.unwrap();
+        engine.publish(arrival("note", None, body)).await.unwrap();
     }
 }
 
@@ -107,18 +81,6 @@ async fn until(at: SocketAddr, path: &str, is_so: impl Fn(&Value) -> bool) -> Va
         }
         runtime::tasks::sleep(Duration::from_millis(20)).await;
     }
-}
-
-fn run(work: impl Future<Output = ()>) {
-    runtime::tasks::run(async {
-        let in_time = tokio::time::timeout(Duration::from_secs(120), work).await;
-        in_time.expect("it comes to an end");
-    })
-    .unwrap();
-}
-
-async fn shutdown(engine: Engine) {
-    assert!(engine.shutdown(Duration::from_secs(10)).await);
 }
 
 /// The bytes of modules and of their compiled forms, and how many files have them.
@@ -223,7 +185,8 @@ fn a_canary_has_its_keys_to_itself_also_after_a_restart_until_it_is_promoted() {
     let keys: Vec<String> = (0..100).map(|n| format!("key-{n}")).collect();
     let round = async |engine: &Engine, name: &str| {
         for key in &keys {
-            engine.publish(arrival(Some(key), &format!("{name} {key}"))).await.unwrap();
+            let note = arrival("note", Some(key), &format!("{name} {key}"));
+            engine.publish(note).await.unwrap();
         }
     };
     run(async {
@@ -320,7 +283,7 @@ fn what_a_filter_does_wrong_is_told_with_its_event() {
         let engine = open(data.path());
         let at = engine.addr().unwrap();
         let wasm = wat::parse_str(SINGLE).unwrap();
-        put_up(at, &wasm, json!({ "onError": "drop" }), "http://127.0.0.1:59009/").await;
+        put_up(at, &wasm, json!({ "onError": "drop" }), nobody()).await;
         publish(&engine, &["x", "f"]).await;
         let log = "/v1/filter/f/log";
         let told = until(at, log, |log| log["data"].as_array().unwrap().len() == 2).await;

@@ -6,11 +6,13 @@
     reason = "tests meet the machine"
 )]
 
+#[path = "support/engine.rs"]
+mod engine;
 #[path = "support/receiver.rs"]
 mod receiver;
 
-use event::{StreamId, Time};
-use forebay::{Arrival, DeclaredEndpoint, Engine, Envelope, Headers, Plan, TenantId};
+use engine::{arrival, local, run, shutdown};
+use forebay::{Arrival, DeclaredEndpoint, Engine, Headers, Plan, TenantId};
 use receiver::Receiver;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,10 +20,8 @@ use std::time::Duration;
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 fn plan(data: &std::path::Path, url: &str) -> Plan {
-    let mut plan = Plan::new(data);
+    let mut plan = local(data);
     plan.guard.allow_loopback = true;
-    plan.disk_floor_bytes = 1 << 20;
-    plan.ballast_bytes = 0;
     let mut endpoint = DeclaredEndpoint::new(TenantId::new("default"), "orders", url);
     endpoint.types = vec!["order.*".into()];
     endpoint.secrets = registry::Secrets::new(vec![registry::Secret::new(SECRET)]);
@@ -30,17 +30,11 @@ fn plan(data: &std::path::Path, url: &str) -> Plan {
     plan
 }
 
-fn arrival(n: u32, event_type: &str) -> Arrival {
-    let envelope = Envelope {
-        tenant: TenantId::new("default"),
-        stream: StreamId(0),
-        source: "test".into(),
-        event_type: event_type.into(),
-        key: None,
-        time: Time::from_secs(1),
-        headers: [("content-type", &b"application/json"[..])].into_iter().collect::<Headers>(),
-    };
-    Arrival { envelope, body: format!("{{\"n\":{n}}}").into(), duplicate: None }
+fn numbered(n: u32, event_type: &str) -> Arrival {
+    let mut arrival = arrival(event_type, None, &format!("{{\"n\":{n}}}"));
+    let headers = [("content-type", &b"application/json"[..])];
+    arrival.envelope.headers = headers.into_iter().collect::<Headers>();
+    arrival
 }
 
 #[test]
@@ -48,18 +42,18 @@ fn what_is_published_arrives_once_signed_and_whole() {
     let data = tempfile::tempdir().unwrap();
     let receiver = Receiver::start(|_| 200);
     let plan = plan(data.path(), &receiver.url());
-    let expected = runtime::tasks::run(async {
+    let expected = run(async {
         let engine = Engine::open(plan).unwrap();
         let mut expected = BTreeMap::new();
         for n in 0..200 {
             let event_type = if n % 4 == 0 { "user.created" } else { "order.paid" };
-            let published = engine.publish(arrival(n, event_type)).await.unwrap();
+            let published = engine.publish(numbered(n, event_type)).await.unwrap();
             if n % 4 != 0 {
                 expected.insert(published.id.to_string(), format!("{{\"n\":{n}}}"));
             }
         }
         receiver.wait_for(expected.len()).await;
-        assert!(engine.shutdown(Duration::from_secs(10)).await);
+        shutdown(engine).await;
         expected
     });
     let seen = receiver.stop();
@@ -67,7 +61,7 @@ fn what_is_published_arrives_once_signed_and_whole() {
     let bodies: BTreeMap<_, _> =
         seen.iter().map(|request| (request.id(), request.body_text())).collect();
     assert_eq!(seen.len(), bodies.len(), "nothing came twice");
-    assert_eq!(bodies, expected.unwrap());
+    assert_eq!(bodies, expected);
 }
 
 #[test]
@@ -75,9 +69,9 @@ fn failures_are_tried_again_under_the_same_id_also_after_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let receiver = Receiver::start(|earlier| if earlier < 2 { 503 } else { 200 });
     let plan = plan(data.path(), &receiver.url());
-    let id = runtime::tasks::run(async {
+    let id = run(async {
         let engine = Engine::open(plan.clone()).unwrap();
-        let published = engine.publish(arrival(7, "order.paid")).await.unwrap();
+        let published = engine.publish(numbered(7, "order.paid")).await.unwrap();
         receiver.wait_for(1).await;
         engine.shutdown(Duration::from_secs(10)).await;
         let engine = Engine::open(plan).unwrap();
@@ -86,7 +80,7 @@ fn failures_are_tried_again_under_the_same_id_also_after_a_restart() {
         published.id
     });
     let seen = receiver.stop();
-    let id = id.unwrap().to_string();
+    let id = id.to_string();
     assert!(seen.iter().all(|request| request.id() == id && request.body_text() == "{\"n\":7}"));
     let numbers: Vec<_> = seen.iter().map(|request| request.header("webhook-attempt")).collect();
     assert_eq!(numbers, ["1", "2", "3"]);
@@ -96,7 +90,7 @@ fn failures_are_tried_again_under_the_same_id_also_after_a_restart() {
 fn two_engines_live_in_one_process_and_closures_are_endpoints() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (sender, received) = std::sync::mpsc::channel();
-    let mut seen = runtime::tasks::run(async {
+    let mut seen = run(async {
         let engines = [one.path(), two.path()].map(|dir| Engine::open(local(dir)).unwrap());
         for (n, engine) in engines.iter().enumerate() {
             let sender = sender.clone();
@@ -105,23 +99,15 @@ fn two_engines_live_in_one_process_and_closures_are_endpoints() {
                 sender.send((n, event.body.clone())).map_err(|gone| gone.to_string())
             };
             engine.on(&tenant, "audit", "order.*", take).await.unwrap();
-            engine.publish(arrival(n as u32, "order.paid")).await.unwrap();
+            engine.publish(numbered(n as u32, "order.paid")).await.unwrap();
         }
         let limit = Duration::from_secs(30);
         let seen = [(); 2].map(|()| received.recv_timeout(limit).unwrap());
         for engine in engines {
-            assert!(engine.shutdown(Duration::from_secs(10)).await);
+            shutdown(engine).await;
         }
         seen
-    })
-    .unwrap();
+    });
     seen.sort();
     assert_eq!(seen, [(0, "{\"n\":0}".into()), (1, "{\"n\":1}".into())]);
-}
-
-fn local(dir: &std::path::Path) -> Plan {
-    let mut plan = Plan::new(dir);
-    plan.disk_floor_bytes = 1 << 20;
-    plan.ballast_bytes = 0;
-    plan
 }

@@ -6,12 +6,14 @@
     reason = "tests meet the machine"
 )]
 
+#[path = "support/engine.rs"]
+mod engine;
 #[path = "support/receiver.rs"]
 mod receiver;
 
-use event::{StreamId, Time};
+use engine::{arrival, frugal, run, shutdown};
 use forebay::config::Inputs;
-use forebay::{Arrival, Config, Engine, Envelope, EventId, Headers, Plan, TenantId};
+use forebay::{Arrival, Config, Engine, EventId, Plan};
 use receiver::Receiver;
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,26 +50,15 @@ fn plan(folder: &Path, countries: &str) -> Plan {
     let mut plan = Config::load(&inputs).unwrap().plan().unwrap();
     plan.data = folder.join("data");
     plan.listen = None;
-    plan.disk_floor_bytes = 1 << 20;
-    plan.ballast_bytes = 0;
-    plan
+    frugal(plan)
 }
 
-fn arrival(key: &str) -> Arrival {
-    let envelope = Envelope {
-        tenant: TenantId::new("default"),
-        stream: StreamId(0),
-        source: "test".into(),
-        event_type: "order.paid".into(),
-        key: Some(key.into()),
-        time: Time::from_secs(1),
-        headers: Headers::new(),
-    };
-    Arrival { envelope, body: "plain".into(), duplicate: None }
+fn keyed(key: &str) -> Arrival {
+    arrival("order.paid", Some(key), "plain")
 }
 
 async fn send(engine: &Engine, receiver: &Receiver, key: &str, seen: &mut usize) {
-    engine.publish(arrival(key)).await.unwrap();
+    engine.publish(keyed(key)).await.unwrap();
     *seen += 1;
     receiver.wait_for(*seen).await;
 }
@@ -83,7 +74,7 @@ fn events_are_enriched_from_the_tables_of_their_own_application() {
     configure(folder.path(), &receiver.url(), BY_KEY);
     let path = folder.path();
     let first = plan(path, "code,name\nDE,Germany\nFR,France\n");
-    runtime::tasks::run(async {
+    run(async {
         let mut seen = 0;
         let engine = Engine::open(first.clone()).unwrap();
         for key in ["DE", "FR", "XX", "theirs"] {
@@ -95,13 +86,12 @@ fn events_are_enriched_from_the_tables_of_their_own_application() {
         for key in ["DE", "FR"] {
             send(&engine, &receiver, key, &mut seen).await;
         }
-        assert!(engine.shutdown(Duration::from_secs(10)).await);
+        shutdown(engine).await;
         let engine = Engine::open(second.clone()).unwrap();
         assert_eq!(contents(path), 2, "what no version names is gone");
         send(&engine, &receiver, "DE", &mut seen).await;
-        assert!(engine.shutdown(Duration::from_secs(10)).await);
-    })
-    .unwrap();
+        shutdown(engine).await;
+    });
     let bodies: Vec<String> = receiver.stop().iter().map(|seen| seen.body_text()).collect();
     let expected = ["Germany", "France", "plain", "plain", "Deutschland", "plain", "Deutschland"];
     assert_eq!(bodies, expected);
@@ -118,7 +108,7 @@ fn a_table_that_comes_with_its_filter_is_there_from_the_first_event_on() {
     without.declared.tables.clear();
     without.declared.filters.clear();
     without.declared.endpoints.iter_mut().for_each(|endpoint| endpoint.filters.clear());
-    let published = runtime::tasks::run(async {
+    let published = run(async {
         let engine = Rc::new(Engine::open(without.clone()).unwrap());
         let mut published = 0;
         for _ in 0..20 {
@@ -127,7 +117,7 @@ fn a_table_that_comes_with_its_filter_is_there_from_the_first_event_on() {
                     .map(|_| {
                         let engine = engine.clone();
                         runtime::tasks::spawn(async move {
-                            engine.publish(arrival("DE")).await.unwrap();
+                            engine.publish(keyed("DE")).await.unwrap();
                         })
                     })
                     .collect();
@@ -139,11 +129,11 @@ fn a_table_that_comes_with_its_filter_is_there_from_the_first_event_on() {
             }
         }
         receiver.wait_for(published).await;
-        assert!(Rc::into_inner(engine).unwrap().shutdown(Duration::from_secs(10)).await);
+        shutdown(Rc::into_inner(engine).unwrap()).await;
         published
     });
     let seen = receiver.stop();
-    assert_eq!(seen.len(), published.unwrap());
+    assert_eq!(seen.len(), published);
     // An event that was judged without the filter is plain, and is not enriched by half.
     assert!(seen.iter().all(|seen| ["plain", "Germany"].contains(&&*seen.body_text())));
     assert!(seen.iter().any(|seen| seen.body_text() == "Germany"));
@@ -158,7 +148,7 @@ fn fifty_swaps_under_load_lose_nothing_and_mix_nothing() {
     let wat = BY_KEY.replace("(;suffix;)", OFFSET_OF_BATCH);
     configure(folder.path(), &receiver.url(), &wat);
     let version = |n: usize| plan(folder.path(), &format!("code,name\nDE,v{n:07}\n"));
-    let sent: BTreeMap<EventId, usize> = runtime::tasks::run(async {
+    let sent: BTreeMap<EventId, usize> = run(async {
         let engine = Rc::new(Engine::open(version(0)).unwrap());
         let mut sent = BTreeMap::new();
         for n in 1..=50 {
@@ -166,7 +156,7 @@ fn fifty_swaps_under_load_lose_nothing_and_mix_nothing() {
                 .map(|_| {
                     let engine = engine.clone();
                     runtime::tasks::spawn(
-                        async move { engine.publish(arrival("DE")).await.unwrap().id },
+                        async move { engine.publish(keyed("DE")).await.unwrap().id },
                     )
                 })
                 .collect();
@@ -176,10 +166,9 @@ fn fifty_swaps_under_load_lose_nothing_and_mix_nothing() {
             }
         }
         receiver.wait_for(sent.len()).await;
-        assert!(Rc::into_inner(engine).unwrap().shutdown(Duration::from_secs(10)).await);
+        shutdown(Rc::into_inner(engine).unwrap()).await;
         sent
-    })
-    .unwrap();
+    });
     let mut of_batch: BTreeMap<Vec<u8>, String> = BTreeMap::new();
     let mut arrived = BTreeMap::new();
     for seen in receiver.stop() {
@@ -207,9 +196,9 @@ fn events_wait_for_a_table_that_is_broken() {
     let receiver = Receiver::start(|_| 200);
     configure(folder.path(), &receiver.url(), BY_KEY);
     let plan = plan(folder.path(), "code,name\nDE,Germany\n");
-    runtime::tasks::run(async {
+    run(async {
         let engine = Engine::open(plan.clone()).unwrap();
-        assert!(engine.shutdown(Duration::from_secs(10)).await);
+        shutdown(engine).await;
         for entry in fs::read_dir(folder.path().join("data/tables")).unwrap() {
             fs::write(entry.unwrap().path(), "broken").unwrap();
         }
@@ -217,17 +206,16 @@ fn events_wait_for_a_table_that_is_broken() {
         let mut bare = plan.clone();
         bare.tables.clear();
         let engine = Engine::open(bare).unwrap();
-        engine.publish(arrival("DE")).await.unwrap();
-        assert!(engine.shutdown(Duration::from_secs(10)).await);
+        engine.publish(keyed("DE")).await.unwrap();
+        shutdown(engine).await;
         // Somebody looks after it, and lets the endpoint go on by a change of it.
         let mut mended = plan.clone();
         mended.declared.endpoints[0].terms.timeout += Duration::from_secs(1);
         let engine = Engine::open(mended).unwrap();
         let mut seen = 1;
         send(&engine, &receiver, "DE", &mut seen).await;
-        assert!(engine.shutdown(Duration::from_secs(10)).await);
-    })
-    .unwrap();
+        shutdown(engine).await;
+    });
     let bodies: Vec<String> = receiver.stop().iter().map(|seen| seen.body_text()).collect();
     assert_eq!(bodies, ["Germany", "Germany"]);
 }

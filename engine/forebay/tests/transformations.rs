@@ -6,30 +6,24 @@
     reason = "tests meet the machine"
 )]
 
+#[path = "support/engine.rs"]
+mod engine;
+#[path = "support/nobody.rs"]
+mod nobody;
 #[path = "support/receiver.rs"]
 mod receiver;
 #[path = "support/request.rs"]
 mod request;
 
-use forebay::{Engine, Plan};
+use engine::{run, shutdown};
+use nobody::nobody;
 use receiver::{Receiver, Seen};
-use request::{ADMIN, ask};
+use request::{ADMIN, ask, open};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 const APP: &str = "/api/v1/app/default";
-
-fn open(data: &Path) -> Engine {
-    let mut plan = Plan::new(data);
-    plan.listen = Some(([127, 0, 0, 1], 0).into());
-    plan.disk_floor_bytes = 1 << 20;
-    plan.ballast_bytes = 0;
-    plan.guard.allow_loopback = true;
-    plan.admin_key = Some(registry::Secret::new(ADMIN));
-    Engine::open(plan).unwrap()
-}
 
 async fn done(at: SocketAddr, method: &str, path: &str, body: Value) -> Value {
     let (status, told) = ask(at, ADMIN, method, path, body).await;
@@ -67,18 +61,6 @@ async fn reasons(at: SocketAddr, count: usize) -> Vec<String> {
         }
         runtime::tasks::sleep(Duration::from_millis(20)).await;
     }
-}
-
-fn run(work: impl Future<Output = ()>) {
-    runtime::tasks::run(async {
-        let in_time = tokio::time::timeout(Duration::from_secs(120), work).await;
-        in_time.expect("it comes to an end");
-    })
-    .unwrap();
-}
-
-async fn shutdown(engine: Engine) {
-    assert!(engine.shutdown(Duration::from_secs(10)).await);
 }
 
 /// One after the other, so that what came can be told by its place.
@@ -188,7 +170,7 @@ fn code_that_cannot_be_read_is_refused_with_its_line() {
     run(async {
         let engine = open(data.path());
         let at = engine.addr().unwrap();
-        endpoint(at, "http://127.0.0.1:59009/").await;
+        endpoint(at, nobody()).await;
         let broken = refusal(at, "function handler(webhook) {\n  return webhook +;\n}").await;
         assert!(broken.contains("line 2:"), "{broken}");
         let nameless = refusal(at, "function other(webhook) { return webhook; }").await;

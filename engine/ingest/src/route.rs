@@ -1,6 +1,6 @@
+use crate::Source;
 use crate::source::Door;
-use crate::{Content, Respond, Source};
-use event::{StreamId, TenantId, Time, limits};
+use event::{TenantId, Time, limits};
 use signature::{CustomHmac, Secret};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -213,21 +213,7 @@ fn matched<'t>(pattern: &'t Pattern, path: &'t str) -> Option<Captures<'t>> {
 fn decoy() -> Door {
     let scheme = CustomHmac::default().scheme().expect("the default scheme is well-formed");
     let secret = Secret::from_bytes(b"nobody's").expect("it is neither empty nor zero");
-    Door::new(Source {
-        name: "".into(),
-        tenant: TenantId::new(""),
-        stream: StreamId(0),
-        path: String::new(),
-        respond: Respond::of(&scheme.answer),
-        scheme,
-        secrets: vec![crate::LiveSecret { secret, until: Time::NEVER }],
-        public_url: String::new(),
-        event_type: None,
-        dedupe: None,
-        key: None,
-        headers: Vec::new(),
-        content: Content::Any,
-        body_bytes_max: 1 << 20,
-        rate: None,
-    })
+    let mut source = Source::new("", TenantId::new(""), "", scheme);
+    source.secrets = vec![crate::LiveSecret { secret, until: Time::NEVER }];
+    Door::new(source)
 }

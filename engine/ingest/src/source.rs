@@ -30,6 +30,30 @@ pub struct Source {
     pub rate: Option<NonZeroU32>,
 }
 
+impl Source {
+    /// As the scheme's provider sends it, and as it expects to be answered. Without secrets, and
+    /// with no settings of its own.
+    pub fn new(name: &str, tenant: TenantId, path: &str, scheme: Scheme) -> Source {
+        Source {
+            name: name.into(),
+            tenant,
+            stream: StreamId(0),
+            path: path.into(),
+            secrets: Vec::new(),
+            public_url: String::new(),
+            event_type: None,
+            dedupe: None,
+            key: None,
+            headers: Vec::new(),
+            respond: Respond::of(&scheme.answer),
+            content: Content::Any,
+            body_bytes_max: 1 << 20,
+            rate: None,
+            scheme,
+        }
+    }
+}
+
 /// A secret that verifies until a time, `Time::NEVER` for good.
 #[derive(Clone, Debug)]
 pub struct LiveSecret {

@@ -7,7 +7,7 @@ use crate::{
 use bytes::Bytes;
 use event::{
     Attempted, Cause, DeliveryId, EndpointId, Envelope, Event, EventId, Headers, LaneId, Offset,
-    Outcome, StreamId, TenantId, Time,
+    Outcome, TenantId, Time,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,14 +62,11 @@ pub fn check(subject: &mut impl Subject) {
 /// An event with a body of 200 bytes that depends on its offset.
 pub fn event(offset: u64) -> Arc<Event> {
     let headers = [("content-type", &b"application/json"[..]), ("x-odd", &[0xff, 0, b'\n'][..])];
+    let time = Time::from_millis(1_790_000_000_000 + offset);
     let envelope = Envelope {
-        tenant: TenantId::new("default"),
-        stream: StreamId(0),
-        source: "github".into(),
-        event_type: "push".into(),
         key: (offset.is_multiple_of(2)).then(|| format!("key-{}", offset % 7).into()),
-        time: Time::from_millis(1_790_000_000_000 + offset),
         headers: headers.into_iter().collect::<Headers>(),
+        ..Envelope::new(TenantId::new("default"), "github", "push", time)
     };
     let body: Vec<u8> = (0..200).map(|i| (offset.wrapping_mul(31) + i) as u8).collect();
     let id = EventId::new(1_790_000_000_000 + offset, Offset(offset));

@@ -12,5 +12,5 @@ mod writer;
 pub use publisher::{Publisher, Refused, Reply, Ticket};
 pub use screen::GuestMaker;
 pub use shard::{Deliver, DeliverMaker, Delivering};
-pub use start::{PumpOptions, Pumps, Road};
+pub use start::{GUEST_NICE, PumpOptions, Pumps, Road};
 pub use writer::OnCommit;

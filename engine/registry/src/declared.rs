@@ -84,6 +84,24 @@ pub struct DeclaredEndpoint {
     pub about: String,
 }
 
+impl DeclaredFilter {
+    /// Not configured, with the usual limits.
+    pub fn new(tenant: TenantId, name: &str, module: ModuleDigest) -> DeclaredFilter {
+        DeclaredFilter {
+            tenant,
+            name: name.to_owned(),
+            module,
+            config: "{}".to_owned(),
+            limits: FilterLimits::default(),
+            on_error: OnError::default(),
+            isolate: false,
+            circuit: None,
+            candidate: None,
+            about: "{}".to_owned(),
+        }
+    }
+}
+
 impl DeclaredEndpoint {
     /// Every event of the tenant, as it is, to `url`.
     pub fn new(tenant: TenantId, name: &str, url: &str) -> DeclaredEndpoint {

@@ -4,8 +4,8 @@
 
 use event::{Offset, TenantId};
 use registry::{
-    Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource, FilterLimits, History, How, Kind,
-    ModuleDigest, OnError, Origin, Rejected, Row, RowKey, Secret, Secrets, Stale, Wrong,
+    Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource, History, How, Kind, ModuleDigest,
+    Origin, Rejected, Row, RowKey, Secret, Secrets, Stale, Wrong,
 };
 
 fn tenant(name: &str) -> TenantId {
@@ -14,16 +14,8 @@ fn tenant(name: &str) -> TenantId {
 
 fn filter(tenant_name: &str, name: &str, module: u8) -> DeclaredFilter {
     DeclaredFilter {
-        tenant: tenant(tenant_name),
-        name: name.into(),
-        module: ModuleDigest([module; 32]),
         config: "{\"branch\":\"main\"}".into(),
-        limits: FilterLimits::default(),
-        on_error: OnError::Reject,
-        isolate: false,
-        circuit: None,
-        candidate: None,
-        about: "{}".into(),
+        ..DeclaredFilter::new(tenant(tenant_name), name, ModuleDigest([module; 32]))
     }
 }
 

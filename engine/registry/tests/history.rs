@@ -6,8 +6,8 @@
 use event::{EndpointId, Offset, TenantId};
 use proptest::prelude::*;
 use registry::{
-    Declared, DeclaredEndpoint, DeclaredFilter, FilterLimits, History, ModuleDigest, OnError, Row,
-    RowKey, Secret, Secrets, Snapshot,
+    Declared, DeclaredEndpoint, DeclaredFilter, History, ModuleDigest, Row, RowKey, Secret,
+    Secrets, Snapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,18 +63,9 @@ fn tenant(number: u8) -> TenantId {
 fn declared(config: &Config) -> Declared {
     // Filters and tenants come and go with the endpoints that need them.
     let needed = |number: &u8| config.wishes.iter().any(|w| w.is_filtered && w.tenant == *number);
-    let filters = (0..TENANTS).filter(needed).map(|number| DeclaredFilter {
-        tenant: tenant(number),
-        name: "f".into(),
-        module: ModuleDigest([config.filter; 32]),
-        config: "{}".into(),
-        limits: FilterLimits::default(),
-        on_error: OnError::Reject,
-        isolate: false,
-        circuit: None,
-        candidate: None,
-        about: "{}".into(),
-    });
+    let module = ModuleDigest([config.filter; 32]);
+    let filters =
+        (0..TENANTS).filter(needed).map(|number| DeclaredFilter::new(tenant(number), "f", module));
     let endpoints = config.wishes.iter().map(|wish| {
         let name = format!("e{}", wish.name);
         let url = format!("https://example.com/{}", wish.url);

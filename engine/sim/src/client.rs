@@ -4,8 +4,7 @@ use event::{
     StreamId, TenantId, Time,
 };
 use registry::{
-    Concurrency, Declared, DeclaredEndpoint, DeclaredFilter, FilterLimits, ModuleDigest, OnError,
-    Ordering, Terms,
+    Concurrency, Declared, DeclaredEndpoint, DeclaredFilter, ModuleDigest, OnError, Ordering, Terms,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -130,16 +129,9 @@ impl Client {
     pub fn set_filter(&mut self, name: &str, what: &str) {
         self.versions += 1;
         let filter = DeclaredFilter {
-            tenant: owner_of(name),
-            name: name.to_owned(),
-            module: ModuleDigest([7; 32]),
             config: format!("\"{what} v{}\"", self.versions),
-            limits: FilterLimits::default(),
             on_error: OnError::Stop,
-            isolate: false,
-            circuit: None,
-            candidate: None,
-            about: "{}".into(),
+            ..DeclaredFilter::new(owner_of(name), name, ModuleDigest([7; 32]))
         };
         self.filters.insert(name.to_owned(), filter);
     }

@@ -1,7 +1,7 @@
 use crate::demo::audit::Owed;
 use crate::demo::endpoints::ENDPOINTS;
 use crate::demo::tally::Tally;
-use crate::demo::text::grouped;
+use crate::number::grouped;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

@@ -10,29 +10,22 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-const FILTERS: &[(&str, &str, &[u8])] = &[
-    (
-        "pushes-to-main",
-        "{ branch = \"main\" }",
-        include_bytes!("../../../../filters/pushes-to-main/pushes-to-main.wasm"),
-    ),
-    (
-        "github-push-to-slack",
-        "{ commits_max = 3 }",
-        include_bytes!("../../../../filters/github-push-to-slack/github-push-to-slack.wasm"),
-    ),
+/// Names, modules and configurations.
+const FILTERS: &[(&str, &str, &str)] = &[
+    ("pushes-to-main", "forebay/pushes-to-main", "{ branch = \"main\" }"),
+    ("github-push-to-slack", "forebay/github-push-to-slack", "{ commits_max = 3 }"),
     (
         "redact",
+        "forebay/redact",
         "{ pointers = [\"/*/address1\", \"/customer/default_address/address1\", \
          \"/addresses/*/address1\"], patterns = [\"email\", \"card\"] }",
-        include_bytes!("../../../../filters/redact/redact.wasm"),
     ),
-    (
-        "trap-on-marker",
-        "{}",
-        include_bytes!("../../../../examples/filters/trap-on-marker/trap-on-marker.wasm"),
-    ),
+    ("trap-on-marker", TRAP_FILE, "{}"),
 ];
+/// The one that does not come with the engine.
+const TRAP: &[u8] =
+    include_bytes!("../../../../examples/filters/trap-on-marker/trap-on-marker.wasm");
+const TRAP_FILE: &str = "trap-on-marker.wasm";
 
 /// Fresh at every start; nothing outside of this run can sign or verify with them.
 #[derive(Clone)]
@@ -63,17 +56,14 @@ pub struct Ports {
     pub dead: SocketAddr,
 }
 
-/// Writes a configuration and its filters into `dir` as any user would, and reads it back.
+/// Writes a configuration and its filter into `dir` as any user would, and reads it back.
 pub fn plan(
     dir: &Path,
     secrets: &Secrets,
     ports: Ports,
     sabotage: Option<Sabotage>,
 ) -> anyhow::Result<(Plan, PathBuf)> {
-    fs::create_dir(dir.join("filters"))?;
-    for (name, _, wasm) in FILTERS {
-        fs::write(dir.join(format!("filters/{name}.wasm")), wasm)?;
-    }
+    fs::write(dir.join(TRAP_FILE), TRAP)?;
     let file = dir.join("forebay.toml");
     fs::write(&file, text(secrets, ports, sabotage)?)?;
     // The demo is the same for everybody, so the environment has no say in it.
@@ -107,12 +97,12 @@ fn text(
         writeln!(text, "\n[[source]]\nname = \"{name}\"\nscheme = \"{name}\"")?;
         writeln!(text, "secret = \"{secret}\"")?;
     }
-    for (name, config, _) in FILTERS {
+    for (name, module, config) in FILTERS {
         let config = match sabotage {
             Some(Sabotage::Filter) => config.replace("\"main\"", "\"gentle-ramp\""),
             _ => (*config).to_owned(),
         };
-        writeln!(text, "\n[[filter]]\nname = \"{name}\"\nmodule = \"filters/{name}.wasm\"")?;
+        writeln!(text, "\n[[filter]]\nname = \"{name}\"\nmodule = \"{module}\"")?;
         writeln!(text, "config = {config}")?;
     }
     for (n, endpoint) in ENDPOINTS.iter().enumerate() {

@@ -1,5 +1,6 @@
 use crate::demo::endpoints::{MASK, PERSONAL};
 use crate::demo::summary::{Given, Latency, Sample, Summary, Went};
+use crate::number::grouped;
 use std::fmt::{self, Write};
 use std::io::IsTerminal;
 
@@ -221,19 +222,6 @@ fn count(number: usize) -> String {
     if number == 0 { "–".to_owned() } else { grouped(number as u64) }
 }
 
-/// 12345 is 12,345.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// Milliseconds, as people say them.
 fn span(ms: f64) -> String {
     match ms {
@@ -309,8 +297,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        let shown = [0, 999, 1000, 1234567].map(grouped);
-        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.42, 12.4, 5300.0].map(span), ["0.4 ms", "12 ms", "5.3 s"]);
         assert_eq!([1, 2048, 20 << 20].map(kib), ["1 KiB", "2 KiB", "20 MiB"]);
     }

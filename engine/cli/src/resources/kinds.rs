@@ -190,12 +190,8 @@ enum EndpointVerb {
     Recover {
         #[command(flatten)]
         one: One<OfApp>,
-        /// Messages from this time on, such as 2026-11-01T00:00:00Z
-        #[arg(long, value_name = "TIME")]
-        since: String,
-        /// Messages before this time; without it all that there are
-        #[arg(long, value_name = "TIME")]
-        until: Option<String>,
+        #[command(flatten)]
+        span: Span,
     },
     /// Send it what it wants by now and was never sent; prints the name of the task
     ///
@@ -205,13 +201,26 @@ enum EndpointVerb {
     ReplayMissing {
         #[command(flatten)]
         one: One<OfApp>,
-        /// From when on, such as 2026-11-01T00:00:00Z
-        #[arg(long, value_name = "TIME")]
-        since: String,
-        /// Until when; without it all that there are
-        #[arg(long, value_name = "TIME")]
-        until: Option<String>,
+        #[command(flatten)]
+        span: Span,
     },
+}
+
+/// From when until when.
+#[derive(Args)]
+struct Span {
+    /// Messages from this time on, such as 2026-11-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: String,
+    /// Messages before this time; without it all that there are
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+impl Span {
+    fn body(&self) -> Value {
+        json!({ "since": self.since, "until": self.until })
+    }
 }
 
 const SECRET_HELP: &str = "\
@@ -240,12 +249,8 @@ impl Endpoint {
             EndpointVerb::SendExample { one, r#type } => {
                 one.order("send-example", &json!({ "eventType": r#type }))
             }
-            EndpointVerb::Recover { one, since, until } => {
-                one.order("recover", &json!({ "since": since, "until": until }))
-            }
-            EndpointVerb::ReplayMissing { one, since, until } => {
-                one.order("replay-missing", &json!({ "since": since, "until": until }))
-            }
+            EndpointVerb::Recover { one, span } => one.order("recover", &span.body()),
+            EndpointVerb::ReplayMissing { one, span } => one.order("replay-missing", &span.body()),
         }
     }
 }

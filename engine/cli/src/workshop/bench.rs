@@ -1,13 +1,14 @@
 use super::subject::Subject;
 use super::trial::LimitArguments;
-use super::{columns, grouped, plain, size, words};
+use super::{columns, plain, size, words};
 use crate::bench::thread_cpu;
 use crate::commands::compile::compiler;
 use crate::exit::{Exit, Failure};
 use crate::given::print;
+use crate::number::grouped;
 use bytes::Bytes;
 use clap::Args;
-use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time, Verdict};
+use event::{Envelope, Event, EventId, Headers, Offset, TenantId, Time, Verdict};
 use forebay::{Guest, Workbench};
 use serde_json::{Value, json};
 use std::fs;
@@ -138,19 +139,13 @@ impl BenchFilter {
         if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok() {
             headers.push("content-type", b"application/json");
         }
-        Ok(Event {
-            id: EventId::new(0, Offset(0)),
-            envelope: Envelope {
-                tenant: TenantId::new(TenantId::DEFAULT),
-                stream: StreamId(0),
-                source: "bench".into(),
-                event_type: self.event_type.as_str().into(),
-                key: Some("customer-1".into()),
-                time: Time::from_secs(1_767_225_600),
-                headers,
-            },
-            body: Bytes::from(body),
-        })
+        let (tenant, time) = (TenantId::new(TenantId::DEFAULT), Time::from_secs(1_767_225_600));
+        let envelope = Envelope {
+            key: Some("customer-1".into()),
+            headers,
+            ..Envelope::new(tenant, "bench", &self.event_type, time)
+        };
+        Ok(Event { id: EventId::new(0, Offset(0)), envelope, body: Bytes::from(body) })
     }
 }
 

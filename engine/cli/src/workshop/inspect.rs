@@ -1,7 +1,8 @@
 use super::subject::Subject;
-use super::{columns, grouped, plain, size};
+use super::{columns, plain, size};
 use crate::exit::{Exit, Failure};
 use crate::given::print;
+use crate::number::grouped;
 use clap::Args;
 use forebay::{Form, Inspection, MemoryRange, Named, digest_of, inspect};
 use serde_json::{Value, json};

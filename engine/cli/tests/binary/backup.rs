@@ -1,5 +1,6 @@
 //! Backups of a server that is in use, and what becomes of them.
 
+use crate::nobody::nobody;
 use crate::resources::ask;
 use crate::run::{ADMIN_KEY, Ended, Folder};
 use crate::serve::Serving;
@@ -59,7 +60,8 @@ fn a_backup_of_a_server_in_use_has_all_that_was_answered() {
     let url = &serving.url;
     folder.write("countries.csv", "code,name\nfr,France\n");
     ok(&folder, url, "table load countries.csv --app default");
-    ok(&folder, url, "endpoint create --app default --to http://127.0.0.1:59009/in --uid e");
+    let create = format!("endpoint create --app default --to {} --uid e", nobody());
+    ok(&folder, url, &create);
     let secret = ok(&folder, url, "endpoint secret e --app default");
     let (answered, stop) = (Mutex::default(), AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -135,7 +137,8 @@ fn what_is_no_whole_backup_is_refused_and_leaves_nothing() {
 fn without_its_keys_a_backup_opens_no_secret() {
     let folder = Folder::new();
     let serving = Serving::start(&folder);
-    ok(&folder, &serving.url, "endpoint create --app default --to http://127.0.0.1:59009/in");
+    let create = format!("endpoint create --app default --to {}", nobody());
+    ok(&folder, &serving.url, &create);
     let told = ok(&folder, &serving.url, "backup a.tar --without-keys --json");
     assert!(told.contains("\"withKeys\":false"), "{told}");
     ok(&folder, &serving.url, "backup with.tar");

@@ -1,3 +1,4 @@
+use crate::nobody::nobody;
 use crate::resources::Place;
 use crate::run::{ADMIN_KEY, Ended, Folder};
 use std::os::unix::fs::PermissionsExt;
@@ -32,7 +33,7 @@ fn servers_are_asked_by_their_names() {
     };
     is_two(run("app ls --context two"));
     is_two(folder.run_in("app ls", &[("FOREBAY_CONTEXT", "two")]));
-    is_two(folder.run_in("app ls --context two", &[("FOREBAY_URL", "http://127.0.0.1:59009")]));
+    is_two(folder.run_in("app ls --context two", &[("FOREBAY_URL", nobody())]));
     is_two(folder.run_in("app ls --context two", &[("FOREBAY_KEY", "of-another-server")]));
     run("context use two").expect(0, "").says("in use: two");
     is_two(run("app ls"));
@@ -53,7 +54,7 @@ fn servers_are_asked_by_their_names() {
 #[test]
 fn a_key_that_is_kept_is_not_shown() {
     let folder = Folder::new();
-    let add = ["context", "add", "kept", "--url", "http://127.0.0.1:59009", "--store-key"];
+    let add = ["context", "add", "kept", "--url", nobody(), "--store-key"];
     let mut command = folder.command(&add);
     command
         .env("HOME", folder.path())

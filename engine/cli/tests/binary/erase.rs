@@ -1,5 +1,6 @@
 //! Erasure through the whole binary: no file of the data directory holds it afterwards.
 
+use crate::nobody::nobody;
 use crate::run::{ADMIN_KEY, Ended, Folder};
 use crate::serve::Serving;
 use std::path::Path;
@@ -31,7 +32,7 @@ fn what_is_erased_is_in_no_file_of_the_data_directory() {
     };
     let ok = |line: &str| assert_eq!(run(line).code, 0, "{line}");
     // Nobody listens there: what is to be tried again keeps its bytes.
-    ok("endpoint create --app default --to http://127.0.0.1:59009/in --uid e");
+    ok(&format!("endpoint create --app default --to {} --uid e", nobody()));
     for n in 0..3 {
         let data = format!("{{\"who\":\"{MARKER}\",\"n\":{n}}}");
         ok(&format!("send --type a --data {data} --event-key {MARKER}"));

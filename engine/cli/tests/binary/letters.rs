@@ -1,5 +1,5 @@
+use crate::nobody::nobody;
 use crate::resources::{Place, ask, until};
-use crate::serve::nobody;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

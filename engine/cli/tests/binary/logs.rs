@@ -1,5 +1,5 @@
+use crate::nobody::nobody;
 use crate::resources::{Going, Place};
-use crate::serve::nobody;
 
 const TRAP: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),

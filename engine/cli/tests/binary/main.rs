@@ -16,6 +16,8 @@ mod help;
 mod letters;
 mod listen;
 mod logs;
+#[path = "../../../forebay/tests/support/nobody.rs"]
+mod nobody;
 mod poller;
 mod resources;
 mod run;

@@ -1,5 +1,6 @@
+use crate::nobody::nobody;
 use crate::run::{ADMIN_KEY, Ended, Folder, SECRET};
-use crate::serve::{Serving, nobody, receiver};
+use crate::serve::{Serving, receiver};
 use serde_json::{Value, json};
 use std::process::Stdio;
 use std::time::Duration;
@@ -55,9 +56,12 @@ fn applications_and_endpoints_are_managed_from_the_command_line() {
     assert_eq!(table, expected);
     place.run("app update shop --name Store").expect(0, &app);
     assert_eq!(place.json("app get shop")["metadata"], json!({ "plan": "gold" }));
-    let create = "endpoint create --app shop --to http://127.0.0.1:59009/in --uid first --type a.* \
-                  --type b --schedule 5s --schedule 5m --ordering fifo";
-    place.run(create).expect(0, "ep_1\n");
+    let create = format!(
+        "endpoint create --app shop --to {} --uid first --type a.* --type b --schedule 5s \
+         --schedule 5m --ordering fifo",
+        nobody()
+    );
+    place.run(&create).expect(0, "ep_1\n");
     let shown = place.json("endpoint get first --app shop");
     assert_eq!(
         (&shown["eventTypes"], &shown["schedule"]),
@@ -108,7 +112,8 @@ fn a_filter_is_pushed_configured_and_rolled_back() {
     };
     let pushing: Vec<_> = (0..4).map(push).collect();
     pushing.into_iter().for_each(|mut push| assert!(push.wait().unwrap().success()));
-    place.out("endpoint create --to http://127.0.0.1:59009/ --filter main --filter forebay/redact");
+    let filters = "--filter main --filter forebay/redact";
+    place.out(&format!("endpoint create --to {} {filters}", nobody()));
     place.run("filter rm main").expect(1, "").says("endpoint `ep_1`");
     let listed = place.out("filter ls");
     assert!(listed.contains("\nforebay/redact  ") && listed.contains("\nmain  "), "{listed}");
@@ -123,7 +128,7 @@ fn a_filter_is_tried_on_live_events_beside_another() {
         "filter push main {PUSHES} --config {{\"branch\":\"main\"}} --circuit 5/60s"
     ));
     assert_eq!(place.json("filter get main")["circuit"]["withinMs"], 60_000);
-    place.out("endpoint create --to http://127.0.0.1:59009/ --filter main");
+    place.out(&format!("endpoint create --to {} --filter main", nobody()));
     place.run("filter candidate show main").expect(1, "").says("nothing is on trial");
     place.run("filter candidate try main").expect(1, "").says("say what differs");
     place.out("filter candidate try main --config {\"branch\":\"next\"}");
@@ -148,7 +153,7 @@ fn what_a_filter_says_is_shown() {
         "/../../examples/filters/trap-on-marker/trap-on-marker.wasm"
     );
     place.out(&format!("filter push f {trap} --on-error drop"));
-    place.out("endpoint create --to http://127.0.0.1:59009/ --filter f");
+    place.out(&format!("endpoint create --to {} --filter f", nobody()));
     assert_eq!(place.out("filter logs f"), "");
     place.out("send --type note --data {\"text\":\"forebay-trap-marker\"}");
     let logs = || place.out("filter logs f --level error");
@@ -244,7 +249,7 @@ fn what_a_server_refuses_is_told_with_its_place() {
     place.with_key("wrong-key-wrong-key", "app ls").expect(1, "").says("FOREBAY_KEY");
     let json = place.run("app get nowhere --json");
     assert_eq!((json.code, json.out.contains("\"code\"")), (1, true), "{}", json.out);
-    let mut away = place.folder.command(&["app", "ls", "--url", "http://127.0.0.1:9"]);
+    let mut away = place.folder.command(&["app", "ls", "--url", nobody()]);
     let away = Ended::of(away.env("FOREBAY_KEY", ADMIN_KEY).output().unwrap());
     away.expect(6, "").says("cannot reach");
 }
@@ -253,7 +258,7 @@ fn what_a_server_refuses_is_told_with_its_place() {
 fn a_name_that_leads_elsewhere_removes_nothing() {
     let place = Place::new();
     place.out("app create --name Shop --uid shop");
-    place.out("endpoint create --app shop --to http://127.0.0.1:59009/in");
+    place.out(&format!("endpoint create --app shop --to {}", nobody()));
     for line in [
         "endpoint rm .. --app shop",
         "endpoint rm . --app shop",
@@ -512,7 +517,7 @@ fn events_are_forwarded_to_this_machine_signed() {
     let place = Place::new();
     let (hooks, received) = receiver();
     place.out("app create --name Shop --uid shop");
-    place.out("endpoint create --app shop --uid e --to http://127.0.0.1:59009/in --type order.*");
+    place.out(&format!("endpoint create --app shop --uid e --to {} --type order.*", nobody()));
     let secret = place.out("endpoint secret e --app shop");
     let key = place.out("key create --name k --role producer --app shop");
     let listen = format!("listen --forward {hooks} --app shop --endpoint e --json");

@@ -1,10 +1,10 @@
+use crate::nobody::nobody;
 use crate::run::{ADMIN_KEY, Ended, Folder, SECRET};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::{LazyLock, mpsc};
+use std::sync::mpsc;
 use std::time::Duration;
-use tokio::net::TcpSocket;
 
 /// A server under test. Its log lines are read as they come, so it never waits for a reader.
 pub struct Serving {
@@ -86,18 +86,6 @@ fn lines(stderr: ChildStderr) -> mpsc::Receiver<String> {
         }
     });
     lines
-}
-
-/// The URL of a port that is taken for as long as the tests run, and at which nobody listens:
-/// connections are refused.
-pub fn nobody() -> &'static str {
-    static TAKEN: LazyLock<(TcpSocket, String)> = LazyLock::new(|| {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let url = format!("http://{}/in", socket.local_addr().unwrap());
-        (socket, url)
-    });
-    &TAKEN.1
 }
 
 /// Takes requests, answers each with 200, and hands on their heads and bodies.
@@ -203,11 +191,7 @@ fn what_cannot_be_sent_is_told() {
     folder.run(&plain).expect(2, "").says("needs an --id");
     let sent = folder.run(&[&plain[..], &["--id", "b-1", "--content-type", "text/plain"]].concat());
     assert_eq!(sent.code, 0, "{}", sent.err);
-    let nobody = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
-    let lost = ["send", "--url", &nobody, "--key", "k", "--type", "a", "--data", "1"];
+    let lost = ["send", "--url", nobody(), "--key", "k", "--type", "a", "--data", "1"];
     folder.run(&lost).expect(6, "").says("cannot reach");
     let odd = ["send", "--url", "ftp://x", "--key", "k", "--type", "a", "--data", "1"];
     folder.run(&odd).expect(2, "");

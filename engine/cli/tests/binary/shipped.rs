@@ -1,3 +1,4 @@
+use crate::nobody::nobody;
 use crate::run::{ADMIN_KEY, Ended, Folder, SECRET};
 use crate::serve::{Serving, receiver};
 use serde_json::Value;
@@ -59,7 +60,7 @@ fn every_shipped_filter_starts_and_names_the_key_that_is_wrong() {
         let pushed = run(&["filter", "push", "mine", name, "--config", &wrong.to_string()]);
         assert_eq!(pushed.code, 1, "{name}");
         assert!(pushed.err.contains("`no such key`"), "{name}: {}", pushed.err);
-        let endpoint = ["endpoint", "create", "--to", "http://127.0.0.1:59009/", "--filter", name];
+        let endpoint = ["endpoint", "create", "--to", nobody(), "--filter", name];
         let made = run(&endpoint);
         match needed.contains_key(name) {
             false => assert_eq!(made.code, 0, "{name}: {}", made.err),

@@ -1,7 +1,7 @@
 use crate::help::commands;
+use crate::nobody::nobody;
 use crate::resources::{Place, ask, until};
 use crate::run::{ADMIN_KEY, Ended, Folder};
-use crate::serve::nobody;
 use insta::assert_snapshot;
 use serde_json::Value;
 

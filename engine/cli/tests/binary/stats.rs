@@ -1,5 +1,6 @@
+use crate::nobody::nobody;
 use crate::resources::Place;
-use crate::serve::{Serving, nobody, receiver};
+use crate::serve::{Serving, receiver};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

@@ -1,3 +1,4 @@
+use crate::nobody::nobody;
 use crate::resources::{Place, ask};
 use crate::run::{Ended, Folder, SECRET};
 use crate::serve::Serving;
@@ -8,7 +9,7 @@ use std::net::TcpListener;
 const PUSHES: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../filters/pushes-to-main/pushes-to-main.wasm");
 
-/// Something of each kind.
+/// Something of each kind; `NOBODY` stands for an address.
 const FILE: &str = r#"[[app]]
 uid = "shop"
 name = "Shop"
@@ -45,7 +46,7 @@ hmac = { header = "x-till", tolerance = "5m" }
 [[endpoint]]
 name = "ci"
 app = "shop"
-url = "http://127.0.0.1:59009/hooks"
+url = "NOBODY"
 types = ["order.*", "a"]
 where = "data.total > 100"
 filters = ["main", "forebay/redact"]
@@ -63,7 +64,7 @@ fn place() -> Place {
     let place = Place::new();
     std::fs::copy(PUSHES, place.folder.path().join("main.wasm")).unwrap();
     place.folder.write("countries.csv", COUNTRIES);
-    place.folder.write("all.toml", FILE);
+    place.folder.write("all.toml", &FILE.replace("NOBODY", nobody()));
     place
 }
 
@@ -114,7 +115,7 @@ const PLAN: &str = r#"+ app `shop`  (all.toml:2)
     schedule = ["5s", "90m"]
     timeout = "1500ms"
     types = ["a", "order.*"]
-    url = "http://127.0.0.1:59009/hooks"
+    url = "NOBODY"
     where = "data.total > 100"
     headers.authorization: as given, not shown
     headers.x-team: as given, not shown
@@ -129,7 +130,8 @@ fn a_file_is_made_true_once() {
     let plan = place.out("apply -f all.toml --dry-run");
     let after = |text: &str, digits: usize| plan.split(text).nth(1).unwrap()[..digits].to_owned();
     let (digest, version) = (after("sha256:", 64), after("content = \"", 32));
-    assert_eq!(plan.replace(&digest, "DIGEST").replace(&version, "VERSION"), PLAN);
+    let told = plan.replace(&digest, "DIGEST").replace(&version, "VERSION");
+    assert_eq!(told.replace(nobody(), "NOBODY"), PLAN);
     place.run("app get shop").expect(1, "");
     place.run("apply -f all.toml").expect(2, &plan);
     place.run("app get shop").expect(1, "");
@@ -205,7 +207,7 @@ fn what_is_exported_is_what_is_there() {
     assert_eq!(place.run("apply -f all.toml --yes").code, 0);
     // What has no name of its own is named by its id; the default application is one of them.
     place.out("app create --name Unnamed");
-    place.out("endpoint create --to http://127.0.0.1:59009/ --description plain");
+    place.out(&format!("endpoint create --to {} --description plain", nobody()));
     let schemas = r#"{"1":{"default":null}}"#;
     place.out(&format!(
         "event-type create --name old --description Old --archived true --schemas {schemas}"
@@ -295,10 +297,10 @@ fn a_script_and_a_polled_endpoint_are_made_true_and_exported() {
     let place = Place::new();
     let code = "function handler(webhook) {\n  return webhook; // 'it' is \"so\"\n}\n";
     place.folder.write("same.js", code);
-    let file = "[[endpoint]]\nname = \"e\"\nurl = \"http://127.0.0.1:59009/\"\n\
+    let file = "[[endpoint]]\nname = \"e\"\nurl = \"NOBODY\"\n\
                 transformation = { file = \"same.js\", variables = { team = \"red\" } }\n\
                 [[endpoint]]\nname = \"sink\"\nurl = \"poll:\"\ntypes = [\"order.*\"]\n";
-    place.folder.write("all.toml", file);
+    place.folder.write("all.toml", &file.replace("NOBODY", nobody()));
     assert_eq!(place.run("apply -f all.toml --yes").code, 0);
     place.run("diff -f all.toml --prune").expect(0, "");
     let told = place.json("endpoint get e")["transformation"].clone();
@@ -346,8 +348,9 @@ fn what_the_file_does_not_name_is_removed_on_demand_alone() {
     let place = place();
     assert_eq!(place.run("apply -f all.toml --yes").code, 0);
     place.out("app create --name Other --uid other");
-    place.out("endpoint create --app other --to http://127.0.0.1:59009/");
-    place.out("endpoint create --app shop --uid extra --to http://127.0.0.1:59009/ --filter main");
+    place.out(&format!("endpoint create --app other --to {}", nobody()));
+    let extra = "--app shop --uid extra --filter main";
+    place.out(&format!("endpoint create --to {} {extra}", nobody()));
     place.out("source create --app shop --name extra --scheme none");
     place.out("event-type create --name extra --description x");
     place.run("diff -f all.toml").expect(0, "");
@@ -409,9 +412,9 @@ fn what_is_wrong_with_a_file_is_told_with_its_place() {
     }
     // One folder is one whole: what is wrong between its files is told too.
     std::fs::create_dir(place.folder.path().join("dir")).unwrap();
-    let endpoint = "[[endpoint]]\nname = \"e\"\nurl = \"http://127.0.0.1:59009/\"\n";
-    place.folder.write("dir/a.toml", endpoint);
-    place.folder.write("dir/b.toml", endpoint);
+    let endpoint = format!("[[endpoint]]\nname = \"e\"\nurl = \"{}\"\n", nobody());
+    place.folder.write("dir/a.toml", &endpoint);
+    place.folder.write("dir/b.toml", &endpoint);
     place.run("apply -f dir --yes").expect(2, "").says("is wanted at dir/a.toml:2 already");
     place.folder.write("dir/b.toml", &endpoint.replace("\"e\"", "\"f\"\nwhere = \"data.x >\""));
     place.run("apply -f dir --yes").expect(2, "").says("--> dir/b.toml:3:");
@@ -423,31 +426,23 @@ fn what_is_wrong_with_a_file_is_told_with_its_place() {
     told.says("neither the server nor the file has its filter `nowhere`");
     place.run("endpoint ls").expect(0, "").says("there are none");
     place.run("apply -f nowhere.toml").expect(2, "").says("nowhere.toml");
-    let away = place.folder.run(&[
-        "diff",
-        "-f",
-        "dir/a.toml",
-        "--url",
-        "http://127.0.0.1:59009",
-        "--key",
-        "x",
-    ]);
-    away.expect(6, "");
+    let away = ["diff", "-f", "dir/a.toml", "--url", nobody(), "--key", "x"];
+    place.folder.run(&away).expect(6, "");
 }
 
 #[test]
 fn what_the_servers_own_file_declares_is_left_to_it() {
-    let own = "[[endpoint]]\nname = \"ci\"\nurl = \"http://127.0.0.1:59009/\"\n\
-               secret_env = \"SECRET\"\n";
-    let folder = Folder::with(own);
+    let own =
+        format!("[[endpoint]]\nname = \"ci\"\nurl = \"{}\"\nsecret_env = \"SECRET\"\n", nobody());
+    let folder = Folder::with(&own);
     let place = Place { serving: Serving::start(&folder), folder };
-    place.folder.write("same.toml", own);
+    place.folder.write("same.toml", &own);
     place
         .run("apply -f same.toml --yes")
         .expect(0, "nothing to change: all 1 are as they should be\n");
     place.folder.write(
         "other.toml",
-        &format!("[[event_type]]\nname = \"a\"\n{}", own.replace("/\"", "/other\"")),
+        &format!("[[event_type]]\nname = \"a\"\n{}", own.replace("/in\"", "/other\"")),
     );
     let told = place.run("apply -f other.toml --yes").expect(2, "");
     told.says("other.toml:4: endpoint `ci` is declared by the server's own configuration file");
@@ -460,7 +455,7 @@ fn what_fails_midway_is_told_and_a_second_apply_finishes_it() {
     let place = Place::new();
     let endpoint =
         |name: &str, url: &str| format!("[[endpoint]]\nname = \"{name}\"\nurl = \"{url}\"\n");
-    let near = "http://127.0.0.1:59009/";
+    let near = nobody();
     let file = |second: &str| {
         let all = [endpoint("a", near), endpoint("b", second), endpoint("c", near)];
         place.folder.write("three.toml", &all.concat());

@@ -54,28 +54,23 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 #[derive(Serialize, JsonSchema)]
 struct EmptyResponse {}
 
+// The names are Svix's.
 #[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RecoverIn {
-    /// RFC 3339.
-    #[schemars(extend("format" = "date-time"))]
-    since: String,
-    #[schemars(extend("format" = "date-time"))]
-    until: Option<String>,
-}
+struct RecoverIn(SpanIn);
 
 #[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct RecoverOut {
-    id: String,
-    status: &'static str,
-    task: &'static str,
-    updated_at: String,
-}
+struct RecoverOut(TaskOut);
+
+#[derive(Deserialize, JsonSchema)]
+struct ReplayIn(SpanIn);
+
+#[derive(Serialize, JsonSchema)]
+struct ReplayOut(TaskOut);
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ReplayIn {
+#[schemars(inline)]
+struct SpanIn {
     /// RFC 3339.
     #[schemars(extend("format" = "date-time"))]
     since: String,
@@ -86,7 +81,8 @@ struct ReplayIn {
 
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct ReplayOut {
+#[schemars(inline)]
+struct TaskOut {
     id: String,
     status: &'static str,
     task: &'static str,
@@ -146,34 +142,25 @@ fn sent(log: &dyn Log, id: EventId, endpoint: EndpointId) -> Result<Sent, Failur
 }
 
 async fn recover(control: &Control, call: Call) -> Answered {
-    let given: RecoverIn = call.json()?;
-    let span = span(&given.since, given.until.as_deref())?;
+    let RecoverIn(given) = call.json()?;
+    let span = given.read()?;
     let endpoint = endpoints::id_asked(control, &call)?;
     let read =
         move |log: &dyn Log, _: &_| dead_of(log, LaneId::main(endpoint), offsets(log, span)?);
     let letters = control.ask(&call.principal, read).await?;
-    let now = control.ports.clock.wall();
-    let task = format!("qtask_{}", id::sorted(now, &*control.ports.entropy));
-    let (commands, name) = (control.ports.commands.clone(), task.clone());
+    let begun = TaskOut::begun(control, "endpoint.recover");
+    let (commands, name) = (control.ports.commands.clone(), begun.id.clone());
     tasks::spawn(async move {
         let asked = letters.len();
         let redriven = redrive(commands, letters).await;
         tracing::info!(task = name, endpoint = endpoint.0, asked, redriven, "recovery has ended");
     });
-    Ok(answer(
-        202,
-        &RecoverOut {
-            id: task,
-            status: "running",
-            task: "endpoint.recover",
-            updated_at: time(now),
-        },
-    ))
+    Ok(answer(202, &RecoverOut(begun)))
 }
 
 async fn replay_missing(control: &Control, call: Call) -> Answered {
-    let given: ReplayIn = call.json()?;
-    let span = span(&given.since, given.until.as_deref())?;
+    let ReplayIn(given) = call.json()?;
+    let span = given.read()?;
     let endpoint = endpoints::id_asked(control, &call)?;
     if control.snapshot().endpoint(endpoint).is_some_and(|known| known.is_polled()) {
         let why = "nothing is sent to it: its consumers seek to the time";
@@ -184,28 +171,29 @@ async fn replay_missing(control: &Control, call: Call) -> Answered {
         Err(Denied::NotFound) => return Err(endpoints::NONE),
         done => done?,
     }
-    let now = control.ports.clock.wall();
-    Ok(answer(
-        202,
-        &ReplayOut {
-            id: format!("qtask_{}", id::sorted(now, &*control.ports.entropy)),
-            status: "running",
-            task: "endpoint.replay",
-            updated_at: time(now),
-        },
-    ))
+    Ok(answer(202, &ReplayOut(TaskOut::begun(control, "endpoint.replay"))))
 }
 
 /// From when until when.
 type Span = (Time, Option<Time>);
 
-fn span(since: &str, until: Option<&str>) -> Result<Span, Problem> {
-    let since = member_time("since", since)?;
-    let until = until.map(|until| member_time("until", until)).transpose()?;
-    if until.is_some_and(|until| until < since) {
-        return Err(Problem::value(&["until"], "it is before `since`"));
+impl SpanIn {
+    fn read(&self) -> Result<Span, Problem> {
+        let since = member_time("since", &self.since)?;
+        let until = self.until.as_deref().map(|until| member_time("until", until)).transpose()?;
+        if until.is_some_and(|until| until < since) {
+            return Err(Problem::value(&["until"], "it is before `since`"));
+        }
+        Ok((since, until))
     }
-    Ok((since, until))
+}
+
+impl TaskOut {
+    fn begun(control: &Control, task: &'static str) -> TaskOut {
+        let now = control.ports.clock.wall();
+        let id = format!("qtask_{}", id::sorted(now, &*control.ports.entropy));
+        TaskOut { id, status: "running", task, updated_at: time(now) }
+    }
 }
 
 fn offsets(log: &dyn Log, (since, until): Span) -> Result<Range<Offset>, Failure> {

@@ -8,7 +8,7 @@ use crate::openapi::HttpErrorOut;
 use crate::problem::Problem;
 use crate::reply::answer;
 use bytes::Bytes;
-use event::{Arrival, Envelope, Headers, StreamId};
+use event::{Arrival, Envelope, Headers};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -53,15 +53,8 @@ async fn send_example(control: &Control, call: Call) -> Answered {
     if let Some(trace) = call.head.headers.get("traceparent") {
         headers.push("traceparent", trace.as_bytes());
     }
-    let mut envelope = Envelope {
-        tenant: app,
-        stream: StreamId(0),
-        source: SOURCE.into(),
-        event_type: event_type.into(),
-        key: None,
-        time: control.ports.clock.wall(),
-        headers,
-    };
+    let now = control.ports.clock.wall();
+    let mut envelope = Envelope { headers, ..Envelope::new(app, SOURCE, event_type, now) };
     envelope.address(endpoint);
     let arrival = Arrival { envelope, body, duplicate: None };
     let published = control.ports.commands.publish(arrival.clone()).await?;

@@ -9,7 +9,7 @@ use control::{
 };
 use event::{
     Arrival, DeadRow, DeliveryId, Duplicate, EndpointId, Envelope, Event, EventId, Headers, LaneId,
-    Offset, Refusal, Stage, StreamId, TenantId, Time, Verdict, Why,
+    Offset, Refusal, Stage, TenantId, Time, Verdict, Why,
 };
 use http_body_util::{BodyExt, Full};
 use hyper::server::conn::http1;
@@ -352,13 +352,8 @@ pub fn delivery(endpoint: EndpointId, offset: Offset) -> DeliveryId {
 
 pub fn event(id: EventId, event_type: &str, body: &str) -> Event {
     let envelope = Envelope {
-        tenant: tenant(),
-        stream: StreamId(0),
-        source: "shop".into(),
-        event_type: event_type.into(),
-        key: None,
-        time: NOW,
         headers: Headers::from_iter([("content-type", &b"application/json"[..])]),
+        ..Envelope::new(tenant(), "shop", event_type, NOW)
     };
     Arrival { envelope, body: Bytes::copy_from_slice(body.as_bytes()), duplicate: None }.at(id)
 }

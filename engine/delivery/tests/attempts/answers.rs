@@ -1,4 +1,5 @@
 use crate::endpoint::{Endpoint, OK, cause, client, impatient, send, status, target};
+use crate::nobody::nobody;
 use event::{Cause, Outcome};
 use runtime::tasks;
 use std::cell::Cell;
@@ -230,11 +231,8 @@ fn a_reset_fails_wherever_it_comes() {
 #[test]
 fn nobody_at_the_port_is_a_failure() {
     tasks::run(async {
-        let listener = runtime::listen("127.0.0.1:0".parse().unwrap()).unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        drop(listener);
         let client = client();
-        let answer = send(&client, &target(&client, &url)).await;
+        let answer = send(&client, &target(&client, nobody())).await;
         assert!(matches!(cause(&answer), Cause::Connection(_)), "{answer:?}");
     })
     .unwrap();

@@ -5,5 +5,7 @@ mod answers;
 mod connections;
 mod endpoint;
 mod names;
+#[path = "../../../forebay/tests/support/nobody.rs"]
+mod nobody;
 mod requests;
 mod secure;

@@ -3,9 +3,7 @@
 
 use bytes::Bytes;
 use dispatch::{Ordering, RetrySchedule, Rules};
-use event::{
-    Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time, Verdict, hash_of,
-};
+use event::{Envelope, Event, EventId, Offset, TenantId, Time, Verdict, hash_of};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,17 +104,9 @@ impl Said {
 }
 
 pub fn event(offset: Offset, plan: Plan) -> Arc<Event> {
-    Arc::new(Event {
-        id: EventId::new(1, offset),
-        envelope: Envelope {
-            tenant: TenantId::new("acme"),
-            stream: StreamId(0),
-            source: "shop".into(),
-            event_type: "order.paid".into(),
-            key: plan.key.map(|key| key.to_string().into()),
-            time: Time::from_secs(1),
-            headers: Headers::new(),
-        },
-        body: Bytes::new(),
-    })
+    let envelope = Envelope {
+        key: plan.key.map(|key| key.to_string().into()),
+        ..Envelope::new(TenantId::new("acme"), "shop", "order.paid", Time::from_secs(1))
+    };
+    Arc::new(Event { id: EventId::new(1, offset), envelope, body: Bytes::new() })
 }

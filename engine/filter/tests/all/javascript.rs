@@ -2,28 +2,21 @@
 //! by default.
 
 use crate::kit::*;
+use crate::scripts::*;
 use event::{Event, Verdict};
-use filter::{ChainSpec, FaultKind, FilterModule, LogLine};
-use std::sync::{Arc, OnceLock};
+use filter::{ChainSpec, FaultKind};
+use std::sync::Arc;
 use std::time::Duration;
 
-fn runner() -> &'static Arc<FilterModule> {
-    static MODULE: OnceLock<Arc<FilterModule>> = OnceLock::new();
-    let bytes = include_bytes!("../../../../sdk/javascript/runner.wasm");
-    MODULE.get_or_init(|| admit_bytes(bytes).unwrap())
-}
-
-fn configured(config: &serde_json::Value) -> ChainSpec {
-    chain(&[Setting::default().configured(runner(), &config.to_string())])
-}
+static JAVASCRIPT: Language = Language::new("javascript", admit_bytes);
 
 fn script(text: &str) -> ChainSpec {
-    configured(&serde_json::json!({ "script": text }))
+    JAVASCRIPT.script(text)
 }
 
 /// What a script says of one event with this body.
 fn verdict(text: &str, body: &[u8]) -> Verdict {
-    ask(&script(text), &events(&[body])).verdicts.remove(0)
+    judged(&script(text), body)
 }
 
 fn reason(text: &str, body: &[u8]) -> String {
@@ -55,13 +48,7 @@ fn an_output_replaces_what_it_names() {
             headers: [...event.headerList, ['x-items', order.items.length]],
         }));
     }";
-    let outputs = emits(text, br#"{"id":7,"items":[{"sku":"a"},{"sku":"b"}]}"#);
-    assert_eq!(outputs.len(), 2);
-    assert_eq!(outputs[1].body, &br#"{"sku":"b","order":7}"#[..]);
-    assert_eq!(outputs[1].envelope.key.as_deref(), Some("7/1"));
-    assert_eq!(&*outputs[1].envelope.event_type, "order.item");
-    let headers: Vec<_> = outputs[1].envelope.headers.iter().collect();
-    assert_eq!(headers, [("content-type", &b"application/json"[..]), ("x-items", b"2")]);
+    are_items(&emits(text, br#"{"id":7,"items":[{"sku":"a"},{"sku":"b"}]}"#));
 }
 
 #[test]
@@ -102,10 +89,7 @@ fn what_a_script_throws_rejects_its_event_alone() {
         return true;
     }";
     let answer = ask(&script(text), &events(&[b"a", b"bad", b"b"]));
-    assert_eq!(answer.verdicts[0], Verdict::Pass);
-    assert_eq!(rejected(&answer.verdicts[1]), "no good");
-    assert_eq!(answer.verdicts[2], Verdict::Pass);
-    assert!(answer.faults.is_empty());
+    the_second_is_no_good(&answer);
     let async_text = "export default async () => { await 1; throw new Error('later'); }";
     assert_eq!(reason(async_text, b""), "later");
 }
@@ -134,7 +118,7 @@ fn a_script_that_cannot_be_read_refuses_the_start_with_its_place() {
     let why = rejected(&answer.verdicts[0]);
     assert!(why.contains("refused its configuration: script:2:14: expecting ';'"), "{why}");
     assert_eq!(answer.faults[0].kind, FaultKind::Start);
-    let missing = ask(&configured(&serde_json::json!({})), &events(&[b""]));
+    let missing = ask(&JAVASCRIPT.configured(&serde_json::json!({})), &events(&[b""]));
     assert!(rejected(&missing.verdicts[0]).contains("has no `script`"));
     assert!(reason("(event) => true", b"").contains("must `export default` its filter"));
 }
@@ -143,10 +127,7 @@ fn a_script_that_cannot_be_read_refuses_the_start_with_its_place() {
 fn an_endless_loop_costs_one_event() {
     let text = "export default (event) => { while (event.text() === 'spin'); return true; }";
     let answer = ask(&script(text), &events(&[b"a", b"spin", b"b"]));
-    assert_eq!((&answer.verdicts[0], &answer.verdicts[2]), (&Verdict::Pass, &Verdict::Pass));
-    assert!(rejected(&answer.verdicts[1]).contains("out of fuel"));
-    assert_eq!(answer.faults.len(), 1);
-    assert_eq!(answer.faults[0].kind, FaultKind::OutOfFuel);
+    the_second_spun(&answer);
 }
 
 #[test]
@@ -163,14 +144,9 @@ fn recursion_and_hoarding_are_errors_and_not_traps() {
 #[test]
 fn the_configuration_is_the_scripts_without_the_script() {
     let text = "export default (_, config) => ({ body: config })";
-    let config = serde_json::json!({ "script": text, "min": 5, "list": [1, { "a": null }] });
-    let answer = ask(&configured(&config), &events(&[b""]));
-    let body = &emitted(&answer.verdicts[0])[0].body;
-    assert_eq!(body, &br#"{"list":[1,{"a":null}],"min":5}"#[..]);
     let writes = "export default (_, config) => { config.list[1].a = 1; return true; }";
-    let config = serde_json::json!({ "script": writes, "list": [1, { "a": null }] });
-    let answer = ask(&configured(&config), &events(&[b""]));
-    assert_eq!(rejected(&answer.verdicts[0]), "'a' is read-only");
+    let why = keeps_its_configuration(&JAVASCRIPT, text, writes);
+    assert_eq!(why, "'a' is read-only");
 }
 
 #[test]
@@ -178,13 +154,7 @@ fn time_and_chance_are_the_events_own() {
     let text = "export default (event) => ({
         body: [Date.now() === event.time.getTime(), Math.random(), `${random()}`],
     })";
-    let (chain, together) = (script(text), events(&[b"a", b"b"]));
-    let all = ask(&chain, &together);
-    let alone = ask(&chain, &together[1..]);
-    let body = |verdict: &Verdict| emitted(verdict)[0].body.clone();
-    assert_eq!(body(&all.verdicts[1]), body(&alone.verdicts[0]));
-    assert_ne!(body(&all.verdicts[0]), body(&all.verdicts[1]));
-    assert!(body(&all.verdicts[0]).starts_with(b"[true,0."));
+    assert!(is_of_each_event(&script(text)).starts_with(b"[true,0."));
 }
 
 #[test]
@@ -208,13 +178,11 @@ fn lines_and_measures_reach_the_operator() {
         return missing;
     }";
     let answer = ask(&script(text), &events(&[b"loud"]));
-    let said = |line: &LogLine| (line.level, line.text.clone());
-    let lines: Vec<_> = answer.logs.iter().map(said).collect();
+    let lines = lines(&answer);
     assert_eq!(lines[0], (2, "loud".to_string()));
     assert_eq!(lines[1], (1, r#"n {"a":1} 2"#.to_string()));
     // The place of a blunder.
     assert!(lines[2].0 == 3 && lines[2].1.contains("script:6:16"), "{lines:?}");
-    let metrics: Vec<_> = answer.metrics.iter().map(|m| (&*m.name, m.kind, m.value)).collect();
-    assert_eq!(metrics, [("seen", 0, 1.0), ("depth", 1, 1.5)]);
+    has_measures(&answer);
     assert_eq!(rejected(&answer.verdicts[0]), "missing is not defined");
 }

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time, Verdict};
+use event::{Envelope, Event, EventId, Headers, Offset, TenantId, Time, Verdict};
 use filter::{
     AdmitFailure, ChainAnswer, ChainSpec, ErrorPolicy, FilterEngine, FilterLimits, FilterModule,
     FilterSpec, InProcess, ModuleLimits, NoCache, Purpose, Runner, SealKey, Tables,
@@ -88,19 +88,14 @@ pub fn only(wat: &str) -> ChainSpec {
 pub fn event(offset: u64, body: &[u8]) -> Arc<Event> {
     let mut headers = Headers::new();
     headers.push("content-type", b"application/json");
-    Arc::new(Event {
-        id: EventId::new(1_790_000_000_000, Offset(offset)),
-        envelope: Envelope {
-            tenant: TenantId::new("tenant"),
-            stream: StreamId(0),
-            source: "shop".into(),
-            event_type: "order.paid".into(),
-            key: Some("customer-1".into()),
-            time: Time::from_millis(1_790_000_000_000 + offset),
-            headers,
-        },
-        body: Bytes::copy_from_slice(body),
-    })
+    let time = Time::from_millis(1_790_000_000_000 + offset);
+    let envelope = Envelope {
+        key: Some("customer-1".into()),
+        headers,
+        ..Envelope::new(TenantId::new("tenant"), "shop", "order.paid", time)
+    };
+    let id = EventId::new(1_790_000_000_000, Offset(offset));
+    Arc::new(Event { id, envelope, body: Bytes::copy_from_slice(body) })
 }
 
 pub fn events(bodies: &[&[u8]]) -> Vec<Arc<Event>> {

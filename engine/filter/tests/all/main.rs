@@ -21,6 +21,7 @@ mod languages;
 mod large;
 mod pointers;
 mod python;
+mod scripts;
 mod shipped;
 mod source;
 mod suite;

@@ -2,23 +2,16 @@
 //! default; only the module is larger than others may be.
 
 use crate::kit::*;
+use crate::scripts::*;
 use event::{Event, Verdict};
-use filter::{ChainSpec, FaultKind, FilterModule, LogLine, Purpose, Runner, Table, Tables};
-use std::sync::{Arc, OnceLock};
+use filter::{ChainSpec, FaultKind, Purpose, Runner, Table, Tables};
+use std::sync::Arc;
 use std::time::Duration;
 
-fn runner() -> &'static Arc<FilterModule> {
-    static MODULE: OnceLock<Arc<FilterModule>> = OnceLock::new();
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/python/runner.wasm");
-    MODULE.get_or_init(|| admit_shipped(&std::fs::read(path).unwrap()).unwrap())
-}
-
-fn configured(config: &serde_json::Value) -> ChainSpec {
-    chain(&[Setting::default().configured(runner(), &config.to_string())])
-}
+static PYTHON: Language = Language::new("python", admit_shipped);
 
 fn script(text: &str) -> ChainSpec {
-    configured(&serde_json::json!({ "script": text }))
+    PYTHON.script(text)
 }
 
 /// A filter whose body is this expression, after the lines before it.
@@ -28,7 +21,7 @@ fn expression(before: &str, text: &str) -> ChainSpec {
 
 /// What an expression says of one event with this body.
 fn verdict(text: &str, body: &[u8]) -> Verdict {
-    ask(&expression("", text), &events(&[body])).verdicts.remove(0)
+    judged(&expression("", text), body)
 }
 
 fn reason(text: &str, body: &[u8]) -> String {
@@ -71,13 +64,7 @@ fn an_output_replaces_what_it_names() {
     ";
     let body = br#"{"id":7,"items":[{"sku":"a"},{"sku":"b"}]}"#;
     let answer = ask(&script(text), &events(&[body]));
-    let outputs = emitted(&answer.verdicts[0]);
-    assert_eq!(outputs.len(), 2);
-    assert_eq!(outputs[1].body, &br#"{"sku":"b","order":7}"#[..]);
-    assert_eq!(outputs[1].envelope.key.as_deref(), Some("7/1"));
-    assert_eq!(&*outputs[1].envelope.event_type, "order.item");
-    let headers: Vec<_> = outputs[1].envelope.headers.iter().collect();
-    assert_eq!(headers, [("content-type", &b"application/json"[..]), ("x-items", b"2")]);
+    are_items(emitted(&answer.verdicts[0]));
 }
 
 #[test]
@@ -107,10 +94,7 @@ fn what_a_script_raises_rejects_its_event_alone() {
         return True
     ";
     let answer = ask(&script(text), &events(&[b"a", b"bad", b"b"]));
-    assert_eq!(answer.verdicts[0], Verdict::Pass);
-    assert_eq!(rejected(&answer.verdicts[1]), "no good");
-    assert_eq!(answer.verdicts[2], Verdict::Pass);
-    assert!(answer.faults.is_empty());
+    the_second_is_no_good(&answer);
     assert_eq!(reason("event.json()['a']", b"{}"), "KeyError: 'a'");
 }
 
@@ -146,7 +130,7 @@ fn a_script_that_cannot_be_read_refuses_the_start_with_its_place() {
     let raises = ask(&script("import json\n\nx = json.loads('{')\n"), &events(&[b""]));
     let why = rejected(&raises.verdicts[0]);
     assert!(why.contains("script:3: JSONDecodeError: Expecting property name"), "{why}");
-    let missing = ask(&configured(&serde_json::json!({})), &events(&[b""]));
+    let missing = ask(&PYTHON.configured(&serde_json::json!({})), &events(&[b""]));
     assert!(rejected(&missing.verdicts[0]).contains("has no `script`"));
     let none = ask(&script("x = 1\n"), &events(&[b""]));
     assert!(rejected(&none.verdicts[0]).contains("must define its filter"));
@@ -160,10 +144,7 @@ fn an_endless_loop_costs_one_event() {
         return True
     ";
     let answer = ask(&script(text), &events(&[b"a", b"spin", b"b"]));
-    assert_eq!((&answer.verdicts[0], &answer.verdicts[2]), (&Verdict::Pass, &Verdict::Pass));
-    assert!(rejected(&answer.verdicts[1]).contains("out of fuel"));
-    assert_eq!(answer.faults.len(), 1);
-    assert_eq!(answer.faults[0].kind, FaultKind::OutOfFuel);
+    the_second_spun(&answer);
 }
 
 /// Each takes another way into the interpreter, and none may take the host's stack with it.
@@ -206,14 +187,8 @@ fn the_deepest_nesting_costs_one_event() {
 #[test]
 fn the_configuration_is_the_scripts_without_the_script() {
     let text = "def filter(event, config):\n    return {'body': config}\n";
-    let config = serde_json::json!({ "script": text, "min": 5, "list": [1, { "a": null }] });
-    let answer = ask(&configured(&config), &events(&[b""]));
-    let body = &emitted(&answer.verdicts[0])[0].body;
-    assert_eq!(body, &br#"{"list":[1,{"a":null}],"min":5}"#[..]);
     let writes = "def filter(event, config):\n    config['list'][1]['a'] = 1\n";
-    let config = serde_json::json!({ "script": writes, "list": [1, { "a": null }] });
-    let answer = ask(&configured(&config), &events(&[b""]));
-    let why = rejected(&answer.verdicts[0]);
+    let why = keeps_its_configuration(&PYTHON, text, writes);
     assert!(why.contains("'mappingproxy' object does not support item assignment"), "{why}");
 }
 
@@ -227,13 +202,8 @@ fn time_and_chance_are_the_events_own() {
         time.strftime('%Y') == event.time.strftime('%Y'),
         r.random(), random(), r.sample(range(1000), 3),
     ]}";
-    let (chain, together) = (expression(before, text), events(&[b"a", b"b"]));
-    let all = ask(&chain, &together);
-    let alone = ask(&chain, &together[1..]);
-    let body = |verdict: &Verdict| emitted(verdict)[0].body.clone();
-    assert_eq!(body(&all.verdicts[1]), body(&alone.verdicts[0]));
-    assert_ne!(body(&all.verdicts[0]), body(&all.verdicts[1]));
-    let text = String::from_utf8(body(&all.verdicts[0]).to_vec()).unwrap();
+    let made = is_of_each_event(&expression(before, text));
+    let text = String::from_utf8(made.to_vec()).unwrap();
     assert!(text.starts_with("[true,true,true,true,0."), "{text}");
 }
 
@@ -258,14 +228,12 @@ fn lines_and_measures_reach_the_operator() {
     return missing
 ";
     let answer = ask(&script(text), &events(&[b"loud"]));
-    let said = |line: &LogLine| (line.level, line.text.clone());
-    let lines: Vec<_> = answer.logs.iter().map(said).collect();
+    let lines = lines(&answer);
     assert_eq!(lines[0], (2, "loud".to_string()));
     assert_eq!(lines[1], (1, "n {'a': 1} 2".to_string()));
     // The place of a blunder.
     assert_eq!(lines[2], (3, "    at filter (script:6)".to_string()));
-    let metrics: Vec<_> = answer.metrics.iter().map(|m| (&*m.name, m.kind, m.value)).collect();
-    assert_eq!(metrics, [("seen", 0, 1.0), ("depth", 1, 1.5)]);
+    has_measures(&answer);
     assert_eq!(rejected(&answer.verdicts[0]), "name 'missing' is not defined");
 }
 

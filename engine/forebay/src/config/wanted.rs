@@ -12,7 +12,7 @@ use crate::config::tree::{self, Table, Value};
 use crate::config::{BadSource, Origin};
 use event::TenantId;
 use read::Found;
-use registry::{Declared, DeclaredFilter, FilterLimits, ModuleDigest, OnError, Secret, Snapshot};
+use registry::{Declared, DeclaredFilter, ModuleDigest, Secret, Snapshot};
 use serde_json::Map;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -199,17 +199,8 @@ fn elsewhere(declared: &Declared) -> Vec<DeclaredFilter> {
         endpoint.filters.iter().map(|name| (endpoint.tenant.clone(), name.clone()))
     });
     let missing: BTreeSet<_> = named.filter(|name| !known.contains(name)).collect();
-    let stand_in = |(tenant, name)| DeclaredFilter {
-        tenant,
-        name,
-        module: ModuleDigest([0; 32]),
-        config: "{}".into(),
-        limits: FilterLimits::default(),
-        on_error: OnError::default(),
-        isolate: false,
-        circuit: None,
-        candidate: None,
-        about: "{}".into(),
+    let stand_in = |(tenant, name): (TenantId, String)| {
+        DeclaredFilter::new(tenant, &name, ModuleDigest([0; 32]))
     };
     missing.into_iter().map(stand_in).collect()
 }

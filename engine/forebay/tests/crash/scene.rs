@@ -5,12 +5,10 @@ use crate::letter::sum;
 use crate::place::Place;
 use crate::receiver::Receiver;
 use crate::senders::Senders;
-use event::{DeliveryId, Offset, StreamId, TenantId};
+use event::{DeliveryId, Offset, TenantId};
 use forebay::{DeclaredEndpoint, Engine, Plan, digest_of};
 use log::Log;
-use registry::{
-    Concurrency, DeclaredFilter, FilterLimits, History, OnError, Row, RowKey, Secret, Secrets,
-};
+use registry::{Concurrency, DeclaredFilter, History, Row, RowKey, Secret, Secrets};
 use signature::{IdFrom, Scheme, TypeFrom};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -52,18 +50,8 @@ pub fn plan(data: &Path, receiver: SocketAddr) -> Plan {
         std::fs::read(format!("{}{WASM}", env!("CARGO_MANIFEST_DIR"))).unwrap().into();
     let module = digest_of(&wasm);
     plan.modules.insert(module, wasm);
-    plan.declared.filters = vec![DeclaredFilter {
-        tenant: TenantId::new("default"),
-        name: "pushes-to-main".into(),
-        module,
-        config: "{}".into(),
-        limits: FilterLimits::default(),
-        on_error: OnError::Reject,
-        isolate: false,
-        circuit: None,
-        candidate: None,
-        about: "{}".into(),
-    }];
+    let filter = DeclaredFilter::new(TenantId::new("default"), "pushes-to-main", module);
+    plan.declared.filters = vec![filter];
     plan.declared.endpoints = Place::ALL.map(|place| endpoint(place, receiver)).into();
     plan
 }
@@ -71,21 +59,9 @@ pub fn plan(data: &Path, receiver: SocketAddr) -> Plan {
 fn source() -> ingest::Source {
     let scheme = Scheme::preset("none").unwrap();
     ingest::Source {
-        name: "load".into(),
-        tenant: TenantId::new("default"),
-        stream: StreamId::default(),
-        path: "/in/load".into(),
-        secrets: Vec::new(),
-        public_url: String::new(),
         event_type: Some(TypeFrom::Header { name: "x-type".into(), member: None }),
         dedupe: Some(IdFrom::Header(vec!["x-delivery".into()])),
-        key: None,
-        headers: Vec::new(),
-        respond: ingest::Respond::of(&scheme.answer),
-        content: ingest::Content::Any,
-        body_bytes_max: 1 << 20,
-        rate: None,
-        scheme,
+        ..ingest::Source::new("load", TenantId::new("default"), "/in/load", scheme)
     }
 }
 

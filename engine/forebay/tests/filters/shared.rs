@@ -1,8 +1,10 @@
 //! Endpoints with one filter between them and conditions of their own.
 
 use crate::receiver::Receiver;
-use crate::request::{ADMIN, ask, text};
-use crate::{SINGLE, arrival, open_plan, plan, push, run, shutdown, until};
+use crate::request::{ADMIN, ask, listening, text};
+use crate::engine::{arrival, run, shutdown};
+use crate::{SINGLE, push, until};
+use forebay::Engine;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -40,7 +42,10 @@ fn a_filter_runs_once_for_all_whose_conditions_match_and_not_where_none_does() {
     let data = tempfile::tempdir().unwrap();
     let receiver = Receiver::start(|_| 200);
     run(async {
-        let engine = open_plan(forebay::Plan { shards: 1, ..plan(data.path()) });
+        let mut plan = listening(data.path());
+        plan.shards = 1;
+        plan.guard.allow_loopback = true;
+        let engine = Engine::open(plan).unwrap();
         let at = engine.addr().unwrap();
         put_up(at, &receiver.url()).await;
         for (key, body) in [
@@ -51,7 +56,7 @@ fn a_filter_runs_once_for_all_whose_conditions_match_and_not_where_none_does() {
             ("none", "x"),
             ("none", r#"{"n":1}"#),
         ] {
-            engine.publish(arrival(Some(key), body)).await.unwrap();
+            engine.publish(arrival("note", Some(key), body)).await.unwrap();
         }
         receiver.wait_for(ENDPOINTS + 2).await;
         let log = until(at, "/v1/filter/f/log", |log| log["data"] != json!([])).await;

@@ -1,8 +1,9 @@
 //! One filter's module is swapped for others while events come.
 
+use crate::engine::{arrival, run, shutdown};
 use crate::receiver::Receiver;
-use crate::request::{ADMIN, ask};
-use crate::{arrival, get, open, push, put_up, run, shutdown};
+use crate::request::{ADMIN, ask, open};
+use crate::{get, push, put_up};
 use forebay::{Engine, EventId};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
@@ -67,7 +68,7 @@ impl Traffic {
                 runtime::tasks::sleep(Duration::from_millis(1)).await;
                 continue;
             }
-            let published = self.engine.publish(arrival(None, "plain")).await.unwrap();
+            let published = self.engine.publish(arrival("note", None, "plain")).await.unwrap();
             self.sent.borrow_mut().push(published.id);
         }
     }

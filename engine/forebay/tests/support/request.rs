@@ -1,15 +1,33 @@
-//! Requests to a node's management API, each over a connection of its own.
+//! Nodes with a management API, and requests to it, each over a connection of its own.
 #![allow(dead_code, reason = "each test uses its part")]
 
+use crate::engine::local;
 use bytes::Bytes;
+use forebay::{Engine, Plan};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::path::Path;
 
 pub const ADMIN: &str = "an-admin-key-for-tests";
+
+/// Of a node whose endpoints may not be on this machine.
+pub fn listening(data: &Path) -> Plan {
+    let mut plan = local(data);
+    plan.listen = Some(([127, 0, 0, 1], 0).into());
+    plan.admin_key = Some(registry::Secret::new(ADMIN));
+    plan
+}
+
+/// A node whose endpoints may be on this machine.
+pub fn open(data: &Path) -> Engine {
+    let mut plan = listening(data);
+    plan.guard.allow_loopback = true;
+    Engine::open(plan).unwrap()
+}
 
 pub async fn ask(at: SocketAddr, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
     send(at, key, method, path, "application/json", body.to_string().into_bytes()).await

@@ -1,7 +1,7 @@
 use super::take::Take;
 use bytes::Bytes;
 use condition::{Condition, Joining, ParsedBody};
-use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time};
+use event::{Envelope, Event, EventId, Headers, Offset, TenantId, Time};
 
 pub const WORDS: &[&str] = &[
     " AND ",
@@ -101,17 +101,12 @@ fn event(body: &[u8]) -> Event {
     let mut headers = Headers::new();
     headers.push("x-a", b"one");
     headers.push("x-b", b"\xff");
-    Event {
-        id: EventId::new(1_790_000_000_000, Offset(7)),
-        envelope: Envelope {
-            tenant: TenantId::new("acme"),
-            stream: StreamId(0),
-            source: "shop".into(),
-            event_type: "order.paid".into(),
-            key: Some("customer-1".into()),
-            time: Time::from_millis(1_790_000_000_000),
-            headers,
-        },
-        body: Bytes::copy_from_slice(body),
-    }
+    let time = Time::from_millis(1_790_000_000_000);
+    let envelope = Envelope {
+        key: Some("customer-1".into()),
+        headers,
+        ..Envelope::new(TenantId::new("acme"), "shop", "order.paid", time)
+    };
+    let id = EventId::new(1_790_000_000_000, Offset(7));
+    Event { id, envelope, body: Bytes::copy_from_slice(body) }
 }

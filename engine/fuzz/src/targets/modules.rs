@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time, Verdict, limits};
+use event::{Envelope, Event, EventId, Headers, Offset, TenantId, Time, Verdict, limits};
 use filter::{
     AdmitFailure, ChainSpec, ErrorPolicy, FilterEngine, FilterLimits, FilterModule, FilterSpec,
     InProcess, ModuleLimits, NoCache, Purpose, Runner, SealKey,
@@ -91,17 +91,12 @@ fn is_sound(verdict: &Verdict, of: &Event) {
 fn event(offset: u64, body: &'static [u8]) -> Arc<Event> {
     let mut headers = Headers::new();
     headers.push("content-type", b"application/json");
-    Arc::new(Event {
-        id: EventId::new(1_790_000_000_000, Offset(offset)),
-        envelope: Envelope {
-            tenant: TenantId::new("acme"),
-            stream: StreamId(0),
-            source: "shop".into(),
-            event_type: "order.paid".into(),
-            key: Some("customer-1".into()),
-            time: Time::from_millis(1_790_000_000_000 + offset),
-            headers,
-        },
-        body: Bytes::from_static(body),
-    })
+    let time = Time::from_millis(1_790_000_000_000 + offset);
+    let envelope = Envelope {
+        key: Some("customer-1".into()),
+        headers,
+        ..Envelope::new(TenantId::new("acme"), "shop", "order.paid", time)
+    };
+    let id = EventId::new(1_790_000_000_000, Offset(offset));
+    Arc::new(Event { id, envelope, body: Bytes::from_static(body) })
 }

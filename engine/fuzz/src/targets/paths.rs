@@ -1,7 +1,7 @@
 use super::take::Take;
-use event::{StreamId, TenantId, Time};
+use event::{TenantId, Time};
 use ingest::doors::routed;
-use ingest::{Content, LiveSecret, Respond, Source, SourceTable};
+use ingest::{LiveSecret, Source, SourceTable};
 use signature::{Scheme, Secret};
 
 pub const WORDS: &[&str] =
@@ -52,21 +52,7 @@ fn is_capture(segment: &str) -> bool {
 fn source(n: usize, path: &str) -> Source {
     let scheme = Scheme::preset("github").unwrap();
     let secret = Secret::from_bytes(b"key").unwrap();
-    Source {
-        name: n.to_string().into(),
-        tenant: TenantId::new("acme"),
-        stream: StreamId(0),
-        path: path.into(),
-        respond: Respond::of(&scheme.answer),
-        scheme,
-        secrets: vec![LiveSecret { secret, until: Time::NEVER }],
-        public_url: String::new(),
-        event_type: None,
-        dedupe: None,
-        key: None,
-        headers: Vec::new(),
-        content: Content::Any,
-        body_bytes_max: 1 << 20,
-        rate: None,
-    }
+    let mut source = Source::new(&n.to_string(), TenantId::new("acme"), path, scheme);
+    source.secrets = vec![LiveSecret { secret, until: Time::NEVER }];
+    source
 }

@@ -1,8 +1,7 @@
-use event::{Arrival, EventId, Offset, StreamId, TenantId, Time, limits};
+use event::{Arrival, EventId, Offset, TenantId, Time, limits};
 use ingest::doors::Conversation;
 use ingest::{
-    Accept, Answer, Content, KeyFrom, Limits, LiveSecret, NoProducer, Producer, Respond, Source,
-    SourceTable,
+    Accept, Answer, Content, KeyFrom, Limits, LiveSecret, NoProducer, Producer, Source, SourceTable,
 };
 use signature::{Scheme, Secret, TypeFrom};
 use std::cell::RefCell;
@@ -129,20 +128,12 @@ fn source(name: &str, scheme: &str) -> Source {
     let scheme = Scheme::preset(scheme).unwrap();
     let secret = Secret::from_bytes(SECRET).unwrap();
     Source {
-        name: name.into(),
-        tenant: TenantId::new("acme"),
-        stream: StreamId(0),
-        path: format!("/in/{name}"),
-        respond: Respond::of(&scheme.answer),
         secrets: vec![LiveSecret { secret, until: Time::NEVER }],
-        public_url: String::new(),
         event_type: scheme.is_open().then(|| TypeFrom::parse("path:type")),
-        scheme,
-        dedupe: None,
         key: Some(KeyFrom::Path("key".into())),
         headers: vec!["x-shop".into()],
         content: Content::Json,
         body_bytes_max: BODY_BYTES_MAX,
-        rate: None,
+        ..Source::new(name, TenantId::new("acme"), &format!("/in/{name}"), scheme)
     }
 }

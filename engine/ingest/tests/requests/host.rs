@@ -1,11 +1,11 @@
 //! A server on loopback, the log's stand-in behind it, and a client that writes raw bytes.
 
 use arc_swap::ArcSwap;
-use event::{Arrival, EventId, Offset, OnConflict, StreamId, TenantId, Time};
+use event::{Arrival, EventId, Offset, OnConflict, TenantId, Time};
 use hyper::Response;
 use ingest::{
-    Accept, Answer, Body, Content, Limits, LiveSecret, NoProducer, Ports, Producer, Respond,
-    Server, Source, SourceTable,
+    Accept, Answer, Body, Limits, LiveSecret, NoProducer, Ports, Producer, Server, Source,
+    SourceTable,
 };
 use registry::TypePattern;
 use runtime::{ManualClock, listen, tasks};
@@ -275,23 +275,9 @@ pub fn secret(text: &str, form: SecretForm) -> LiveSecret {
 /// A source of the preset, at `/in/<preset>`.
 pub fn source(preset: &str) -> Source {
     let scheme = Scheme::preset(preset).unwrap();
-    Source {
-        name: preset.into(),
-        tenant: TenantId::new("acme"),
-        stream: StreamId(0),
-        path: format!("/in/{preset}"),
-        secrets: vec![secret(SECRET, scheme.secret)],
-        respond: Respond::of(&scheme.answer),
-        scheme,
-        public_url: String::new(),
-        event_type: None,
-        dedupe: None,
-        key: None,
-        headers: Vec::new(),
-        content: Content::Any,
-        body_bytes_max: 1 << 20,
-        rate: None,
-    }
+    let secrets = vec![secret(SECRET, scheme.secret)];
+    let path = format!("/in/{preset}");
+    Source { secrets, ..Source::new(preset, TenantId::new("acme"), &path, scheme) }
 }
 
 /// The request as the provider would send it.

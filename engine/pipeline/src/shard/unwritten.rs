@@ -63,7 +63,7 @@ impl Unwritten {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use event::{EndpointId, Envelope, EventId, Headers, LaneId, Stage, StreamId, TenantId, Time};
+    use event::{EndpointId, Envelope, EventId, LaneId, Stage, TenantId, Time};
     use proptest::prelude::*;
 
     fn delivery(n: u8) -> DeliveryId {
@@ -72,15 +72,7 @@ mod tests {
     }
 
     fn parcel(ms: u64) -> Parcel {
-        let envelope = Envelope {
-            tenant: TenantId::new("acme"),
-            stream: StreamId(0),
-            source: "shop".into(),
-            event_type: "order.paid".into(),
-            key: None,
-            time: Time::ZERO,
-            headers: Headers::new(),
-        };
+        let envelope = Envelope::new(TenantId::new("acme"), "shop", "order.paid", Time::ZERO);
         let id = EventId::new(ms, Offset(0));
         let body = bytes::Bytes::new();
         Parcel { stage: Stage::Output, event: Arc::new(Event { id, envelope, body }) }

@@ -85,7 +85,7 @@ fn name_of(arrival: &Arrival, key: &[u8]) -> Name {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use event::{Duplicate, Envelope, Event, Headers, Offset, StreamId, TenantId};
+    use event::{Duplicate, Envelope, Event, Offset, TenantId};
     use log::{Group, MemLog, Sync};
     use proptest::prelude::*;
     use std::sync::Arc;
@@ -116,15 +116,8 @@ mod tests {
 
     fn arrival(tenant: u8, source: u8, key: Option<u8>, digest: u8, is_refused: bool) -> Arrival {
         let on_conflict = if is_refused { OnConflict::Refuse } else { OnConflict::Store };
-        let envelope = Envelope {
-            tenant: TenantId::new(&tenant.to_string()),
-            stream: StreamId(0),
-            source: source.to_string().into(),
-            event_type: "order.paid".into(),
-            key: None,
-            time: Time::ZERO,
-            headers: Headers::new(),
-        };
+        let tenant = TenantId::new(&tenant.to_string());
+        let envelope = Envelope::new(tenant, &source.to_string(), "order.paid", Time::ZERO);
         let duplicate =
             key.map(|key| Duplicate { key: Box::new([key]), digest: [digest; 16], on_conflict });
         Arrival { envelope, body: bytes::Bytes::new(), duplicate }

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import socket
 import threading
 import time
 import urllib.request
@@ -122,3 +123,11 @@ def receiver():
     receiver = Receiver()
     yield receiver
     receiver.server.shutdown()
+
+
+@pytest.fixture
+def nobody():
+    """The URL of a port that is taken, and at which nobody listens: connections are refused."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/in"

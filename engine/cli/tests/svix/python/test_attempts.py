@@ -40,9 +40,9 @@ def by_msg(svix, app, message, **options):
     return svix.message_attempt.list_by_msg(app, message.id, options).data
 
 
-def test_attempts_tell_how_it_went(svix, app, receiver):
+def test_attempts_tell_how_it_went(svix, app, receiver, nobody):
     good = svix.endpoint.create(app, m.EndpointIn(url=receiver.url, uid="good")).id
-    bad = svix.endpoint.create(app, m.EndpointIn(url="http://127.0.0.1:59009/in", uid="bad")).id
+    bad = svix.endpoint.create(app, m.EndpointIn(url=nobody, uid="bad")).id
     message = send(svix, app)
     attempts = until(lambda: len(found := by_msg(svix, app, message)) == 2 and found)
     by_endpoint = {attempt.endpoint_id: attempt for attempt in attempts}
@@ -278,11 +278,11 @@ def test_a_disabled_endpoint_is_sent_nothing_until_it_is_enabled(svix, app, rece
     until(lambda: by_msg(svix, app, message, endpoint_id=endpoint.id))
 
 
-def test_an_endpoints_deliveries_are_counted(svix, app, receiver):
+def test_an_endpoints_deliveries_are_counted(svix, app, receiver, nobody):
     endpoint = svix.endpoint.create(app, m.EndpointIn(url=receiver.url, uid="e")).id
-    dead = svix.endpoint.create(app, m.EndpointIn(url="http://127.0.0.1:59009/in", uid="dead")).id
+    dead = svix.endpoint.create(app, m.EndpointIn(url=nobody, uid="dead")).id
     patch_raw(f"/api/v1/app/{app}/endpoint/dead", {"schedule": []})
-    tried = svix.endpoint.create(app, m.EndpointIn(url="http://127.0.0.1:59009/in")).id
+    tried = svix.endpoint.create(app, m.EndpointIn(url=nobody)).id
     for _ in range(3):
         send(svix, app)
     receiver.wait(3)

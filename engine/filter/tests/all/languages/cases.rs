@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use event::{Envelope, Event, EventId, Headers, Offset, StreamId, TenantId, Time};
+use event::{Envelope, Event, EventId, Headers, Offset, TenantId, Time};
 use std::sync::Arc;
 
 /// Every type of the table in `sdk/conformance/README.md` but `spin`.
@@ -20,19 +20,14 @@ const UNKNOWN: &[&str] = &["order.paid", "pas", "passx", "PASS", "p", "größe.g
 const UNICODE: &str = "Grüße — 東京 🎉 e\u{301} ﷽";
 
 pub fn build(n: u64, event_type: &str, headers: Headers, body: &[u8]) -> Event {
-    Event {
-        id: EventId::new(1_790_000_000_000, Offset(n)),
-        envelope: Envelope {
-            tenant: TenantId::new("tenant"),
-            stream: StreamId(0),
-            source: "shop".into(),
-            event_type: event_type.into(),
-            key: Some("customer-1".into()),
-            time: Time::from_nanos(1_790_000_000_123_456_789 + n),
-            headers,
-        },
-        body: Bytes::copy_from_slice(body),
-    }
+    let time = Time::from_nanos(1_790_000_000_123_456_789 + n);
+    let envelope = Envelope {
+        key: Some("customer-1".into()),
+        headers,
+        ..Envelope::new(TenantId::new("tenant"), "shop", event_type, time)
+    };
+    let id = EventId::new(1_790_000_000_000, Offset(n));
+    Event { id, envelope, body: Bytes::copy_from_slice(body) }
 }
 
 fn json_headers() -> Headers {
