@@ -1,3 +1,4 @@
+mod choice;
 mod model;
 mod secrets;
 mod transformation;
@@ -6,10 +7,11 @@ pub(crate) use model::{CHANNELS, EndpointOut, pause_text};
 pub(crate) use transformation::is_name as is_script;
 
 use crate::Control;
-use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted, uid_of_path};
+use crate::api::wire::{Given, ITERATOR, LIMIT, Look, ORDER, Page, Wanted, uid_of_path};
 use crate::api::{Answered, Call, Content, Deed, Operation, Role, Scope, Verb, filters};
 use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
+use choice::Choice;
 use event::{EndpointId, Refusal, TenantId, Time};
 use model::{About, EndpointIn, EndpointPatch, Rest};
 use registry::{
@@ -25,7 +27,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         id: "v1.endpoint.list",
         summary: "A page of an application's endpoints, in the order in which they were made",
         scope: Scope::Portal(Deed::Read),
-        query: &[LIMIT, ITERATOR, ORDER],
+        query: &[
+            LIMIT,
+            ITERATOR,
+            ORDER,
+            choice::TYPES,
+            choice::CHANNEL,
+            choice::DISABLED,
+            choice::SEARCH,
+        ],
         body: Content::Empty,
         answers: &[(200, Content::json::<Page<EndpointOut>>())],
         run: |control, call| Box::pin(async move { list(control, &call) }),
@@ -119,9 +129,12 @@ fn list(control: &Control, call: &Call) -> Answered {
     let wanted = Wanted::of(&call.query, false)?;
     let snapshot = control.snapshot();
     let all = snapshot.endpoint_ids_of(call.app()?);
-    let show =
-        |id: &EndpointId| snapshot.endpoint(*id).map(|found| EndpointOut::now(control, found));
-    let page = wanted.cut(all, |id| *id, EndpointId::read, EndpointId::to_string, show)?;
+    let mut search = Choice::of(&call.query)?.look(control.ports.commands.pauses());
+    let look = |id: &EndpointId| match snapshot.endpoint(*id) {
+        Some(found) => search.at(found, || EndpointOut::listed(control, found)),
+        None => Look::Passed,
+    };
+    let page = wanted.walk(all, |id| *id, EndpointId::read, EndpointId::to_string, look)?;
     Ok(answer(200, &page))
 }
 
