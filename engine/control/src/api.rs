@@ -68,7 +68,7 @@ pub(crate) use refusals::Refusals;
 pub(crate) use repeats::{Begun, RepeatKey, Repeats};
 pub(crate) use tail::{Tail, start as start_tail};
 pub use token::{Apps, KeyRow, Keys, Token};
-pub(crate) use wire::{APP, header_pairs, limit as page_limit};
+pub(crate) use wire::{APP, header_pairs, limit as page_limit, moment};
 
 const TABLE: &[&[Operation]] = &[
     node::OPERATIONS,
