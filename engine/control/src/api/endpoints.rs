@@ -2,9 +2,11 @@ mod choice;
 mod model;
 mod secrets;
 mod transformation;
+mod writes;
 
 pub(crate) use model::{CHANNELS, EndpointOut, pause_text};
 pub(crate) use transformation::is_name as is_script;
+pub(crate) use writes::Writes;
 
 use crate::Control;
 use crate::api::wire::{Given, ITERATOR, LIMIT, Look, ORDER, Page, Wanted, uid_of_path};
@@ -179,6 +181,7 @@ async fn make(control: &Control, call: &Call, given: &EndpointIn) -> Result<Endp
         updated: now,
     })?;
     may_reach(control, call, &new.url)?;
+    has_room(control, call, 0)?;
     let brought = Brought::by(control, call, &new.filters, &given.transformation).await?;
     control
         .change(|snapshot| {
@@ -300,6 +303,14 @@ impl Brought {
     }
 }
 
+/// Holds customers to what they may write in an hour. `kept` is the bytes of what a new version has
+/// from the one before.
+fn has_room(control: &Control, call: &Call, kept: usize) -> Result<(), Problem> {
+    let Role::Portal { tenant, .. } = &call.principal.role else { return Ok(()) };
+    let (bytes, now) = (call.body.len() + kept, control.ports.clock.now());
+    control.writes.borrow_mut().take(tenant, bytes, now).map_err(Problem::TooFast)
+}
+
 /// Puts a new version of the path's endpoint in force, with what the change brings.
 async fn rewrite(
     control: &Control,
@@ -307,6 +318,8 @@ async fn rewrite(
     brought: &Brought,
     make: impl Fn(&Endpoint) -> Result<DeclaredEndpoint, Problem>,
 ) -> Result<EndpointId, Problem> {
+    let kept = find(&control.snapshot(), call.app()?, call.named("endpoint_id"))?.about.len();
+    has_room(control, call, kept)?;
     control
         .change(|snapshot| {
             let old = find(snapshot, call.app()?, call.named("endpoint_id"))?;
