@@ -161,7 +161,7 @@ fn a_list_says_how_large_a_script_is_and_not_what_it_says() {
     let told = &listed["data"][0]["transformation"];
     assert_eq!((&told["bytes"], &told["enabled"]), (&json!(code.len()), &json!(true)));
     assert_eq!(
-        (told["digest"].as_str().unwrap().len(), &told["variables"]["a"]),
+        (told["sha256"].as_str().unwrap().len(), &told["variables"]["a"]),
         (64, &json!("b"))
     );
     assert!(told.get("code").is_none(), "{told}");

@@ -67,7 +67,7 @@ pub(crate) struct ScriptOut {
     code: Option<String>,
     /// The SHA-256 of the code, in hexadecimal digits; in a list alone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    digest: Option<String>,
+    sha256: Option<String>,
     /// Of the code; in a list alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<usize>,
@@ -138,7 +138,7 @@ impl Transformation {
     /// None without any code, whatever else is said.
     pub fn script(self) -> Option<ScriptOut> {
         let Transformation { code, enabled, variables, .. } = self;
-        Some(ScriptOut { code: Some(code?), digest: None, bytes: None, enabled, variables })
+        Some(ScriptOut { code: Some(code?), sha256: None, bytes: None, enabled, variables })
     }
 
     /// What is polled has no script, also none that waits to be enabled: a file that says so is
@@ -194,8 +194,8 @@ impl Transformation {
 
 impl ScriptOut {
     pub fn in_brief(self) -> ScriptOut {
-        let digest = self.code.as_ref().map(|code| hex::encode(Sha256::digest(code)));
-        ScriptOut { bytes: self.code.as_ref().map(String::len), digest, code: None, ..self }
+        let sha256 = self.code.as_ref().map(|code| hex::encode(Sha256::digest(code)));
+        ScriptOut { bytes: self.code.as_ref().map(String::len), sha256, code: None, ..self }
     }
 }
 
