@@ -13,8 +13,8 @@ use registry::History;
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
 
-/// What one page looks at in vain: so many letters, and the bytes of so many, which alone say of what
-/// type their events are.
+/// What one page looks at in vain: so many letters, and the bytes of so many, which alone say of
+/// what type their events are.
 const ROWS_MAX: usize = 10_000;
 const PARCELS_MAX: usize = 1_000;
 const PARCEL_BYTES_MAX: usize = 16 << 20;

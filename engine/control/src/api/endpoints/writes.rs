@@ -5,8 +5,8 @@ use std::time::Duration;
 /// What customers have written into the registry lately, by application: how often sessions of the
 /// portal may change endpoints.
 ///
-/// Every version of an endpoint and of its script stays until retention has taken all events that it
-/// may have judged: without a bound a session could fill the memory and the disk with them.
+/// Every version of an endpoint and of its script stays until retention has taken all events that
+/// it may have judged: without a bound a session could fill the memory and the disk with them.
 #[derive(Default)]
 pub(crate) struct Writes(BTreeMap<TenantId, Window>);
 
@@ -16,7 +16,7 @@ struct Window {
 }
 
 const WINDOW: Duration = Duration::from_secs(3_600);
-/// In one window. Forty of the largest script, hundreds of usual ones, thousands of changes without.
+/// In one window: forty of the largest script, hundreds of usual ones, thousands without one.
 const BYTES_MAX: usize = 4 << 20;
 /// Of a change that brings nothing.
 const CHANGE_BYTES: usize = 1 << 10;
