@@ -1,6 +1,7 @@
 //! Commands about what a server keeps: each asks its management API and shows the answer.
 
 mod audit;
+mod choice;
 mod deed;
 mod erase;
 mod fields;
@@ -46,6 +47,8 @@ pub enum Verb<W: Within, F: Fields> {
         server: ServerArguments,
         #[command(flatten)]
         within: W,
+        #[command(flatten)]
+        choice: F::Choice,
         /// So many at most
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
@@ -148,9 +151,27 @@ pub trait Fields: Args {
     /// Without which none is made: the argument, the member, and what it is.
     const NEEDED: &'static [(&'static str, &'static str, &'static str)];
     const EXAMPLES: Examples;
+    /// By what a list of them can be narrowed.
+    type Choice: Choice;
 
     /// Those that were given.
     fn body(&self) -> Result<Map<String, Value>, Failure>;
+}
+
+/// Which of them a list shows.
+pub trait Choice: Args {
+    /// The parameters of the query that ask for these.
+    fn parameters(&self) -> Vec<(&'static str, String)>;
+}
+
+/// All of them.
+#[derive(Args)]
+pub struct All {}
+
+impl Choice for All {
+    fn parameters(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 }
 
 /// What the help of each verb ends with.
@@ -165,7 +186,10 @@ pub struct Examples {
 impl<W: Within, F: Fields> Verb<W, F> {
     pub fn run(&self) -> Result<Exit, Failure> {
         match self {
-            Verb::Ls { server, within, limit } => list(server, &within.path()?, *limit, F::COLUMNS),
+            Verb::Ls { server, within, choice, limit } => {
+                let path = with_all(&within.path()?, &choice.parameters());
+                list(server, &path, *limit, F::COLUMNS)
+            }
             Verb::Get(one) => {
                 show(&one.server, &ask(&one.server, Method::GET, &one.path()?, None)?)
             }
@@ -218,6 +242,13 @@ fn joined(path: &str, rest: &str) -> String {
 /// A path that asks for more, behind what its query has.
 pub fn with_parameters(path: &str, parameters: &str) -> String {
     format!("{path}{}{parameters}", if path.contains('?') { '&' } else { '?' })
+}
+
+/// The same for several, each by its name and as it is.
+fn with_all(path: &str, parameters: &[(&'static str, String)]) -> String {
+    parameters.iter().fold(path.to_owned(), |path, (name, value)| {
+        with_parameters(&path, &format!("{name}={}", encoded(value)))
+    })
 }
 
 /// A text as it stands in a path or a query.
@@ -302,21 +333,19 @@ pub fn pages(
     limit: Option<usize>,
 ) -> Result<Vec<Value>, Failure> {
     let mut all = Vec::new();
-    each_page(server, path, limit, |page| {
-        all.extend(page);
-        true
-    })?;
+    each_page(server, path, limit, |page| all.extend(page))?;
     Ok(all)
 }
 
-/// The same page by page, for as long as `takes` says that it wants more.
+/// The same page by page.
 fn each_page(
     server: &ServerArguments,
     path: &str,
     limit: Option<usize>,
-    mut takes: impl FnMut(Vec<Value>) -> bool,
+    mut take: impl FnMut(Vec<Value>),
 ) -> Result<(), Failure> {
     let (mut left, mut iterator) = (limit.unwrap_or(usize::MAX), String::new());
+    let mut unknown = 0;
     while left > 0 {
         let size = PAGE.min(left);
         let page = with_parameters(path, &format!("limit={size}{iterator}"));
@@ -324,11 +353,10 @@ fn each_page(
         if page["incomplete"] == true {
             eprintln!("warning: there are others beside these that cannot be read any more");
         }
+        unknown += page["unknown"].as_u64().unwrap_or(0);
         if let Value::Array(data) = page["data"].take() {
             left = left.saturating_sub(data.len());
-            if !takes(data) {
-                break;
-            }
+            take(data);
         }
         match page["iterator"].as_str() {
             Some(next) if page["done"] != true => {
@@ -336,6 +364,9 @@ fn each_page(
             }
             _ => break,
         }
+    }
+    if unknown > 0 {
+        eprintln!("warning: {unknown} others are damaged and do not say whether they are meant");
     }
     Ok(())
 }

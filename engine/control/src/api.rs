@@ -49,10 +49,11 @@ mod wire;
 pub use access::{Access, Deed, Principal, Role, Scope, Whose, permits};
 pub(crate) use body::{dismiss, read as read_body};
 pub(crate) use call::{ANY_BYTES, Call, Stream};
+pub(crate) use endpoints::Writes;
 pub(crate) use erase::Erasures;
 pub(crate) use failures::Failures;
 pub use filters::filter_modules;
-pub(crate) use filters::{Excerpt, VerdictOut};
+pub(crate) use filters::{Excerpt, Staged, VerdictOut};
 pub use keys::KeyRing;
 pub(crate) use keys::{KEY, Uses};
 #[cfg(test)]
@@ -68,7 +69,7 @@ pub(crate) use refusals::Refusals;
 pub(crate) use repeats::{Begun, RepeatKey, Repeats};
 pub(crate) use tail::{Tail, start as start_tail};
 pub use token::{Apps, KeyRow, Keys, Token};
-pub(crate) use wire::{APP, header_pairs, limit as page_limit};
+pub(crate) use wire::{APP, header_pairs, limit as page_limit, moment};
 
 const TABLE: &[&[Operation]] = &[
     node::OPERATIONS,

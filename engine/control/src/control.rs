@@ -1,7 +1,7 @@
 use crate::api::{
     self, APP, Access, Answered, Apps, Begun, Call, Captured, Content, Erasures, Failures, Keys,
     Matched, Operation, Places, Principal, Query, Refusals, RepeatKey, Repeats, Role, Scope,
-    Stream, Token, Uses, Whose,
+    Staged, Stream, Token, Uses, Whose, Writes,
 };
 use crate::audit::{self, Change};
 use crate::journal::Journal;
@@ -115,6 +115,8 @@ pub struct Control {
     pub(crate) dry_runs: RefCell<Places>,
     pub(crate) erasures: RefCell<Erasures>,
     pub(crate) journal: RefCell<Journal>,
+    pub(crate) staged: RefCell<Staged>,
+    pub(crate) writes: RefCell<Writes>,
     /// Of bodies that bring tables.
     loads: RefCell<Places>,
 }
@@ -156,6 +158,8 @@ impl Control {
             dry_runs,
             erasures: RefCell::default(),
             journal: RefCell::default(),
+            staged: RefCell::default(),
+            writes: RefCell::default(),
             loads,
         })
     }

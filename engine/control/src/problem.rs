@@ -50,6 +50,8 @@ pub(crate) enum Problem {
     Invalid(Vec<Flaw>),
     /// How long whoever showed wrong keys has to wait.
     TooMany(Duration),
+    /// How long a customer has to wait before endpoints may be changed again.
+    TooFast(Duration),
     /// What went wrong inside is in the node's own log.
     Failed,
     DiskFull,
@@ -93,6 +95,7 @@ impl Form {
 
 const NO_EXAMPLE: &str = "the schema of this event type has no object among its `examples`";
 const TOO_MANY: &str = "too many wrong keys came from here";
+const TOO_FAST: &str = "the application's customers have changed endpoints too often lately";
 
 impl Problem {
     /// One body for an application that is not there and one that is another's.
@@ -157,6 +160,7 @@ impl Problem {
                 told(row(422, "invalid", "Unprocessable Content", ""), texts.join("; "))
             }
             Problem::TooMany(_) => row(429, "too_many", "Too Many Requests", TOO_MANY),
+            Problem::TooFast(_) => row(429, "too_fast", "Too Many Requests", TOO_FAST),
             Problem::Failed => {
                 let detail = "the node's own log says what went wrong";
                 row(500, "failed", "Internal Server Error", detail)
@@ -214,7 +218,7 @@ impl Problem {
             Problem::Busy | Problem::Stopping | Problem::Running => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Problem::TooMany(wait) => {
+            Problem::TooMany(wait) | Problem::TooFast(wait) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
             }
             _ => {}

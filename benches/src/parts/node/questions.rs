@@ -14,6 +14,8 @@ pub const ENDPOINTS: &str = "/api/v1/app/default/endpoint";
 pub const ATTEMPTS: &str = "/api/v1/app/default/attempt/endpoint/bench-0";
 pub const TRIED: &str = "/api/v1/app/default/endpoint/bench-0/msg";
 const ATTEMPTS_AT: &str = "/api/v1/app/default/attempt/msg";
+/// Those that have a text that none has.
+const SEARCHED: &str = "&search=no-such-endpoint";
 /// Those that failed for good: there are none.
 const FAILED: &str = "&status=2";
 
@@ -70,6 +72,7 @@ impl Questions<'_> {
         };
         Ok(vec![
             self.case("50 endpoints", pages(ENDPOINTS, 50, "", iterators))?,
+            self.case("endpoints filtered in vain", pages(ENDPOINTS, 50, SEARCHED, iterators))?,
             self.case("one endpoint", vec![Asked::new("from anywhere", read)])?,
             self.case("an endpoint created", vec![Asked::new("with its sync", create)])?,
             self.case("an endpoint changed", vec![Asked::new("with its sync", change(ids))])?,

@@ -1,5 +1,6 @@
+use super::choice::EndpointChoice;
 use super::table::Column;
-use super::{Examples, Fields};
+use super::{All, Examples, Fields};
 use crate::exit::Failure;
 use crate::given::body;
 use clap::{Args, ValueEnum};
@@ -73,6 +74,8 @@ pub struct AppFields {
 }
 
 impl Fields for AppFields {
+    type Choice = All;
+
     const COLUMNS: &'static [Column] =
         &[("ID", "id"), ("UID", "uid"), ("NAME", "name"), ("CREATED", "createdAt")];
     const NAME: &'static str = "id";
@@ -149,6 +152,8 @@ enum Ordering {
 }
 
 impl Fields for EndpointFields {
+    type Choice = EndpointChoice;
+
     const COLUMNS: &'static [Column] = &[
         ("ID", "id"),
         ("UID", "uid"),
@@ -160,7 +165,9 @@ impl Fields for EndpointFields {
     const NEEDED: &'static [(&'static str, &'static str, &'static str)] =
         &[("--to", "url", "the URL that deliveries go to")];
     const EXAMPLES: Examples = Examples {
-        ls: "Examples:\n  forebay endpoint ls\n  forebay endpoint ls --app shop --json",
+        ls: "Examples:\n  forebay endpoint ls\n  forebay endpoint ls --app shop --json\n  \
+             forebay endpoint ls --app shop --type order.paid --disabled\n  \
+             forebay endpoint ls --search example.com",
         get: "Example:\n  forebay endpoint get ep_1 --app shop",
         create: "\
 Examples:
@@ -236,6 +243,8 @@ pub struct TypeFields {
 }
 
 impl Fields for TypeFields {
+    type Choice = All;
+
     const COLUMNS: &'static [Column] =
         &[("NAME", "name"), ("DESCRIPTION", "description"), ("ARCHIVED", "archived")];
     const NAME: &'static str = "name";
@@ -287,6 +296,8 @@ pub struct KeyFields {
 }
 
 impl Fields for KeyFields {
+    type Choice = All;
+
     const COLUMNS: &'static [Column] = &[
         ("ID", "id"),
         ("NAME", "name"),
@@ -342,6 +353,8 @@ pub struct SourceFields {
 }
 
 impl Fields for SourceFields {
+    type Choice = All;
+
     const COLUMNS: &'static [Column] = &[
         ("NAME", "name"),
         ("SCHEME", "scheme"),

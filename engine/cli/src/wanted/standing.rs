@@ -84,7 +84,12 @@ impl Standing {
             ResourceKind::Endpoint,
         ];
         for kind in of_app {
-            self.take(kind, &id, &pages(server, &all(kind, &id), None)?);
+            let path = all(kind, &id);
+            let mut found = pages(server, &path, None)?;
+            if kind == ResourceKind::Endpoint {
+                found.iter_mut().try_for_each(|told| add_script(server, &path, told))?;
+            }
+            self.take(kind, &id, &found);
         }
         Ok(())
     }
@@ -128,6 +133,14 @@ impl Standing {
     pub fn leave_out_usual(&self, kind: ResourceKind, words: &mut Words, name: &str, app: &str) {
         kind.leave_out_usual(words, &self.usual, name, app);
     }
+}
+
+/// A list does not say what an endpoint's script says.
+fn add_script(server: &ServerArguments, path: &str, told: &mut Value) -> Result<(), Failure> {
+    if told["transformation"].is_object() {
+        *told = ask(server, Method::GET, &below(path, &text(told, "id"))?, None)?.json();
+    }
+    Ok(())
 }
 
 /// Whether there is something at a path, for this key.

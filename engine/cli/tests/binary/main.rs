@@ -5,6 +5,7 @@
 mod backup;
 mod bench;
 mod check;
+mod chosen;
 mod compiler;
 mod config;
 mod context;

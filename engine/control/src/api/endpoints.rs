@@ -1,15 +1,19 @@
+mod choice;
 mod model;
 mod secrets;
 mod transformation;
+mod writes;
 
 pub(crate) use model::{CHANNELS, EndpointOut, pause_text};
 pub(crate) use transformation::is_name as is_script;
+pub(crate) use writes::Writes;
 
 use crate::Control;
-use crate::api::wire::{Given, ITERATOR, LIMIT, ORDER, Page, Wanted, uid_of_path};
+use crate::api::wire::{Given, ITERATOR, LIMIT, Look, ORDER, Page, Wanted, uid_of_path};
 use crate::api::{Answered, Call, Content, Deed, Operation, Role, Scope, Verb, filters};
 use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
+use choice::Choice;
 use event::{EndpointId, Refusal, TenantId, Time};
 use model::{About, EndpointIn, EndpointPatch, Rest};
 use registry::{
@@ -25,7 +29,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         id: "v1.endpoint.list",
         summary: "A page of an application's endpoints, in the order in which they were made",
         scope: Scope::Portal(Deed::Read),
-        query: &[LIMIT, ITERATOR, ORDER],
+        query: &[
+            LIMIT,
+            ITERATOR,
+            ORDER,
+            choice::TYPES,
+            choice::CHANNEL,
+            choice::DISABLED,
+            choice::SEARCH,
+        ],
         body: Content::Empty,
         answers: &[(200, Content::json::<Page<EndpointOut>>())],
         run: |control, call| Box::pin(async move { list(control, &call) }),
@@ -119,9 +131,12 @@ fn list(control: &Control, call: &Call) -> Answered {
     let wanted = Wanted::of(&call.query, false)?;
     let snapshot = control.snapshot();
     let all = snapshot.endpoint_ids_of(call.app()?);
-    let show =
-        |id: &EndpointId| snapshot.endpoint(*id).map(|found| EndpointOut::now(control, found));
-    let page = wanted.cut(all, |id| *id, EndpointId::read, EndpointId::to_string, show)?;
+    let mut search = Choice::of(&call.query)?.look(control.ports.commands.pauses());
+    let look = |id: &EndpointId| match snapshot.endpoint(*id) {
+        Some(found) => search.at(found, || EndpointOut::listed(control, found)),
+        None => Look::Passed,
+    };
+    let page = wanted.walk(all, |id| *id, EndpointId::read, EndpointId::to_string, look)?;
     Ok(answer(200, &page))
 }
 
@@ -166,6 +181,7 @@ async fn make(control: &Control, call: &Call, given: &EndpointIn) -> Result<Endp
         updated: now,
     })?;
     may_reach(control, call, &new.url)?;
+    has_room(control, call, 0)?;
     let brought = Brought::by(control, call, &new.filters, &given.transformation).await?;
     control
         .change(|snapshot| {
@@ -287,6 +303,14 @@ impl Brought {
     }
 }
 
+/// Holds customers to what they may write in an hour. `kept` is the bytes of what a new version has
+/// from the one before.
+fn has_room(control: &Control, call: &Call, kept: usize) -> Result<(), Problem> {
+    let Role::Portal { tenant, .. } = &call.principal.role else { return Ok(()) };
+    let (bytes, now) = (call.body.len() + kept, control.ports.clock.now());
+    control.writes.borrow_mut().take(tenant, bytes, now).map_err(Problem::TooFast)
+}
+
 /// Puts a new version of the path's endpoint in force, with what the change brings.
 async fn rewrite(
     control: &Control,
@@ -294,6 +318,8 @@ async fn rewrite(
     brought: &Brought,
     make: impl Fn(&Endpoint) -> Result<DeclaredEndpoint, Problem>,
 ) -> Result<EndpointId, Problem> {
+    let kept = find(&control.snapshot(), call.app()?, call.named("endpoint_id"))?.about.len();
+    has_room(control, call, kept)?;
     control
         .change(|snapshot| {
             let old = find(snapshot, call.app()?, call.named("endpoint_id"))?;

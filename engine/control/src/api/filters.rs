@@ -3,15 +3,17 @@
 
 mod live;
 mod model;
+mod staged;
 mod trial;
 mod verdict;
 
 pub(crate) use live::OPERATIONS as LIVE;
+pub(crate) use staged::Staged;
 pub(crate) use verdict::{Excerpt, VerdictOut};
 
 use crate::api::endpoints::is_script;
 use crate::api::wire::{APP, ITERATOR, LIMIT, ORDER, Page, Wanted, Word, flag};
-use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Scope, Verb};
+use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Role, Scope, Verb};
 use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
 use crate::{Control, Denied};
@@ -175,7 +177,7 @@ fn versions(control: &Control, call: &Call) -> Answered {
 async fn put(control: &Control, call: Call) -> Answered {
     let given: FilterIn = call.json()?;
     check_own_module(control, &call, &given.module)?;
-    let module = module(control, &given.module).await?;
+    let module = module(control, &call, &given.module).await?;
     let settings = given.settings(module, control.options.filter_limits)?;
     let replaced = replace(control, &call, |_| Ok(settings.clone()));
     shown(control, &call, replaced.await?)
@@ -186,7 +188,7 @@ async fn patch(control: &Control, call: Call) -> Answered {
     let module = match &given.module {
         Some(named) => {
             check_own_module(control, &call, named)?;
-            Some(module(control, named).await?)
+            Some(module(control, &call, named).await?)
         }
         None => None,
     };
@@ -206,6 +208,7 @@ async fn push(control: &Control, call: Call) -> Answered {
     check_version(&call, &control.snapshot())?;
     check_own_module(control, &call, "")?;
     let module = control.ports.modules.keep(wasm).await?;
+    control.staged.borrow_mut().note(call.app()?, module);
     if flag(&call.query, "stage", false)? {
         return Ok(answer(202, &StagedOut { module: module.to_string() }));
     }
@@ -233,22 +236,39 @@ fn check_version(call: &Call, snapshot: &Snapshot) -> Result<(), Problem> {
     call.if_match_any(old.map(|old| FilterOut::of(old)).as_ref())
 }
 
-/// The digest of a module that is there: of one that was uploaded, or by the name of one that
-/// comes with the engine.
-async fn module(control: &Control, named: &str) -> Result<ModuleDigest, Problem> {
+/// The digest of a module that is there for who asks: of one that was uploaded, or by the name of
+/// one that comes with the engine.
+async fn module(control: &Control, call: &Call, named: &str) -> Result<ModuleDigest, Problem> {
     let modules = &control.ports.modules;
-    if let Some(wasm) = modules.shipped(named) {
-        return Ok(modules.keep(wasm).await?);
-    }
     if named.starts_with(SHIPPED) {
-        return Err(Problem::value(&["module"], modules.unshipped(named)));
+        return kept(control, named).await;
     }
-    let digest = ModuleDigest::read(named).filter(|digest| modules.has(digest));
+    let digest = match ModuleDigest::read(named) {
+        Some(digest) if may_name(control, call, &digest)? => Some(digest),
+        _ => None,
+    };
+    let digest = digest.filter(|digest| modules.has(digest));
     digest.ok_or_else(|| {
         let text = "no module of this SHA-256 was uploaded: POST the module itself to \
                     /v1/filter/{name}/version";
         Problem::value(&["module"], text)
     })
+}
+
+/// A digest is no secret, and what another application uploaded is its own: a key that is bound to
+/// an application names what that one brought since the node's start, and what its filters are or
+/// were made of.
+fn may_name(control: &Control, call: &Call, module: &ModuleDigest) -> Result<bool, Problem> {
+    if call.principal.role == Role::Admin {
+        return Ok(true);
+    }
+    let app = call.app()?;
+    if control.staged.borrow().has(app, module) {
+        return Ok(true);
+    }
+    let history = control.ports.commands.history();
+    let mut own = history.filters().filter(|filter| filter.tenant == *app);
+    Ok(own.any(|filter| filter_modules(filter).contains(module)))
 }
 
 /// The modules that a version of a filter may ask for: its own, its candidate's, and those of the
@@ -261,7 +281,11 @@ pub fn filter_modules(filter: &FilterVersion) -> Vec<ModuleDigest> {
 
 /// The digest of a module that comes with the engine, kept.
 pub(super) async fn kept(control: &Control, shipped: &str) -> Result<ModuleDigest, Problem> {
-    module(control, shipped).await
+    let modules = &control.ports.modules;
+    match modules.shipped(shipped) {
+        Some(wasm) => Ok(modules.keep(wasm).await?),
+        None => Err(Problem::value(&["module"], modules.unshipped(shipped))),
+    }
 }
 
 /// Finds out whether a filter of this module starts with this configuration.

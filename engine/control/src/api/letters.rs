@@ -13,7 +13,15 @@ use serde::Serialize;
 pub(crate) const PARAMETERS: &[Parameter] = &[
     Parameter::of::<PageLimit>("limit", "How many letters a page has; 50 when it is not said."),
     Parameter::of::<String>("iterator", "What the page before gave."),
+    Parameter::of::<String>("app", "Letters of this application alone, by its id or uid."),
     Parameter::of::<String>("endpoint", "Letters of this endpoint alone, like `ep_7`."),
+    Parameter::of::<String>(
+        "type",
+        "Letters of events of this type or pattern, such as `order.*`, alone; several times for \
+         several.",
+    ),
+    Parameter::of::<String>("since", "Those given up on at this time, RFC 3339, or later alone."),
+    Parameter::of::<String>("until", "Those given up on before this time alone."),
 ];
 
 pub(crate) const OPERATIONS: &[Operation] = &[
@@ -70,9 +78,14 @@ struct Redriven {
 }
 
 async fn list(control: &Control, call: Call) -> Answered {
-    let wish = Wish::of(&call.query)?;
-    let page =
-        control.ask(&call.principal, move |log, history| letters::list(log, history, wish)).await?;
+    // Without a name they are those of all applications, whomever the key is of.
+    let app = match call.query.one("app")? {
+        Some(_) => Some(call.app()?.clone()),
+        None => None,
+    };
+    let wish = Wish::of(&call.query, app)?;
+    let read = move |log: &dyn Log, history: &History| letters::list(log, history, &wish);
+    let page = control.ask(&call.principal, read).await?;
     Ok(answer(200, &page))
 }
 

@@ -208,6 +208,12 @@ pub(crate) fn find(
     Ok(found.filter(|event| event.id == id && event.envelope.tenant == *app))
 }
 
+/// The types that are named, one by one or with commas between them.
+pub(crate) fn types(query: &Query) -> Vec<String> {
+    let types = query.all(EVENT_TYPES.name).flat_map(|list| list.split(','));
+    types.map(str::to_owned).collect()
+}
+
 /// Which messages a list is to have, by what they are.
 pub(crate) struct Filter {
     app: TenantId,
@@ -217,9 +223,7 @@ pub(crate) struct Filter {
 
 impl Filter {
     pub fn of(call: &Call) -> Result<Filter, Problem> {
-        let types = call.query.all("event_types").flat_map(|list| list.split(','));
-        let types = types.map(str::to_owned).collect();
-        Ok(Filter::new(call.app()?.clone(), types, call.query.one("channel")?))
+        Ok(Filter::new(call.app()?.clone(), types(&call.query), call.query.one("channel")?))
     }
 
     /// Without types it wants them all.

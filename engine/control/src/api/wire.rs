@@ -3,7 +3,8 @@
 mod pages;
 mod secrets;
 
-pub(crate) use pages::{ITERATOR, LIMIT, ORDER, Page, PageLimit, Place, Wanted, before, limit};
+pub(crate) use pages::{ITERATOR, LIMIT, Look, ORDER, Page, PageLimit, Place, Wanted};
+pub(crate) use pages::{before, limit};
 pub(crate) use secrets::{SECRET_PREFIX, fresh_secret, rotated};
 
 use crate::api::{Parameter, Query};

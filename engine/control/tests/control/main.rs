@@ -6,6 +6,7 @@ mod again;
 mod apps;
 mod attempts;
 mod audit;
+mod chosen;
 mod commands;
 mod endpoints;
 mod erase;

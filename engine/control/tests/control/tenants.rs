@@ -2,6 +2,7 @@
 //! somebody else's things.
 
 mod belongings;
+mod modules;
 mod rows;
 
 use crate::node::{Node, Reply, key};

@@ -1,5 +1,6 @@
 use crate::node::{Node, Reply, key, request, tenant, with_body};
 use control::{Deed, Role};
+use event::TenantId;
 use serde_json::{Value, json};
 
 const ENDPOINTS: &str = "/api/v1/app/default/endpoint";
@@ -200,4 +201,41 @@ fn a_customer_needs_leave_to_change_scripts() {
         let statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
         assert_eq!(statuses, expected, "{deeds:?}");
     }
+}
+
+/// Each leaves a version behind that stays as long as the log has what it judged.
+#[test]
+fn customers_write_so_much_in_an_hour() {
+    let mut node = node();
+    node.make_app("app_other");
+    let at_other = "/api/v1/app/app_other/endpoint";
+    let made = node.send("POST", at_other, r#"{"url":"https://example.com/in"}"#, &[]);
+    assert_eq!(made.json()["id"], "ep_2", "{}", made.body);
+    let mut bearer = |role| format!("authorization: Bearer {}", key(&mut node, role, u64::MAX));
+    let customer = bearer(Role::portal(tenant()));
+    let colleague = bearer(Role::portal(tenant()));
+    let of_other = bearer(Role::portal(TenantId::new("app_other")));
+    let manager = bearer(Role::Manager(tenant()));
+    let script =
+        |n: usize| json!({ "code": format!("{CODE}//{n}{}", "x".repeat(50_000)) }).to_string();
+    let patch = |path: &str, n, who: &str| with_body("PATCH", path, &script(n), &[who]);
+    let mut requests: Vec<String> = (0..60).map(|n| patch(PATH, n, &customer)).collect();
+    requests.extend([
+        patch(PATH, 60, &colleague),
+        patch(PATH, 61, &manager),
+        patch(&format!("{at_other}/ep_2/transformation"), 62, &of_other),
+        request("GET", PATH, &[&customer]),
+    ]);
+    let replies = node.ask(&requests);
+    let status = |n: usize| replies[n].status;
+    let done = (0..60).take_while(|n| status(*n) == 204).count();
+    assert!((35..50).contains(&done), "{done} of the largest are 4 MiB with what they keep");
+    assert!((done..60).all(|n| status(n) == 429));
+    let refused = &replies[59];
+    assert_eq!(refused.json()["code"], "rate_limited", "{}", refused.body);
+    let wait: u64 = refused.headers["retry-after"].parse().unwrap();
+    assert!((3_590..=3_601).contains(&wait), "{wait}");
+    assert_eq!([60, 61, 62, 63].map(status), [429, 204, 204, 200]);
+    let kept = replies[63].json();
+    assert!(kept["code"].as_str().unwrap().starts_with(&format!("{CODE}//61")), "{kept}");
 }

@@ -384,6 +384,12 @@ impl EndpointOut {
         }
     }
 
+    /// The same as lists have it: of a script they say how large it is, and not what it says.
+    pub fn listed(control: &Control, endpoint: &Endpoint) -> EndpointOut {
+        let out = EndpointOut::now(control, endpoint);
+        EndpointOut { transformation: out.transformation.map(ScriptOut::in_brief), ..out }
+    }
+
     /// As it stands now, with what came of its deliveries.
     pub fn now(control: &Control, endpoint: &Endpoint) -> EndpointOut {
         let why = control.ports.commands.pauses().get(&endpoint.id).copied();
@@ -394,7 +400,7 @@ impl EndpointOut {
 }
 
 impl Pause {
-    fn of(why: Why) -> Option<Pause> {
+    pub fn of(why: Why) -> Option<Pause> {
         match why {
             Why::Gone => Some(Pause::Gone),
             Why::Failing => Some(Pause::Failing),

@@ -14,6 +14,7 @@ use registry::{Declared, DeclaredEndpoint, Edit, Endpoint, Kind, ModuleDigest, P
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -61,7 +62,15 @@ pub(crate) struct Script {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "EndpointScriptOut")]
 pub(crate) struct ScriptOut {
-    code: String,
+    /// Not in a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    /// The SHA-256 of the code, in hexadecimal digits; in a list alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    /// Of the code; in a list alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<usize>,
     enabled: bool,
     variables: Variables,
 }
@@ -129,7 +138,7 @@ impl Transformation {
     /// None without any code, whatever else is said.
     pub fn script(self) -> Option<ScriptOut> {
         let Transformation { code, enabled, variables, .. } = self;
-        Some(ScriptOut { code: code?, enabled, variables })
+        Some(ScriptOut { code: Some(code?), sha256: None, bytes: None, enabled, variables })
     }
 
     /// What is polled has no script, also none that waits to be enabled: a file that says so is
@@ -180,6 +189,13 @@ impl Transformation {
     fn out(self) -> EndpointTransformationOut {
         let Transformation { code, enabled, variables, updated } = self;
         EndpointTransformationOut { code, enabled, variables, updated_at: told(updated) }
+    }
+}
+
+impl ScriptOut {
+    pub fn in_brief(self) -> ScriptOut {
+        let sha256 = self.code.as_ref().map(|code| hex::encode(Sha256::digest(code)));
+        ScriptOut { bytes: self.code.as_ref().map(String::len), sha256, code: None, ..self }
     }
 }
 

@@ -241,7 +241,7 @@ async fn put(control: &Control, call: Call) -> Answered {
     let named = match &given.module {
         Some(named) => {
             check_own_module(control, &call, named)?;
-            Some(module(control, named).await?)
+            Some(module(control, &call, named).await?)
         }
         None => None,
     };

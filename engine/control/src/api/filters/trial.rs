@@ -165,7 +165,7 @@ async fn versions(
         check_own_module(control, call, named)?;
     }
     let digest = match named {
-        Some(named) if is_name(control, name) => Some(module(control, named).await?),
+        Some(named) if is_name(control, name) => Some(module(control, call, named).await?),
         _ => None,
     };
     let snapshot = control.snapshot();

@@ -69,6 +69,14 @@ pub(crate) enum Place<T> {
     Before(T),
 }
 
+/// What a page makes of an entry.
+pub(crate) enum Look<O> {
+    Shown(O),
+    Passed,
+    /// Enough was looked at, and not at this one. Never said of the first.
+    Tired,
+}
+
 impl<T> Place<T> {
     /// Reads what an iterator names.
     pub fn try_map<U>(self, read: impl FnOnce(T) -> Option<U>) -> Result<Place<U>, Problem> {
@@ -128,6 +136,20 @@ impl Wanted {
         name: impl Fn(&T) -> String,
         mut show: impl FnMut(&'a T) -> Option<O>,
     ) -> Result<Page<O>, Problem> {
+        let look = |entry: &'a T| show(entry).map_or(Look::Passed, Look::Shown);
+        self.walk(all, key, read, name, look)
+    }
+
+    /// The same, for a list that has so many entries that not all of them can be looked at: a page
+    /// that gets tired says where to go on.
+    pub fn walk<'a, T, K: Ord, O>(
+        &self,
+        all: &'a [T],
+        key: impl Fn(&T) -> K,
+        read: impl Fn(&str) -> Option<K>,
+        name: impl Fn(&T) -> String,
+        mut look: impl FnMut(&'a T) -> Look<O>,
+    ) -> Result<Page<O>, Problem> {
         let place = self.place().try_map(read)?;
         let is_upwards = matches!(place, Place::Before(_)) == self.is_descending;
         let left = match place {
@@ -137,22 +159,40 @@ impl Wanted {
             }
             Place::After(at) | Place::Before(at) => 0..all.partition_point(|entry| key(entry) < at),
         };
-        let (mut shown, mut done) = (Vec::new(), true);
+        let (mut shown, mut done, mut tired) = (Vec::new(), true, None);
+        let mut last = None;
         for n in 0..left.len() {
             let at = if is_upwards { left.start + n } else { left.end - 1 - n };
-            let Some(out) = show(&all[at]) else { continue };
-            if shown.len() == self.limit {
-                done = false;
-                break;
+            match look(&all[at]) {
+                Look::Passed => {}
+                Look::Shown(out) if shown.len() < self.limit => {
+                    shown.push((name(&all[at]), out));
+                }
+                Look::Shown(_) => {
+                    done = false;
+                    break;
+                }
+                Look::Tired => {
+                    (done, tired) = (false, last.map(|last: usize| name(&all[last])));
+                    break;
+                }
             }
-            shown.push((name(&all[at]), out));
+            last = Some(at);
         }
-        if matches!(self.place, Place::Before(_)) {
+        let is_back = matches!(self.place, Place::Before(_));
+        if is_back {
             shown.reverse();
         }
+        // All up to where a walk got tired was seen, so it goes on from there.
+        let ends = [shown.first(), shown.last()].map(|end| end.map(|(name, _)| name));
+        let [first, last] = match (is_back, &tired) {
+            (true, Some(_)) => [tired.as_ref(), ends[1]],
+            (false, Some(_)) => [ends[0], tired.as_ref()],
+            (_, None) => ends,
+        };
         Ok(Page {
-            iterator: shown.last().map(|(name, _)| behind(name)),
-            prev_iterator: shown.first().map(|(name, _)| before(name)),
+            iterator: last.map(|name| behind(name)),
+            prev_iterator: first.map(|name| before(name)),
             data: shown.into_iter().map(|(_, out)| out).collect(),
             done,
         })
@@ -247,6 +287,66 @@ mod tests {
         assert_eq!(cut(&[0, 1, 2, 3, 4]), (vec![1, 3], true, Some("3".to_owned())));
         assert_eq!(cut(&[1, 3, 4, 5]), (vec![1, 3], false, Some("3".to_owned())));
         assert_eq!(cut(&[0, 2]), (vec![], true, None));
+    }
+
+    /// Every page looks at four entries at most.
+    #[test]
+    fn a_page_that_gets_tired_is_gone_on_with_in_both_directions() {
+        let all: Vec<u32> = (0..20).collect();
+        let ask = |wants: fn(u32) -> bool, query: &str| {
+            let query = Query::of(query, &[LIMIT, ITERATOR, ORDER]).unwrap();
+            let mut looks = 0;
+            let look = |n: &u32| match (looks, wants(*n)) {
+                (4.., _) => Look::Tired,
+                (_, is_wanted) => {
+                    looks += 1;
+                    if is_wanted { Look::Shown(*n) } else { Look::Passed }
+                }
+            };
+            let wanted = Wanted::of(&query, false).unwrap();
+            wanted.walk(&all, |n| *n, |text| text.parse().ok(), u32::to_string, look).unwrap()
+        };
+        let wants: [fn(u32) -> bool; 3] = [|_| false, |n| n % 7 == 3, |_| true];
+        for (wants, limit) in wants.into_iter().flat_map(|wants| [(wants, 1), (wants, 3)]) {
+            let expected: Vec<u32> = (0..20).filter(|n| wants(*n)).collect();
+            for order in ["ascending", "descending"] {
+                let is_down = order == "descending";
+                let (mut there, mut iterator, mut pages) = (Vec::new(), None, 0);
+                loop {
+                    let more = iterator.map(|at: String| format!("&iterator={at}"));
+                    let more = more.unwrap_or_default();
+                    let page = ask(wants, &format!("limit={limit}&order={order}{more}"));
+                    there.extend(page.data);
+                    (iterator, pages) = (page.iterator, pages + 1);
+                    if page.done {
+                        break;
+                    }
+                }
+                assert!(pages >= 5, "{pages} pages have looked at 20");
+                if is_down {
+                    there.reverse();
+                }
+                assert_eq!(there, expected, "{order} by {limit}");
+                let end = if is_down { "-0" } else { "-19" };
+                let (mut back, mut iterator) = (Vec::new(), end.to_owned());
+                loop {
+                    let query = format!("limit={limit}&order={order}&iterator={iterator}");
+                    let page = ask(wants, &query);
+                    back.splice(0..0, page.data);
+                    if page.done {
+                        break;
+                    }
+                    iterator = page.prev_iterator.unwrap();
+                }
+                let last = if is_down { 0 } else { 19 };
+                let mut before: Vec<u32> =
+                    expected.iter().copied().filter(|n| *n != last).collect();
+                if is_down {
+                    before.reverse();
+                }
+                assert_eq!(back, before, "{order} by {limit}, backwards");
+            }
+        }
     }
 
     #[test]
