@@ -84,7 +84,9 @@ impl Standing {
             ResourceKind::Endpoint,
         ];
         for kind in of_app {
-            self.take(kind, &id, &pages(server, &all(kind, &id), None)?);
+            let told = pages(server, &all(kind, &id), None)?.into_iter();
+            let told = told.map(|told| with_candidate(server, kind, &id, told));
+            self.take(kind, &id, &told.collect::<Result<Vec<_>, _>>()?);
         }
         Ok(())
     }
@@ -138,6 +140,20 @@ pub fn exists(server: &ServerArguments, path: &str) -> Result<bool, Failure> {
         _ if answer.is_success() => Ok(true),
         _ => Err(answer.refusal()),
     }
+}
+
+/// What the API tells of one, with what is on trial beside it.
+pub fn with_candidate(
+    server: &ServerArguments,
+    kind: ResourceKind,
+    app: &str,
+    mut told: Value,
+) -> Result<Value, Failure> {
+    if kind == ResourceKind::Filter && told["hasCandidate"] == true {
+        let path = beside(&one(kind, app, &text(&told, "name"))?, "candidate");
+        told["candidate"] = ask(server, Method::GET, &path, None)?.json();
+    }
+    Ok(told)
 }
 
 pub fn text(told: &Value, member: &str) -> String {

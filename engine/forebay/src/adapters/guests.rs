@@ -1,3 +1,4 @@
+use crate::adapters::canaries::{Canaries, Canary};
 use crate::modules::Modules;
 use crate::tables::Tables;
 use control::{CircuitState, Compared, FilterWatch, Metrics, SaidLine as Said};
@@ -7,7 +8,7 @@ use filter::{Candidate, ChainAnswer, ChainSpec, Comparison, Difference, ErrorPol
 use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner, Setting, SpecFailure};
 use pipeline::screen::{Guests, Judging};
 use pipeline::{Answer, Question};
-use registry::{Chain, ChainId, FilterVersion, OnError, Share};
+use registry::{Chain, ChainId, Ended, FilterVersion, OnError, Share};
 use runtime::Clock;
 use std::collections::BTreeMap;
 use std::future::{poll_fn, ready};
@@ -41,6 +42,7 @@ pub struct Desk {
 struct Prepared {
     spec: ChainSpec,
     circuits: Vec<(Arc<str>, Arc<CircuitState>)>,
+    canaries: Canaries,
 }
 
 /// More chains than this are forgotten together and put together again when asked for.
@@ -99,9 +101,11 @@ impl Chains {
         let watch = &self.desk.watch;
         let circuit =
             |filter: &Arc<FilterVersion>| Some((filter.name.clone(), watch.circuit(filter)?));
+        let alone = |filter: &FilterVersion| self.desk.alone(filter);
         let prepared = Arc::new(Prepared {
             spec: ChainSpec { condition: chain.condition.clone(), filters },
             circuits: chain.filters.iter().filter_map(circuit).collect(),
+            canaries: Canaries::of(&chain.filters, watch, alone)?,
         });
         self.prepared.insert(chain.id, prepared.clone());
         Ok(prepared)
@@ -115,12 +119,15 @@ impl Desk {
         prepared: &Prepared,
         tables: &filter::Tables,
     ) -> Answer {
-        let Some(answer) = self.run(&prepared.spec, tables, &question.events).await else {
+        let left_out = prepared.canaries.left_out(&prepared.spec, self.clock.now());
+        let spec = left_out.as_ref().unwrap_or(&prepared.spec);
+        let Some(answer) = self.run(spec, tables, &question.events).await else {
             return postpone(question, "the host failed while it ran the filters");
         };
         self.count(&question.chain, &answer);
         self.tell(question, &answer);
         self.count_faults(&question.chain.tenant, prepared, &answer);
+        self.count_faults_of_canaries(prepared, &answer);
         let (id, shard) = (question.id, question.shard);
         let fuel = answer.fuel + answer.starts * START_COST;
         Answer { id, shard, verdicts: answer.verdicts, fuel }
@@ -181,7 +188,6 @@ impl Desk {
         if prepared.circuits.is_empty() {
             return;
         }
-        let is_own = |kind| !matches!(kind, FaultKind::Host | FaultKind::TooLarge);
         for fault in answer.faults.iter().filter(|fault| is_own(fault.kind)) {
             let mut circuits = prepared.circuits.iter();
             let found = circuits.find(|(name, _)| *name == fault.filter);
@@ -196,6 +202,33 @@ impl Desk {
             let said = Said { filter: name, event: None, level: ERROR, fault: None, text };
             self.watch.said(tenant, &[], self.clock.wall(), [said].into_iter());
         }
+    }
+
+    /// What they failed at has gone the way of the error policy by then.
+    fn count_faults_of_canaries(&self, prepared: &Prepared, answer: &ChainAnswer) {
+        let now = self.clock.now();
+        for fault in answer.faults.iter().filter(|fault| is_own(fault.kind)) {
+            if let Some(canary) = prepared.canaries.failed(&fault.filter, now) {
+                self.end(canary, fault.kind);
+            }
+        }
+    }
+
+    /// The canary is not asked any more from here on; the registry follows.
+    fn end(&self, canary: &Canary, last: FaultKind) {
+        let (filter, at) = (&canary.filter, self.clock.wall());
+        let faults = filter.canary_circuit().map_or(0, |circuit| circuit.faults);
+        let reason = format!(
+            "it failed {faults} times within a minute, the last time by `{}`",
+            last.label()
+        );
+        self.metrics.filter_canary_ended(&filter.name);
+        let text = format!("ended by the engine: {reason}; its events go by the one in force");
+        tracing::error!(filter = %canary.name, app = filter.tenant.as_str(), "{text}");
+        let (event, fault) = (None, None);
+        let said = Said { filter: &canary.name, event, level: ERROR, fault, text: &text };
+        self.watch.said(&filter.tenant, &[], at, [said].into_iter());
+        self.watch.canary_failed(filter, Ended { at_ms: at.millis(), reason });
     }
 
     /// One version of each for the whole question. A chain that looks nothing up needs none.
@@ -234,7 +267,7 @@ impl Desk {
 
     fn filter(&self, version: &FilterVersion) -> Result<FilterSpec, String> {
         let spec = self.alone(version)?;
-        let Some((candidate, share)) = version.candidate() else { return Ok(spec) };
+        let Some((candidate, share)) = version.trial() else { return Ok(spec) };
         let share = match share {
             Share::Shadow => filter::Share::Shadow,
             Share::Canary(percent) => filter::Share::Canary { percent },
@@ -248,6 +281,10 @@ impl Desk {
         let spec = filter_spec(module, version);
         spec.map_err(|failure| format!("filter `{}`: {failure}", version.name))
     }
+}
+
+fn is_own(kind: FaultKind) -> bool {
+    !matches!(kind, FaultKind::Host | FaultKind::TooLarge)
 }
 
 fn compared(question: &Question, seen: &Comparison) -> Compared {
