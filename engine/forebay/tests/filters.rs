@@ -7,6 +7,8 @@
     reason = "tests meet the machine"
 )]
 
+#[path = "filters/canaries.rs"]
+mod canaries;
 #[path = "support/receiver.rs"]
 mod receiver;
 #[path = "support/request.rs"]
@@ -39,13 +41,17 @@ fn constant(keeps: bool) -> Vec<u8> {
 }
 
 fn open(data: &Path) -> Engine {
-    let mut plan = Plan::new(data);
+    Engine::open(settled(Plan::new(data))).unwrap()
+}
+
+/// On any port, for receivers on this machine.
+fn settled(mut plan: Plan) -> Plan {
     plan.listen = Some(([127, 0, 0, 1], 0).into());
     plan.disk_floor_bytes = 1 << 20;
     plan.ballast_bytes = 0;
     plan.guard.allow_loopback = true;
     plan.admin_key = Some(registry::Secret::new(ADMIN));
-    Engine::open(plan).unwrap()
+    plan
 }
 
 fn arrival(key: Option<&str>, body: &str) -> Arrival {
