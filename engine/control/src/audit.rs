@@ -5,8 +5,10 @@ use crate::Control;
 use crate::api::{Call, Operation, Query, Token, Verb, operations};
 use crate::explain::time;
 use crate::reply::Secret;
+use crate::watch::FailedCanary;
 use bytes::Bytes;
 use hyper::Response;
+use registry::Share;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
@@ -15,6 +17,9 @@ use std::net::IpAddr;
 const SIDE_BYTES_MAX: usize = 16 << 10;
 /// What a line says where it is of no operation.
 const REFUSED: &str = "key.refused";
+/// Who ends a canary that fails too often, and what a line of that says.
+const ENGINE: &str = "engine";
+const ENDED: &str = "filter.candidate.ended";
 /// Variables of a script are told up to here.
 const VARIABLES_BYTES_MAX: usize = 1 << 10;
 
@@ -104,6 +109,41 @@ pub(crate) fn refused(control: &Control, token: &str, peer: IpAddr, shuts_out: b
     });
     control.ports.book.keep(&entry.to_string());
     tracing::warn!(target: "audit", what = REFUSED, %peer, key, shuts_out, untold, "a wrong key");
+}
+
+/// Keeps that the engine has ended a canary, which no request asked for.
+pub(crate) fn canary_ended(control: &Control, failed: &FailedCanary) {
+    let FailedCanary { filter, ended } = failed;
+    let Some(candidate) = &filter.candidate else { return };
+    let canary = match candidate.share {
+        Share::Canary(percent) => Some(percent),
+        Share::Shadow => None,
+    };
+    let shown = |reason: Option<&str>| {
+        json!({
+            "module": candidate.module.to_string(),
+            "canary": canary,
+            "stopAfterFaults": candidate.stop_after_faults,
+            "ended": reason,
+        })
+    };
+    let entry = json!({
+        "at": time(control.ports.clock.wall()),
+        "who": ENGINE,
+        "name": null,
+        "what": ENDED,
+        "app": filter.tenant.as_str(),
+        "path": format!("/v1/filter/{}/candidate", filter.name),
+        "status": null,
+        "requestId": null,
+        "before": shown(None),
+        "after": shown(Some(&ended.reason)),
+    });
+    control.ports.book.keep(&entry.to_string());
+    tracing::warn!(
+        target: "audit", what = ENDED, filter = %filter.name, app = filter.tenant.as_str(),
+        "a canary is ended: {}", ended.reason
+    );
 }
 
 fn name_of(record: &std::sync::Arc<registry::Record>) -> Option<String> {

@@ -19,6 +19,7 @@
 mod api;
 mod audit;
 mod body;
+mod canary;
 mod control;
 mod explain;
 mod health;

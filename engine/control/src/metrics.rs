@@ -35,6 +35,7 @@ pub struct Metrics {
     filter: Histogram,
     traps: Known<String, AtomicU64>,
     circuits: Known<String, AtomicU64>,
+    canaries: Known<String, AtomicU64>,
     gaps: [AtomicU64; GAPS.len()],
 }
 
@@ -78,6 +79,7 @@ impl Default for Metrics {
             filter: Histogram::short(),
             traps: Known::new(REASONS_MAX),
             circuits: Known::new(NAMES_MAX),
+            canaries: Known::new(NAMES_MAX),
             gaps: Default::default(),
         }
     }
@@ -164,6 +166,11 @@ impl Metrics {
     /// A filter failed so often that it is not asked for a while.
     pub fn filter_circuit_opened(&self, filter: &str) {
         self.circuits.tell(filter, add_one);
+    }
+
+    /// A filter's canary failed so often that it has no say any more.
+    pub fn filter_canary_ended(&self, filter: &str) {
+        self.canaries.tell(filter, add_one);
     }
 
     /// So many events came to be in a gap: an endpoint, or every one, does not get them.

@@ -7,18 +7,24 @@ pub use circuit::CircuitState;
 pub(crate) use trial::{DifferenceOut, Seen};
 
 use event::{Event, EventId, TenantId, Time, Verdict};
-use registry::{CANDIDATE, FilterVersion};
+use registry::{CANDIDATE, Circuit, Ended, FilterVersion};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 /// Shared by the guest threads, which tell it, and the management API, which shows it. Its lock is
 /// held to add or copy a few lines, and only for filters that speak, fail or are on trial.
 #[derive(Default)]
-pub struct FilterWatch(Mutex<State>);
+pub struct FilterWatch {
+    state: Mutex<State>,
+    has_failed: Notify,
+}
 
 #[derive(Default)]
 struct State {
     filters: BTreeMap<(TenantId, Arc<str>), Watched>,
+    /// Canaries that nobody has put an end to yet.
+    failed: Vec<FailedCanary>,
     /// Numbers lines, over all filters.
     lines: u64,
     /// The last events that were erased: a guest that had them before may speak of them after.
@@ -30,7 +36,14 @@ struct Watched {
     lines: VecDeque<Line>,
     bytes: usize,
     circuit: Option<([u8; 16], Arc<CircuitState>)>,
+    canary: Option<([u8; 16], Arc<CircuitState>)>,
     seen: Option<Seen>,
+}
+
+/// A canary that failed too often, and is to be ended for good.
+pub(crate) struct FailedCanary {
+    pub filter: FilterVersion,
+    pub ended: Ended,
 }
 
 /// A line that a filter logged, or a failure of it.
@@ -118,16 +131,38 @@ impl FilterWatch {
     /// The circuit of a filter that has one. It is new for a new version.
     pub fn circuit(&self, filter: &FilterVersion) -> Option<Arc<CircuitState>> {
         let settings = filter.circuit?;
-        let version = filter.digest();
         let mut state = self.state();
         let kept = &mut state.of(&filter.tenant, &filter.name).circuit;
-        match kept {
-            Some((known, circuit)) if *known == version => Some(circuit.clone()),
-            _ => {
-                let circuit = Arc::new(CircuitState::new(settings));
-                *kept = Some((version, circuit.clone()));
-                Some(circuit)
+        Some(circuit_of(kept, filter.digest(), settings))
+    }
+
+    /// The circuit of a filter's canary, where its failures end it: open, the canary is not asked.
+    pub fn canary(&self, filter: &FilterVersion) -> Option<Arc<CircuitState>> {
+        let settings = filter.canary_circuit()?;
+        let mut state = self.state();
+        let kept = &mut state.of(&filter.tenant, &filter.name).canary;
+        Some(circuit_of(kept, filter.digest(), settings))
+    }
+
+    /// The canary of this version is to be ended for good. Where nobody does, it has its say again
+    /// when its circuit closes.
+    pub fn canary_failed(&self, filter: &FilterVersion, ended: Ended) {
+        let mut state = self.state();
+        if state.failed.len() < FILTERS_MAX {
+            state.failed.push(FailedCanary { filter: filter.clone(), ended });
+        }
+        drop(state);
+        self.has_failed.notify_one();
+    }
+
+    /// Waits for canaries that are to be ended for good; one waits at a time.
+    pub(crate) async fn failed_canaries(&self) -> Vec<FailedCanary> {
+        loop {
+            let failed = std::mem::take(&mut self.state().failed);
+            if !failed.is_empty() {
+                return failed;
             }
+            self.has_failed.notified().await;
         }
     }
 
@@ -190,7 +225,22 @@ impl FilterWatch {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // What a panic left behind is whole enough to be shown.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn circuit_of(
+    kept: &mut Option<([u8; 16], Arc<CircuitState>)>,
+    version: [u8; 16],
+    settings: Circuit,
+) -> Arc<CircuitState> {
+    match kept {
+        Some((known, circuit)) if *known == version => circuit.clone(),
+        _ => {
+            let circuit = Arc::new(CircuitState::new(settings));
+            *kept = Some((version, circuit.clone()));
+            circuit
+        }
     }
 }
 

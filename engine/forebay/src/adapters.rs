@@ -4,6 +4,7 @@ pub mod accept;
 pub mod backup;
 pub mod book;
 pub mod bookmarks;
+pub mod canaries;
 pub mod control;
 pub mod deliver;
 mod gate;

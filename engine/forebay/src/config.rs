@@ -4,6 +4,7 @@
 //! where each one came from. Nothing is ignored: an unknown key is an error, and so is a key that
 //! is documented but not in this version yet.
 
+mod candidate;
 mod check;
 mod endpoints;
 mod load;
@@ -24,6 +25,7 @@ mod units;
 mod value;
 mod wanted;
 
+pub use candidate::Tried;
 pub(crate) use check::vetted;
 pub use load::{Flags, Inputs};
 pub use modules::Filter;

@@ -304,7 +304,11 @@ fn open_modules(plan: &Plan) -> Result<Modules, OpenError> {
         .map_err(|source| OpenError::Modules { path: plan.data.join("modules"), source })?;
     for (digest, wasm) in &plan.modules {
         modules.admit(*digest, wasm).map_err(|why| {
-            let declared = plan.declared.filters.iter().find(|filter| filter.module == *digest);
+            let mut filters = plan.declared.filters.iter();
+            let declared = filters.find(|filter| {
+                let tried = filter.candidate.as_ref().map(|candidate| candidate.module);
+                filter.module == *digest || tried == Some(*digest)
+            });
             let name = declared.map_or_else(|| digest.to_string(), |filter| filter.name.clone());
             OpenError::Module { name, why: why.to_string() }
         })?;

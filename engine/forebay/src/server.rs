@@ -195,6 +195,7 @@ fn ports(
             entropy: Arc::new(OsEntropy),
         },
     );
+    tasks::spawn(control.clone().end_failed_canaries());
     let named = apps(changes.publisher.clone());
     let (publishers, checked) = (control.clone(), control.clone());
     let (heard, heard_by) = (control.clone(), clock.clone());

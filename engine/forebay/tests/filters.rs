@@ -7,6 +7,8 @@
     reason = "tests meet the machine"
 )]
 
+#[path = "filters/canaries.rs"]
+mod canaries;
 #[path = "support/engine.rs"]
 mod engine;
 #[path = "support/nobody.rs"]

@@ -172,10 +172,20 @@ impl<'a> Diff<'a> {
             candidate: declared.candidate.clone(),
             about: declared.about.as_str().into(),
         };
-        if old.is_some_and(|old| FilterRow::of(old) == FilterRow::of(&new)) {
+        // A file says again what the engine has ended: that alone begins nothing anew.
+        let is_file = self.origin == Origin::Declared;
+        let row = FilterRow::of(&new);
+        let is_same = |old: &FilterVersion| {
+            FilterRow::of(old) == row || (is_file && FilterRow::of(&old.as_begun()) == row)
+        };
+        if old.is_some_and(|old| is_same(old)) {
             return;
         }
-        self.note(Kind::Filter, &name, how(old.is_some()));
+        self.set_filter(name, how(old.is_some()), new);
+    }
+
+    pub(crate) fn set_filter(&mut self, name: Name, how: How, new: FilterVersion) {
+        self.note(Kind::Filter, &name, how);
         let new = Arc::new(new);
         self.filters.insert(name.clone(), Some(new.clone()));
         self.set.filters.push((name, Some(new)));

@@ -1,4 +1,4 @@
-use crate::Origin;
+use crate::{Candidate, Origin};
 use event::TenantId;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -34,25 +34,6 @@ pub struct Circuit {
     pub faults: u32,
     /// The failures that count are no older than this, and for as long it is not asked.
     pub within_ms: u64,
-}
-
-/// Another module or configuration for a filter, with the filter's own limits and policy.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Candidate {
-    pub module: ModuleDigest,
-    /// A JSON text, handed to the module as it is.
-    pub config: String,
-    pub share: Share,
-}
-
-/// What a candidate gets to judge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Share {
-    /// Every event, after the filter itself. What it says is compared, and nothing comes of it.
-    Shadow,
-    /// In the filter's place, the events of so many of a hundred keys.
-    Canary(u8),
 }
 
 /// SHA-256 of a module's bytes. Written as 64 hexadecimal digits.
@@ -109,30 +90,11 @@ impl FilterVersion {
             hash.update(circuit.within_ms.to_be_bytes());
         }
         if let Some(candidate) = &self.candidate {
-            hash.update(b"candidate");
-            hash.update(candidate.module.0);
-            hash.update((candidate.config.len() as u64).to_be_bytes());
-            hash.update(candidate.config.as_bytes());
-            hash.update(match candidate.share {
-                Share::Shadow => [0, 0],
-                Share::Canary(percent) => [1, percent],
-            });
+            candidate.add_to(&mut hash);
         }
         cut(&hash.finalize())
     }
-
-    /// Its candidate, as a filter by itself.
-    pub fn candidate(&self) -> Option<(FilterVersion, Share)> {
-        let Candidate { module, config, share } = self.candidate.as_ref()?;
-        let name = format!("{}{CANDIDATE}", self.name).into();
-        let config = config.as_str().into();
-        let alone = FilterVersion { candidate: None, ..self.clone() };
-        Some((FilterVersion { name, module: *module, config, ..alone }, *share))
-    }
 }
-
-/// Ends the name by which a filter's candidate is told of. No name of a filter ends so.
-pub const CANDIDATE: &str = " (candidate)";
 
 /// The first 16 bytes of a SHA-256: a tenant cannot forge one, which a faster hash would allow.
 pub(crate) fn cut(full: &[u8]) -> [u8; 16] {

@@ -6,6 +6,7 @@
 //! of everything and gives the snapshot of any offset that the log still has. A **change set** is
 //! what leads from one snapshot to the next; applied, it becomes **rows** for the log.
 
+mod candidate;
 mod chain;
 mod change;
 mod check;
@@ -32,6 +33,7 @@ mod tables;
 mod tenant;
 mod versions;
 
+pub use candidate::{CANDIDATE, Candidate, Ended, STOP_AFTER_FAULTS, STOP_WITHIN_MS, Share};
 pub use chain::{Chain, ChainId};
 pub use change::{ChangeSet, Changed, How};
 pub use declared::{
@@ -40,9 +42,7 @@ pub use declared::{
 pub use edit::Edit;
 pub use endpoint::{Concurrency, Endpoint, Ordering, Origin, POLLED, Terms};
 pub use failure::{BadPattern, DeclaredError, Rejected, RowError, Stale, Wrong};
-pub use filter::{
-    CANDIDATE, Candidate, Circuit, FilterLimits, FilterVersion, ModuleDigest, OnError, Share,
-};
+pub use filter::{Circuit, FilterLimits, FilterVersion, ModuleDigest, OnError};
 pub use history::History;
 pub use index::Matches;
 pub use pattern::TypePattern;

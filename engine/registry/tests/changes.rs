@@ -4,8 +4,9 @@
 
 use event::{Offset, TenantId};
 use registry::{
-    Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource, History, How, Kind, ModuleDigest,
-    Origin, Rejected, Row, RowKey, Secret, Secrets, Stale, Wrong,
+    Candidate, Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource, Ended, FilterLimits,
+    FilterVersion, History, How, Kind, ModuleDigest, OnError, Origin, Rejected, Row, RowKey,
+    STOP_AFTER_FAULTS, Secret, Secrets, Share, Stale, Wrong,
 };
 
 fn tenant(name: &str) -> TenantId {
@@ -327,4 +328,56 @@ fn rows_that_cannot_be_read_are_refused() {
     let key = RowKey { kind: 99, id: Box::default(), since: Offset(0) };
     let unknown = [rows.clone(), vec![Row { key, value: Vec::new() }]].concat();
     assert!(read(unknown).unwrap_err().to_string().contains("kind 99"));
+}
+
+#[test]
+fn a_declared_canary_that_was_ended_stays_so_until_its_filter_is_declared_otherwise() {
+    let mut history = History::default();
+    let candidate = |percent| Candidate {
+        module: ModuleDigest([2; 32]),
+        config: "{}".into(),
+        share: Share::Canary(percent),
+        stop_after_faults: STOP_AFTER_FAULTS,
+        ended: None,
+    };
+    let with = |percent, limits| Declared {
+        filters: vec![DeclaredFilter {
+            candidate: Some(candidate(percent)),
+            limits,
+            ..filter("a", "f", 1)
+        }],
+        endpoints: vec![DeclaredEndpoint { filters: vec!["f".into()], ..endpoint("a", "one") }],
+        ..Declared::default()
+    };
+    let usual = FilterLimits::default();
+    apply(&mut history, &with(10, usual), 1);
+    let now = |history: &History| -> FilterVersion {
+        FilterVersion::clone(history.latest().filter(&tenant("a"), "f").unwrap())
+    };
+    let begun = now(&history);
+    assert_eq!(begun.canary_circuit().unwrap().faults, STOP_AFTER_FAULTS);
+
+    let ended = Ended { at_ms: 7, reason: "it failed".into() };
+    let id = tenant("a");
+    let end = |history: &History, version| {
+        history.latest().end_candidate((&id, "f"), version, &ended).unwrap()
+    };
+    assert!(end(&history, [0; 16]).is_empty(), "another version is not meant");
+    let set = end(&history, begun.digest());
+    let changed: Vec<Kind> = set.changed().iter().map(|changed| changed.kind).collect();
+    assert_eq!(changed, [Kind::Filter, Kind::Endpoint], "its endpoints run another chain");
+    history.apply(set, Offset(2)).unwrap();
+    let over = now(&history);
+    assert_eq!(over.candidate.as_ref().unwrap().ended, Some(ended.clone()));
+    assert!(over.trial().is_none() && over.canary_circuit().is_none());
+    assert_ne!(over.digest(), begun.digest());
+    assert!(end(&history, over.digest()).is_empty(), "it ends once");
+
+    assert!(history.latest().diff(&with(10, usual)).unwrap().is_empty(), "the file says the same");
+    let more = FilterLimits { fuel: usual.fuel + 1, ..usual };
+    for declared in [with(20, usual), with(10, more)] {
+        let mut history = history.clone();
+        apply(&mut history, &declared, 3);
+        assert!(now(&history).trial().is_some(), "it begins anew");
+    }
 }

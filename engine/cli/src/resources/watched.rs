@@ -45,6 +45,9 @@ Examples:
         /// It judges the events of so many of a hundred keys, in the filter's place
         #[arg(long, value_name = "PERCENT")]
         canary: Option<u8>,
+        /// The engine ends a canary that fails so often within a minute; 0: never [default: 20]
+        #[arg(long, value_name = "N", requires = "canary")]
+        stop_after_faults: Option<u32>,
     },
     /// Show what is on trial and what was seen of it
     #[command(after_help = "Example:\n  forebay filter candidate show big-orders")]
@@ -102,13 +105,14 @@ fn shown(line: &Value) -> String {
 impl Candidate {
     pub fn run(&self) -> Result<Exit, Failure> {
         match self {
-            Candidate::Try { one, module, config, canary } => {
+            Candidate::Try { one, module, config, canary, stop_after_faults } => {
                 let module = module.as_deref().map(|module| one.module(module)).transpose()?;
                 let config = config.as_deref().map(|text| json_of("--config", text)).transpose()?;
                 let body = Members::new()
                     .with("module", &module)
                     .with("config", &config)
-                    .with("canary", canary);
+                    .with("canary", canary)
+                    .with("stopAfterFaults", stop_after_faults);
                 let path = one.path_below("candidate")?;
                 let begun = ask(&one.server, Method::PUT, &path, Some(&body.0.into()))?;
                 made(&one.server, &begun, "module")
@@ -144,6 +148,11 @@ fn report(seen: &Value) -> String {
     };
     let since = seen["since"].as_str().unwrap_or("no event came yet");
     let _ = writeln!(text, "{}\n{way}, since: {since}", plain(&seen["module"]));
+    let ended = &seen["ended"];
+    if ended.is_object() {
+        let (at, reason) = (plain(&ended["at"]), plain(&ended["reason"]));
+        let _ = writeln!(text, "ended by the engine at {at}: {reason}");
+    }
     let _ = writeln!(text, "judged {judged}, failed at {}, {fuel} fuel", seen["faults"]);
     let _ = writeln!(text, "the filter in force took {} fuel", seen["fuelInForce"]);
     if seen["canary"].is_null() {

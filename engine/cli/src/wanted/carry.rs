@@ -56,6 +56,10 @@ fn try_filters(server: &ServerArguments, plan: &Plan) -> Result<(), Failure> {
         if is_filter && !is_new(&change.app) {
             let about = |failure: Failure| failure.about(&change.title);
             let filter = filter_members(server, change).map_err(about)?;
+            // Then what is tried beside it changes alone, and is tried when it is put there.
+            if filter.is_empty() {
+                continue;
+            }
             let body = json!({ "filter": filter, "events": 1, "examples": 0 });
             let path = beside(&change.path, "dry-run");
             asked(server, Method::POST, &path, Some(as_json(&body)), None).map_err(about)?;
@@ -89,7 +93,8 @@ fn create(server: &ServerArguments, change: &Change) -> Result<(), Failure> {
     if change.kind == ResourceKind::Filter {
         let body = as_json(&filter_members(server, change)?.into());
         let unless = Some(("if-none-match", "*"));
-        return asked(server, Method::PUT, &change.path, Some(body), unless).map(drop);
+        let tag = asked(server, Method::PUT, &change.path, Some(body), unless)?.tag;
+        return try_beside(server, change, true, &tag);
     }
     let mut members = change.kind.members(&change.after, &change.name);
     let named = match change.kind {
@@ -121,9 +126,13 @@ fn update(server: &ServerArguments, change: &Change) -> Result<(), Failure> {
         members.insert("secret".to_owned(), secret.clone().into());
     }
     let mut tag = change.tag.clone();
-    if !members.is_empty() {
+    let is_patched = !members.is_empty();
+    if is_patched {
         let body = Some(as_json(&members.into()));
         tag = asked(server, Method::PATCH, &change.path, body, guard(&tag))?.tag;
+    }
+    if change.kind == ResourceKind::Filter {
+        return try_beside(server, change, is_patched, &tag);
     }
     if !change.headers.is_empty() {
         let path = beside(&change.path, "headers");
@@ -138,6 +147,36 @@ fn update(server: &ServerArguments, change: &Change) -> Result<(), Failure> {
         asked(server, Method::POST, &path, body, guard(&tag))?;
     }
     Ok(())
+}
+
+/// Begins or ends what is on trial beside a filter. What was put in force has ended it.
+fn try_beside(
+    server: &ServerArguments,
+    change: &Change,
+    is_patched: bool,
+    tag: &Option<String>,
+) -> Result<(), Failure> {
+    let (before, after) = (change.before.get("candidate"), change.after.get("candidate"));
+    let path = beside(&change.path, "candidate");
+    let Some(words) = after else {
+        let is_there = before.is_some() && !is_patched;
+        let end = || asked(server, Method::DELETE, &path, None, guard(tag)).map(drop);
+        return if is_there { end() } else { Ok(()) };
+    };
+    if !is_patched && before == after {
+        return Ok(());
+    }
+    let mut members = json!({ "config": words.get("config").cloned().unwrap_or(json!({})) });
+    for (word, member) in [("canary", "canary"), ("stop_after_faults", "stopAfterFaults")] {
+        if let Some(value) = words.get(word) {
+            members[member] = value.clone();
+        }
+    }
+    let own = change.wanted.as_ref().and_then(|wanted| wanted.candidate.as_ref());
+    if let Some(module) = own {
+        members["module"] = staged(server, change, module)?;
+    }
+    asked(server, Method::PUT, &path, Some(as_json(&members)), guard(tag)).map(drop)
 }
 
 /// All that a lookup table holds: of a file, or of a version that the server still has.

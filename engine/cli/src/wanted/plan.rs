@@ -1,6 +1,6 @@
 //! What has to change so that a server is as a file says. Nothing is written here.
 
-use super::standing::{DEFAULT, Found, Standing, beside, headers, one, secret};
+use super::standing::{DEFAULT, Found, Standing, beside, headers, one, secret, with_candidate};
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
 use crate::resources::ask;
@@ -290,7 +290,8 @@ fn update(
     // Whatever it became since it was listed: the change is worked out from the version whose tag
     // it is held to.
     let now = ask(server, Method::GET, &path, None).map_err(about)?;
-    change.before = wanted.kind.words(&now.json(), &found.name);
+    let told = with_candidate(server, wanted.kind, &found.app, now.json()).map_err(about)?;
+    change.before = wanted.kind.words(&told, &found.name);
     standing.leave_out_usual(wanted.kind, &mut change.before, &found.name, &found.app);
     change.tag = now.tag;
     (change.secret, change.headers) = parts()?;

@@ -85,9 +85,12 @@ impl Standing {
         ];
         for kind in of_app {
             let path = all(kind, &id);
-            let mut found = pages(server, &path, None)?;
-            if kind == ResourceKind::Endpoint {
-                found.iter_mut().try_for_each(|told| add_script(server, &path, told))?;
+            let mut found = Vec::new();
+            for mut told in pages(server, &path, None)? {
+                if kind == ResourceKind::Endpoint {
+                    add_script(server, &path, &mut told)?;
+                }
+                found.push(with_candidate(server, kind, &id, told)?);
             }
             self.take(kind, &id, &found);
         }
@@ -151,6 +154,20 @@ pub fn exists(server: &ServerArguments, path: &str) -> Result<bool, Failure> {
         _ if answer.is_success() => Ok(true),
         _ => Err(answer.refusal()),
     }
+}
+
+/// What the API tells of one, with what is on trial beside it.
+pub fn with_candidate(
+    server: &ServerArguments,
+    kind: ResourceKind,
+    app: &str,
+    mut told: Value,
+) -> Result<Value, Failure> {
+    if kind == ResourceKind::Filter && told["hasCandidate"] == true {
+        let path = beside(&one(kind, app, &text(&told, "name"))?, "candidate");
+        told["candidate"] = ask(server, Method::GET, &path, None)?.json();
+    }
+    Ok(told)
 }
 
 pub fn text(told: &Value, member: &str) -> String {

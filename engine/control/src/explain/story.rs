@@ -137,7 +137,7 @@ fn filters(endpoint: &Endpoint) -> Vec<ExplainedFilterOut> {
 
 fn of_filter(filter: &FilterVersion) -> ExplainedFilterOut {
     // Nothing came of what a shadow said.
-    let canary = filter.candidate.as_ref().and_then(|candidate| match candidate.share {
+    let canary = filter.trial().and_then(|(candidate, share)| match share {
         Share::Canary(percent) => Some((candidate.module, percent)),
         Share::Shadow => None,
     });

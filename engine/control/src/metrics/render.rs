@@ -143,7 +143,12 @@ impl Counted {
         let opened = with_others(&kept, self.metrics.circuits.others());
         let opened = opened.map(|(filter, count)| (vec![("filter", filter)], read(count)));
         let help = "How often a filter failed so often that it was not asked for a while.";
-        page.counters("filter_circuits_opened", help, opened)
+        page.counters("filter_circuits_opened", help, opened)?;
+        let kept = self.metrics.canaries.kept();
+        let ended = with_others(&kept, self.metrics.canaries.others());
+        let ended = ended.map(|(filter, count)| (vec![("filter", filter)], read(count)));
+        let help = "How often a canary of a filter was ended because it failed too often.";
+        page.counters("filter_canaries_ended", help, ended)
     }
 
     fn states(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -330,6 +330,9 @@ fn a_candidate_differs_from_what_is_in_force_and_is_ended_by_what_replaces_it() 
     assert_eq!(put("{}", &[]).status, 422);
     assert_eq!(put(r#"{"config":{"n":1},"canary":100}"#, &[]).status, 422);
     assert_eq!(put(r#"{"module":"forebay/none"}"#, &[]).status, 422);
+    assert_eq!(put(r#"{"config":{"n":1},"stopAfterFaults":3}"#, &[]).status, 422);
+    let often = r#"{"config":{"n":1},"canary":7,"stopAfterFaults":10001}"#;
+    assert_eq!(put(often, &[]).status, 422);
     assert_eq!(node.send("PUT", "/v1/filter/g/candidate", "{}", &[]).status, 422);
     let nowhere = node.send("PUT", "/v1/filter/g/candidate", r#"{"config":{}}"#, &[]);
     assert_eq!(nowhere.status, 404);
@@ -339,8 +342,13 @@ fn a_candidate_differs_from_what_is_in_force_and_is_ended_by_what_replaces_it() 
     let begun = put(r#"{"config":{"n":1},"canary":7}"#, &[]);
     assert_eq!(begun.status, 201, "{}", begun.body);
     assert_eq!(begun.json()["canary"], 7);
+    assert_eq!(
+        (&begun.json()["stopAfterFaults"], &begun.json()["ended"]),
+        (&json!(20), &json!(null))
+    );
     assert_eq!(put(r#"{"config":{"n":2}}"#, &[]).status, 200);
     assert_eq!(node.get(path).json()["config"], json!({ "n": 2 }));
+    assert_eq!(node.get(path).json()["stopAfterFaults"], json!(null), "of a shadow");
     let now = node.get("/v1/filter/f").json();
     assert_eq!((&now["version"], &now["hasCandidate"]), (&version, &json!(true)));
     assert_eq!(versions(&node, "f").len(), 1, "a trial is no version");

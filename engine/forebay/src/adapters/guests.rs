@@ -1,3 +1,4 @@
+use super::canaries::{Canaries, Canary};
 use super::gate::{Gates, Sifted};
 use crate::modules::Modules;
 use crate::tables::Tables;
@@ -8,7 +9,7 @@ use filter::{Candidate, ChainAnswer, ChainSpec, Comparison, Difference, ErrorPol
 use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner, Setting, SpecFailure};
 use pipeline::screen::{Guests, Judging};
 use pipeline::{Answer, Pairs, Question};
-use registry::{ChainId, FilterVersion, OnError, Share};
+use registry::{ChainId, Ended, FilterVersion, OnError, Share};
 use runtime::Clock;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -44,6 +45,7 @@ pub struct Desk {
 struct Prepared {
     spec: ChainSpec,
     circuits: Vec<(Arc<str>, Arc<CircuitState>)>,
+    canaries: Canaries,
 }
 
 /// What the filters of a question said of the events that somebody wants.
@@ -104,7 +106,8 @@ impl Chains {
         let circuit =
             |filter: &Arc<FilterVersion>| Some((filter.name.clone(), watch.circuit(filter)?));
         let circuits = filters.iter().filter_map(circuit).collect();
-        let prepared = Rc::new(Prepared { spec, circuits });
+        let canaries = Canaries::of(filters, watch, |filter| self.desk.alone(filter))?;
+        let prepared = Rc::new(Prepared { spec, circuits, canaries });
         self.prepared.insert(question.run(), prepared.clone());
         Ok(prepared)
     }
@@ -161,13 +164,16 @@ impl Desk {
             return Judged::same(events, &stop(&reason));
         }
         let setting = Setting { purpose: Purpose::Live, tables: &tables };
-        let run = self.runner.run_sliced(&prepared.spec, events, setting);
+        let left_out = prepared.canaries.left_out(&prepared.spec, self.clock.now());
+        let spec = left_out.as_ref().unwrap_or(&prepared.spec);
+        let run = self.runner.run_sliced(spec, events, setting);
         let Some(answer) = self.guarded(run).await else {
             return Judged::same(events, &postpone());
         };
         self.tell(question, events, &answer);
         answer.faults.iter().for_each(|fault| self.metrics.filter_trapped(fault.kind.label()));
         self.count_faults(tenant, &prepared, &answer);
+        self.count_faults_of_canaries(&prepared, &answer);
         let fuel = answer.fuel + answer.starts * START_COST;
         Judged { verdicts: answer.verdicts, fuel, is_counted: true }
     }
@@ -227,7 +233,6 @@ impl Desk {
         if prepared.circuits.is_empty() {
             return;
         }
-        let is_own = |kind| !matches!(kind, FaultKind::Host | FaultKind::TooLarge);
         for fault in answer.faults.iter().filter(|fault| is_own(fault.kind)) {
             let mut circuits = prepared.circuits.iter();
             let found = circuits.find(|(name, _)| *name == fault.filter);
@@ -242,6 +247,33 @@ impl Desk {
             let said = Said { filter: name, event: None, level: ERROR, fault: None, text };
             self.watch.said(tenant, &[], self.clock.wall(), [said].into_iter());
         }
+    }
+
+    /// What they failed at has gone the way of the error policy by then.
+    fn count_faults_of_canaries(&self, prepared: &Prepared, answer: &ChainAnswer) {
+        let now = self.clock.now();
+        for fault in answer.faults.iter().filter(|fault| is_own(fault.kind)) {
+            if let Some(canary) = prepared.canaries.failed(&fault.filter, now) {
+                self.end(canary, fault.kind);
+            }
+        }
+    }
+
+    /// The canary is not asked any more from here on; the registry follows.
+    fn end(&self, canary: &Canary, last: FaultKind) {
+        let (filter, at) = (&canary.filter, self.clock.wall());
+        let faults = filter.canary_circuit().map_or(0, |circuit| circuit.faults);
+        let reason = format!(
+            "it failed {faults} times within a minute, the last time by `{}`",
+            last.label()
+        );
+        self.metrics.filter_canary_ended(&filter.name);
+        let text = format!("ended by the engine: {reason}; its events go by the one in force");
+        tracing::error!(filter = %canary.name, app = filter.tenant.as_str(), "{text}");
+        let (event, fault) = (None, None);
+        let said = Said { filter: &canary.name, event, level: ERROR, fault, text: &text };
+        self.watch.said(&filter.tenant, &[], at, [said].into_iter());
+        self.watch.canary_failed(filter, Ended { at_ms: at.millis(), reason });
     }
 
     /// One version of each for the whole question. A chain that looks nothing up needs none.
@@ -279,7 +311,7 @@ impl Desk {
 
     fn filter(&self, version: &FilterVersion) -> Result<FilterSpec, String> {
         let spec = self.alone(version)?;
-        let Some((candidate, share)) = version.candidate() else { return Ok(spec) };
+        let Some((candidate, share)) = version.trial() else { return Ok(spec) };
         let share = match share {
             Share::Shadow => filter::Share::Shadow,
             Share::Canary(percent) => filter::Share::Canary { percent },
@@ -293,6 +325,10 @@ impl Desk {
         let spec = filter_spec(module, version);
         spec.map_err(|failure| format!("filter `{}`: {failure}", version.name))
     }
+}
+
+fn is_own(kind: FaultKind) -> bool {
+    !matches!(kind, FaultKind::Host | FaultKind::TooLarge)
 }
 
 fn compared(events: &[Arc<Event>], seen: &Comparison) -> Compared {

@@ -1,4 +1,5 @@
 use crate::config::Guests;
+use crate::config::candidate::{Tried, candidate};
 use crate::config::load::Reach;
 use crate::config::problem::{Place, Shows};
 use crate::config::section::Section;
@@ -28,6 +29,7 @@ pub struct Filter {
     /// A fresh instance for each event.
     pub isolate: bool,
     pub circuit: Option<Circuit>,
+    pub candidate: Option<Tried>,
 }
 
 impl std::fmt::Debug for Filter {
@@ -49,6 +51,7 @@ impl Filter {
             on_error: OnError::default(),
             isolate: false,
             circuit: None,
+            candidate: None,
         })
     }
 
@@ -57,16 +60,18 @@ impl Filter {
     }
 
     pub(crate) fn declared(&self) -> DeclaredFilter {
+        let module = self.digest();
+        let candidate = self.candidate.as_ref().map(|tried| tried.declared(module, &self.config));
         DeclaredFilter {
             tenant: self.tenant.clone(),
             name: self.name.clone(),
-            module: self.digest(),
+            module,
             config: self.config.clone(),
             limits: self.limits,
             on_error: self.on_error,
             isolate: self.isolate,
             circuit: self.circuit,
-            candidate: None,
+            candidate,
             about: "{}".into(),
         }
     }
@@ -121,6 +126,7 @@ fn one(mut section: Section<'_, '_>, reader: &Reader<'_>) -> Option<Filter> {
         on_error,
         isolate: section.value("isolate", false),
         circuit: circuit(&mut section),
+        candidate: candidate(&mut section, reader, limits),
     };
     section.finish();
     (!filter.name.is_empty()).then_some(filter)

@@ -56,8 +56,13 @@ impl Config {
 
     /// The bytes of every module that is declared.
     pub fn module_bytes(&self) -> BTreeMap<ModuleDigest, Arc<[u8]>> {
-        let filters = self.all_filters().into_iter();
-        filters.map(|filter| (filter.digest(), filter.wasm)).collect()
+        let mut bytes = BTreeMap::new();
+        for filter in self.all_filters() {
+            let tried = filter.candidate.as_ref().and_then(|tried| tried.wasm.clone());
+            bytes.extend(tried.map(|wasm| (crate::digest_of(&wasm), wasm)));
+            bytes.insert(filter.digest(), filter.wasm);
+        }
+        bytes
     }
 
     /// Every lookup table that is declared.

@@ -50,6 +50,8 @@ pub struct Wanted {
     pub words: Words,
     /// Of a filter alone.
     pub module: Option<Module>,
+    /// Of what is tried beside a filter, where that has a module of its own.
+    pub candidate: Option<Module>,
     /// Of a lookup table that is made of a file.
     pub table: Option<TableText>,
     /// Of a source or an endpoint that names one.

@@ -169,7 +169,8 @@ fn what_is_shown_is_toml_without_secrets() {
 fn a_module_is_read_verified_and_named_by_its_digest() {
     let folder = written(
         "[[filter]]\nname = \"mine\"\nmodule = \"mine.wasm\"\n\
-         config = { branch = \"main\", n = 1 }\ncircuit = { within = \"30s\" }",
+         config = { branch = \"main\", n = 1 }\ncircuit = { within = \"30s\" }\n\
+         candidate = { module = \"forebay/sample\", canary = 10 }",
     );
     let file = folder.path().join("forebay.toml");
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../filters/redact/redact.wasm");
@@ -182,6 +183,10 @@ fn a_module_is_read_verified_and_named_by_its_digest() {
     let circuit = registry::Circuit { faults: 20, within_ms: 30_000 };
     assert_eq!(declared.circuit, Some(circuit));
     assert_eq!(*config.module_bytes()[&declared.module], wasm[..]);
+    let candidate = declared.candidate.as_ref().unwrap();
+    assert!(config.module_bytes().contains_key(&candidate.module));
+    assert_eq!(candidate.config, declared.config, "the filter's own where it says nothing");
+    assert_eq!(candidate.share, registry::Share::Canary(10));
 
     fs::write(folder.path().join("mine.wasm"), b"\0asm\x01\0\0\0").unwrap();
     let told = load(&file, &[]).unwrap_err().to_string();

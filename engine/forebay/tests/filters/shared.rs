@@ -1,8 +1,8 @@
 //! Endpoints with one filter between them and conditions of their own.
 
+use crate::engine::{arrival, run, shutdown};
 use crate::receiver::Receiver;
 use crate::request::{ADMIN, ask, listening, text};
-use crate::engine::{arrival, run, shutdown};
 use crate::{SINGLE, push, until};
 use forebay::Engine;
 use serde_json::{Value, json};

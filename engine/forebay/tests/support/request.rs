@@ -16,7 +16,10 @@ pub const ADMIN: &str = "an-admin-key-for-tests";
 
 /// Of a node whose endpoints may not be on this machine.
 pub fn listening(data: &Path) -> Plan {
-    let mut plan = local(data);
+    with_api(local(data))
+}
+
+pub fn with_api(mut plan: Plan) -> Plan {
     plan.listen = Some(([127, 0, 0, 1], 0).into());
     plan.admin_key = Some(registry::Secret::new(ADMIN));
     plan

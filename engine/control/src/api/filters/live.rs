@@ -9,7 +9,8 @@ use crate::explain::time;
 use crate::problem::Problem;
 use crate::reply::{answer, empty};
 use crate::watch::{DifferenceOut, ERROR, Line};
-use registry::{Candidate, ChangeSet, Declared, FilterVersion, Share, Snapshot};
+use event::Time;
+use registry::{Candidate, ChangeSet, Declared, FilterVersion, STOP_AFTER_FAULTS, Share, Snapshot};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -78,6 +79,8 @@ const AFTER: Parameter =
 const LEVEL: Parameter =
     Parameter::of::<Level>("level", "Lines of this level and above alone; a failure is an error.");
 
+const ENDED: &str = "the engine has ended this trial, because it failed too often: begin another \
+                     one, or put its module in force as a version of its own";
 const NO_CANDIDATE: Problem = Problem::NotFound("nothing is on trial beside this filter");
 
 #[derive(Clone, Copy, Serialize, JsonSchema)]
@@ -133,6 +136,10 @@ struct CandidateIn {
     /// judges every event beside the filter, and nothing comes of it but a comparison.
     #[schemars(range(min = 1, max = 99))]
     canary: Option<u8>,
+    /// The engine ends a canary that fails so often within a minute: its keys go by the filter in
+    /// force again. 20 when it is not said; 0: it goes on however often it fails.
+    #[schemars(range(max = 10_000))]
+    stop_after_faults: Option<u32>,
 }
 
 /// What is on trial beside a filter, and what was seen of it since it is, or since the node's
@@ -144,6 +151,10 @@ struct CandidateOut {
     #[schemars(with = "Value")]
     config: Box<RawValue>,
     canary: Option<u8>,
+    /// Of a canary; 0: it goes on however often it fails.
+    stop_after_faults: Option<u32>,
+    /// Once the engine has ended it: it judges nothing any more, and is kept to be looked at.
+    ended: Option<EndedOut>,
     /// When it judged for the first time.
     since: Option<String>,
     /// Events that it judged.
@@ -157,6 +168,36 @@ struct CandidateOut {
     differing: u64,
     /// Of these the last few, the newest first.
     examples: Vec<DifferenceOut>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Ended")]
+struct EndedOut {
+    at: String,
+    /// For people.
+    reason: String,
+}
+
+const FAULTS_MAX: u32 = 10_000;
+
+impl CandidateIn {
+    fn share(&self) -> Result<(Share, u32), Problem> {
+        let member = "stopAfterFaults";
+        match (self.canary, self.stop_after_faults) {
+            (None, Some(_)) => {
+                let text = "a shadow has no say that it could lose: leave it out, or say `canary`";
+                Err(Problem::value(&[member], text))
+            }
+            (None, None) => Ok((Share::Shadow, STOP_AFTER_FAULTS)),
+            (Some(1..=99), Some(faults)) if faults > FAULTS_MAX => {
+                Err(Problem::value(&[member], "0 to 10000; 0 for never"))
+            }
+            (Some(percent @ 1..=99), faults) => {
+                Ok((Share::Canary(percent), faults.unwrap_or(STOP_AFTER_FAULTS)))
+            }
+            (Some(_), _) => Err(Problem::value(&["canary"], "1 to 99, of a hundred keys")),
+        }
+    }
 }
 
 impl LineOut {
@@ -205,16 +246,23 @@ fn get(control: &Control, call: &Call) -> Answered {
 
 fn told_of(control: &Control, filter: &FilterVersion) -> Result<CandidateOut, Problem> {
     let (candidate, share) = filter.candidate().ok_or(NO_CANDIDATE)?;
+    let tried = filter.candidate.as_ref().ok_or(NO_CANDIDATE)?;
     let seen = control.ports.watch.seen(&filter.tenant, &filter.name, candidate.digest());
     let config = RawValue::from_string(candidate.config.to_string());
     let count = |of: fn(&crate::watch::Seen) -> u64| seen.as_ref().map_or(0, of);
+    let canary = match share {
+        Share::Shadow => None,
+        Share::Canary(percent) => Some(percent),
+    };
     Ok(CandidateOut {
         module: candidate.module.to_string(),
         config: config.expect("what is on trial has been read as JSON"),
-        canary: match share {
-            Share::Shadow => None,
-            Share::Canary(percent) => Some(percent),
-        },
+        canary,
+        stop_after_faults: canary.map(|_| tried.stop_after_faults),
+        ended: tried.ended.as_ref().map(|ended| EndedOut {
+            at: time(Time::from_millis(ended.at_ms)),
+            reason: ended.reason.clone(),
+        }),
         since: seen.as_ref().and_then(|seen| told(seen.since.millis())),
         judged: count(|seen| seen.judged),
         faults: count(|seen| seen.faults),
@@ -230,11 +278,7 @@ async fn put(control: &Control, call: Call) -> Answered {
     let given: CandidateIn = call.json()?;
     let (app, name) = (call.app()?, call.named("filter_name"));
     check_own(name)?;
-    let share = match given.canary {
-        None => Share::Shadow,
-        Some(percent @ 1..=99) => Share::Canary(percent),
-        Some(_) => return Err(Problem::value(&["canary"], "1 to 99, of a hundred keys")),
-    };
+    let (share, stop_after_faults) = given.share()?;
     if given.module.is_none() && given.config.is_none() {
         return Err(Problem::value(&["module"], "say what differs: `module`, `config`, or both"));
     }
@@ -253,7 +297,8 @@ async fn put(control: &Control, call: Call) -> Answered {
     let tried = in_force.clone().with(named, given.config.as_deref())?;
     let version = tried.as_version(app, name);
     let config = version.config.to_string();
-    let candidate = Candidate { module: version.module, config, share };
+    let module = version.module;
+    let candidate = Candidate { module, config, share, stop_after_faults, ended: None };
     control.ports.modules.try_out(version).await?;
     let put = control.change(|snapshot| {
         check_version(&call, snapshot)?;
@@ -297,8 +342,12 @@ async fn delete(control: &Control, call: Call) -> Answered {
 
 async fn promote(control: &Control, call: Call) -> Answered {
     let replaced = replace(control, &call, |old| {
-        let (candidate, _) = old.ok_or(NONE)?.candidate().ok_or(NO_CANDIDATE)?;
-        Ok(Settings::of(&candidate))
+        let old = old.ok_or(NONE)?;
+        let (candidate, _) = old.candidate().ok_or(NO_CANDIDATE)?;
+        match old.trial() {
+            Some(_) => Ok(Settings::of(&candidate)),
+            None => Err(Problem::Clash(ENDED.into())),
+        }
     });
     shown(control, &call, replaced.await?)
 }

@@ -72,7 +72,8 @@ pub(super) struct FilterOut {
     name: String,
     #[serde(flatten)]
     version: VersionOut,
-    /// Whether another module or configuration is on trial beside it.
+    /// Whether another module or configuration is on trial beside it, or was until it failed too
+    /// often.
     has_candidate: bool,
     /// Whether a configuration file declares it: then the API changes nothing of it.
     declared: bool,

@@ -4,6 +4,7 @@ use super::{Module, ResourceKind, Words};
 use crate::config::shipped::Shipped;
 use crate::config::units::{self, show_bytes, show_count, show_span};
 use event::TenantId;
+use registry::{Candidate, STOP_AFTER_FAULTS, Share};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -60,6 +61,8 @@ const EVENT_TYPE: &[Word] = &[
 ];
 /// What a lookup table holds is told by its version alone.
 pub(super) const TABLE_CONTENT: &str = "content";
+/// What is tried beside a filter has a path of its own.
+const CANDIDATE: &str = "candidate";
 const FILTER: &[Word] = &[
     word("config", "config", Form::Same, Usual::Table),
     word("on_error", "onError", Form::Same, Usual::Null),
@@ -125,6 +128,7 @@ impl ResourceKind {
         if self == ResourceKind::Filter {
             let digest = told["module"].as_str().unwrap_or_default();
             words.insert("module".into(), module_word(name, digest).into());
+            put(&mut words, CANDIDATE, candidate_of_api(&told[CANDIDATE]));
         }
         words
     }
@@ -244,6 +248,35 @@ impl Usual {
 
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whole, whatever of it is the filter's own: so it reads the same, whoever tells it.
+pub(super) fn candidate_words(candidate: &Candidate) -> Value {
+    let config: Value = serde_json::from_str(&candidate.config).unwrap_or_default();
+    let (canary, faults) = match candidate.share {
+        Share::Canary(percent) => (Some(percent), Some(candidate.stop_after_faults)),
+        Share::Shadow => (None, None),
+    };
+    candidate_of_api(&json!({
+        "module": candidate.module.to_string(),
+        "config": config,
+        "canary": canary,
+        "stopAfterFaults": faults,
+    }))
+}
+
+/// Nothing where there is none.
+fn candidate_of_api(told: &Value) -> Value {
+    let Some(digest) = told["module"].as_str() else { return Value::Null };
+    let mut words = Words::new();
+    put(&mut words, "module", format!("sha256:{digest}").into());
+    put(&mut words, "config", told["config"].clone());
+    put(&mut words, "canary", told["canary"].clone());
+    let faults = told["stopAfterFaults"].as_u64();
+    if faults != Some(STOP_AFTER_FAULTS.into()) {
+        put(&mut words, "stop_after_faults", json!(faults));
+    }
+    words.into()
 }
 
 /// Puts in what says something.
@@ -377,6 +410,31 @@ mod tests {
                     "fuel": "5M", "memory": "32MiB", "isolate": true,
                     "circuit": { "faults": 5, "within": "1m" } }),
         );
+    }
+
+    #[test]
+    fn what_is_tried_beside_a_filter_reads_the_same_in_a_file_and_on_a_server() {
+        let module = registry::ModuleDigest([7; 32]);
+        let mut candidate = Candidate {
+            module,
+            config: r#"{"n":1}"#.to_owned(),
+            share: Share::Canary(10),
+            stop_after_faults: 0,
+            ended: None,
+        };
+        let told = json!({ "module": "00", "candidate": {
+            "module": module.to_string(), "config": { "n": 1 }, "canary": 10,
+            "stopAfterFaults": 0, "ended": null, "judged": 5, "examples": [],
+        }});
+        let words = json!({
+            "module": format!("sha256:{module}"), "config": { "n": 1 }, "canary": 10,
+            "stop_after_faults": 0,
+        });
+        assert_eq!(ResourceKind::Filter.words(&told, "n")["candidate"], words);
+        assert_eq!(candidate_words(&candidate), words);
+        candidate.share = Share::Shadow;
+        candidate.config = "{}".to_owned();
+        assert_eq!(candidate_words(&candidate), json!({ "module": words["module"] }));
     }
 
     #[test]
