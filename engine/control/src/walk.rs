@@ -24,9 +24,9 @@ pub(crate) enum End {
     Tired(Offset),
 }
 
-const EVENTS_MAX: u64 = 10_000;
+const EVENTS_MAX: u64 = 5_000;
 const BYTES_MAX: usize = 32 << 20;
-const ROWS_MAX: usize = 20_000;
+const ROWS_MAX: usize = 10_000;
 /// Offsets that a walk of attempts goes over.
 const OFFSETS_MAX: u64 = 200_000;
 

@@ -5,7 +5,7 @@
 use event::{Offset, TenantId};
 use registry::{
     Candidate, Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource, Ended, FilterLimits,
-    FilterVersion, History, How, Kind, ModuleDigest, OnError, Origin, Rejected, Row, RowKey,
+    FilterVersion, History, How, Kind, ModuleDigest, Origin, Rejected, Row, RowKey,
     STOP_AFTER_FAULTS, Secret, Secrets, Share, Stale, Wrong,
 };
 

@@ -67,7 +67,7 @@ fn each_chain_hears_what_its_own_condition_says_of_what_it_asked_about() {
     // The one without a condition asks about the third and the fourth alone.
     let asks = |row: usize, column: usize| match column {
         4 => row == 2 || row == 3,
-        _ => (row + column) % 3 != 0,
+        _ => !(row + column).is_multiple_of(3),
     };
     let question = question(chains, events, asks);
     let (sifted, _) = sift(&Gates::default(), &question);
