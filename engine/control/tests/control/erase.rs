@@ -1,4 +1,4 @@
-use crate::node::{Node, event, key, request, tenant};
+use crate::node::{Node, event, key, request, tenant, with_body};
 use control::Role;
 use event::{EventId, Offset, TenantId};
 use log::{Group, Log, Sync};
@@ -93,6 +93,20 @@ fn a_key_is_erased_in_several_looks() {
     assert!((0..3_000).all(|n| is_erased(&node, n) == wanted(n)));
     assert_eq!(erase(&node, &json!({ "key": "k" }))["erased"], 0);
     assert_eq!(node.get("/v1/erase").json(), json!({ "isOnDisk": false }));
+}
+
+#[test]
+fn an_idempotency_key_repeats_no_erasure() {
+    let node = node(10);
+    let line = "idempotency-key: a";
+    let body = json!({ "key": "k" }).to_string();
+    let ask = with_body("POST", "/v1/erase", &body, &[&node.bearer(), line]);
+    let told: Vec<u64> = node
+        .ask(&[ask.clone(), ask])
+        .iter()
+        .map(|reply| reply.json()["erased"].as_u64().unwrap())
+        .collect();
+    assert_eq!(told, [3, 0], "the second looks again");
 }
 
 #[test]
