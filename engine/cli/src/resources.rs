@@ -148,6 +148,8 @@ pub trait Fields: Args {
     /// Without which none is made: the argument, the member, and what it is.
     const NEEDED: &'static [(&'static str, &'static str, &'static str)];
     const EXAMPLES: Examples;
+    /// What a person is told of what stays when one was removed, by its id.
+    const LEFT: Option<fn(&str) -> String> = None;
 
     /// Those that were given.
     fn body(&self) -> Result<Map<String, Value>, Failure>;
@@ -182,8 +184,16 @@ impl<W: Within, F: Fields> Verb<W, F> {
                 made(server, &ask(server, Method::PATCH, &one.path()?, Some(&body))?, F::NAME)
             }
             Verb::Rm(one) => {
-                ask(&one.server, Method::DELETE, &one.path()?, None)?;
+                let path = one.path()?;
+                // Afterwards only its id says which it was.
+                let left = F::LEFT.map(|left| {
+                    let known = ask(&one.server, Method::GET, &path, None)?.json();
+                    Ok::<_, Failure>(left(known["id"].as_str().unwrap_or(&one.which)))
+                });
+                let left = left.transpose()?;
+                ask(&one.server, Method::DELETE, &path, None)?;
                 eprintln!("removed {}", one.which);
+                left.iter().for_each(|left| eprintln!("{left}"));
                 Ok(Exit::Ok)
             }
         }
