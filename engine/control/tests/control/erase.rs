@@ -95,7 +95,7 @@ fn a_key_is_erased_in_several_looks() {
     assert_eq!(node.get("/v1/erase").json(), json!({ "isOnDisk": false }));
 }
 
-/// A letter of an event that retention has taken, whose filter had made another key of `k`, or none.
+/// A letter of an event that retention has taken. Its filter had made another key of `k`, or none.
 fn bury(node: &Node, offset: u64, key: Option<&str>) {
     let letter = delivery(EndpointId(1), Offset(offset));
     let mut output = event(id(offset), "t", "marker");

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use event::DeliveryId;
 use std::sync::Arc;
 
-/// stage 1 ‖ length ‖ the event's frame ‖ hash of the input's key 8, where there is one to keep. The
-/// frame's magic is left out: a salvage that looks for events must not take an output for the event
-/// it came from.
+/// stage 1 ‖ length ‖ the event's frame ‖ hash of the input's key 8, where there is one to keep.
+/// The frame's magic is left out: a salvage that looks for events must not take an output for the
+/// event it came from.
 pub fn encode_parcel(delivery: DeliveryId, parcel: &Parcel) -> Vec<u8> {
     let mut frame = Vec::with_capacity(parcel.event.weight());
     encode_event(&parcel.event, &mut frame);
