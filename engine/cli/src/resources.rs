@@ -153,6 +153,8 @@ pub trait Fields: Args {
     const EXAMPLES: Examples;
     /// By what a list of them can be narrowed.
     type Choice: Choice;
+    /// What a person is told of what stays when one was removed, by its id.
+    const LEFT: Option<fn(&str) -> String> = None;
 
     /// Those that were given.
     fn body(&self) -> Result<Map<String, Value>, Failure>;
@@ -206,8 +208,16 @@ impl<W: Within, F: Fields> Verb<W, F> {
                 made(server, &ask(server, Method::PATCH, &one.path()?, Some(&body))?, F::NAME)
             }
             Verb::Rm(one) => {
-                ask(&one.server, Method::DELETE, &one.path()?, None)?;
+                let path = one.path()?;
+                // Afterwards only its id says which it was.
+                let left = F::LEFT.map(|left| {
+                    let known = ask(&one.server, Method::GET, &path, None)?.json();
+                    Ok::<_, Failure>(left(known["id"].as_str().unwrap_or(&one.which)))
+                });
+                let left = left.transpose()?;
+                ask(&one.server, Method::DELETE, &path, None)?;
                 eprintln!("removed {}", one.which);
+                left.iter().for_each(|left| eprintln!("{left}"));
                 Ok(Exit::Ok)
             }
         }

@@ -58,6 +58,7 @@ pub use keys::KeyRing;
 pub(crate) use keys::{KEY, Uses};
 #[cfg(test)]
 pub(crate) use letters::PARAMETERS;
+pub(crate) use messages::id_of as message_id;
 pub(crate) use operation::Answered;
 pub use operation::{Content, Operation, Parameter, SchemaOf, Verb};
 pub use path::Capture;

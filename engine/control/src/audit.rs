@@ -2,15 +2,17 @@
 //! has shown a wrong key.
 
 use crate::Control;
-use crate::api::{Call, Operation, Query, Token, Verb, operations};
+use crate::api::{Call, Operation, Query, Token, Verb, captures, message_id, operations};
 use crate::explain::time;
 use crate::reply::Secret;
 use crate::watch::FailedCanary;
 use bytes::Bytes;
 use hyper::Response;
+use log::Log;
 use registry::Share;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::iter;
 use std::net::IpAddr;
 
 /// What a change looks like before and after is told up to here.
@@ -22,6 +24,9 @@ const ENGINE: &str = "engine";
 const ENDED: &str = "filter.candidate.ended";
 /// Variables of a script are told up to here.
 const VARIABLES_BYTES_MAX: usize = 1 << 10;
+
+/// The capture of a path that may be the sender's own name for a message.
+const MESSAGE: &str = "msg_id";
 
 /// A change under way.
 pub(crate) struct Change {
@@ -52,11 +57,16 @@ impl Change {
             operation: operation.id,
             who: call.principal.id.to_string(),
             app: call.tenant.as_ref().map(|app| app.as_str().to_owned()),
-            path: path.to_owned(),
+            path: with_id(control, operation, call, path).await,
             request_id: call.request_id.clone(),
             before,
             look,
         }
+    }
+
+    /// What was asked for, as it may be kept.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Keeps it, now that it is in force.
@@ -149,6 +159,29 @@ pub(crate) fn canary_ended(control: &Control, failed: &FailedCanary) {
 fn name_of(record: &std::sync::Arc<registry::Record>) -> Option<String> {
     let about: Value = serde_json::from_str(&record.about).ok()?;
     about["name"].as_str().map(str::to_owned)
+}
+
+/// A message is told by its id. What its sender calls it may say whose it is, and a line of the log
+/// of changes outlives its erasure.
+async fn with_id(control: &Control, operation: &Operation, call: &Call, path: &str) -> String {
+    if captures(operation.path).all(|capture| capture.name != MESSAGE) {
+        return path.to_owned();
+    }
+    let name = call.named(MESSAGE).to_owned();
+    let app = call.tenant.clone();
+    let find = move |log: &dyn Log, _: &_| match app {
+        Some(app) => message_id(log, &app, &name),
+        None => Ok(None),
+    };
+    let place = format!("{{{MESSAGE}}}");
+    let id = control.ask(&call.principal, find).await.ok().flatten();
+    let id = id.map_or_else(|| place.clone(), |id| id.to_string());
+    let pattern = operation.path.split('/').map(Some).chain(iter::repeat(None));
+    let named = path.split('/').zip(pattern).map(|(given, of)| match of == Some(&*place) {
+        true => &*id,
+        false => given,
+    });
+    named.collect::<Vec<_>>().join("/")
 }
 
 /// The operation that shows what this one changes. What it shows is no secret.

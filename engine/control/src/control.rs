@@ -228,8 +228,9 @@ impl Control {
         }
         // With a key the name does not matter: no web page from elsewhere has it.
         let principal = self.principal(head, peer)?;
+        let removed = |app: &str| outlives_app(operation, &principal).then(|| TenantId::new(app));
         let tenant = match named {
-            Some(app) => (self.ports.apps)(app),
+            Some(app) => (self.ports.apps)(app).or_else(|| removed(app)),
             None => operation.names_app().then(|| own(&principal)),
         };
         let whose = match named.is_some() || operation.names_app() {
@@ -331,7 +332,8 @@ impl Control {
             _ => None,
         };
         let body = api::read_body(body, body_bytes_max, limits.body_timeout).await?;
-        self.still_holds(&principal, tenant.as_ref(), head)?;
+        let held = tenant.as_ref().filter(|_| !outlives_app(operation, &principal));
+        self.still_holds(&principal, held, head)?;
         let (request_id, whole) = (id.to_owned(), head.clone());
         let stream: Rc<RefCell<Option<Stream>>> = Rc::default();
         let left = stream.clone();
@@ -402,8 +404,9 @@ impl Control {
         if let (Ok(response), Some(change)) = (&answered, change)
             && is_new(response)
         {
+            let path = change.path().to_owned();
             change.end(self, response).await;
-            let status = response.status().as_u16();
+            let (path, status) = (&*path, response.status().as_u16());
             let (who, what) = (&*who, operation.id);
             let app = app.as_ref().map(TenantId::as_str);
             tracing::info!(target: "audit", who, what, app, path, status, request_id, "a change");
@@ -528,6 +531,11 @@ impl Drop for First {
             self.control.repeats.borrow_mut().abandon(key);
         }
     }
+}
+
+/// Whether the application may have been removed: then what names it is its id.
+fn outlives_app(operation: &Operation, principal: &Principal) -> bool {
+    operation.outlives_app() && principal.role == Role::Admin
 }
 
 /// The application that is meant where none is named.

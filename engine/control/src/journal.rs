@@ -1,7 +1,7 @@
 //! What came to each source lately, and what became of it: in memory, so that a restart forgets it.
 
 use event::{EventId, TenantId, Time};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +77,16 @@ impl Journal {
         newest.take_while(move |(number, _)| *number > after)
     }
 
+    /// Leaves nothing of what the senders of these events chose.
+    pub fn forget(&mut self, erased: &BTreeSet<EventId>) {
+        for (_, heard) in self.sources.values_mut().flatten() {
+            if heard.id.is_some_and(|id| erased.contains(&id)) {
+                (heard.content_type, heard.user_agent, heard.bytes) = (None, None, None);
+                heard.headers.clear();
+            }
+        }
+    }
+
     fn each_max(&self) -> usize {
         (ALL_MAX / self.sources.len().max(1)).clamp(EACH_MIN, EACH_MAX)
     }
@@ -129,6 +139,27 @@ mod tests {
 
     fn count(journal: &Journal, source: &str) -> usize {
         journal.newest(&TenantId::new("t"), source, 0).count()
+    }
+
+    #[test]
+    fn of_what_was_erased_it_keeps_that_it_came_alone() {
+        let (mut journal, tenant) = (Journal::default(), TenantId::new("t"));
+        let id = |n| EventId::new(n, event::Offset(n));
+        for n in [1, 2] {
+            let content_type = Some("text/marker".to_owned());
+            journal.note(&tenant, &"a".into(), Heard { id: Some(id(n)), content_type, ..heard(n) });
+        }
+        journal.forget(&BTreeSet::from([id(1)]));
+        let newest: Vec<&Heard> = journal.newest(&tenant, "a", 0).map(|(_, heard)| heard).collect();
+        assert!(newest[0].content_type.is_some() && !newest[0].headers.is_empty());
+        let bare = Heard {
+            content_type: None,
+            user_agent: None,
+            bytes: None,
+            headers: Vec::new(),
+            ..newest[1].clone()
+        };
+        assert_eq!((newest[1], newest[1].id), (&bare, Some(id(1))));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::api::{ANY_BYTES, Content, Operation, Scope, captures, operations};
+use crate::api::{ANY_BYTES, Content, Operation, Scope, Verb, captures, operations};
 use crate::problem::Form;
 use schemars::generate::{Contract, SchemaSettings};
 use schemars::{JsonSchema, SchemaGenerator};
@@ -207,6 +207,7 @@ fn failures(operation: &Operation) -> Vec<u16> {
     let has_body = !matches!(operation.body, Content::Empty);
     let has_captures = captures(operation.path).next().is_some();
     let is_svix = Form::of(operation.path) == Form::Svix;
+    let is_plain_post = operation.verb == Verb::Post && operation.scope != Scope::Publish;
     [
         (400, !is_svix || operation.is_repeatable()),
         (401, needs_key(operation)),
@@ -214,7 +215,7 @@ fn failures(operation: &Operation) -> Vec<u16> {
         (404, has_captures || operation.is_in_app()),
         (408, true),
         (409, operation.is_change()),
-        (412, operation.is_change() && !operation.is_repeatable()),
+        (412, operation.is_change() && !is_plain_post),
         (413, true),
         (415, has_body),
         (421, matches!(operation.scope, Scope::Page | Scope::Local)),

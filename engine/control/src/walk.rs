@@ -45,16 +45,29 @@ const STEP_ROWS: usize = 2_000;
 pub(crate) fn events(
     log: &dyn Log,
     path: Path,
+    visit: impl FnMut(&Arc<Event>) -> Result<ControlFlow<()>, Failure>,
+) -> Result<End, Failure> {
+    events_and_damaged(log, path, &mut Vec::new(), visit)
+}
+
+/// The same, and names those that it passed over: of the step in which it ended also those behind
+/// the last that was shown.
+pub(crate) fn events_and_damaged(
+    log: &dyn Log,
+    path: Path,
+    damaged: &mut Vec<Offset>,
     mut visit: impl FnMut(&Arc<Event>) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<End, Failure> {
     let mut steps = Steps::new(log, path, STEP_MAX);
     let (mut seen, mut bytes) = (0, 0);
     while let Some(step) = steps.next() {
         let bytes_max = if step == step.start.only() { usize::MAX } else { STEP_BYTES_MAX };
-        let Some(events) = readable(log, step.clone(), bytes_max)? else {
+        let Some(read) = readable(log, step.clone(), bytes_max)? else {
             steps.take_back(step);
             continue;
         };
+        let events = read.events;
+        damaged.extend(read.damaged);
         let weight: usize = events.iter().map(|event| event.weight()).sum();
         if steps.walk(&events, &mut visit)?.is_break() {
             return Ok(End::Enough);
@@ -114,20 +127,27 @@ fn first_readable(log: &dyn Log, range: Range<Offset>) -> Result<Option<Arc<Even
     Ok(None)
 }
 
-/// The events of a range, without those whose records are damaged; nothing when they have more
-/// bytes together.
+/// The events of a range, and which records of it are damaged.
+#[derive(Default)]
+struct Readable {
+    events: Vec<Arc<Event>>,
+    damaged: Vec<Offset>,
+}
+
+/// Nothing when the events have more bytes together.
 fn readable(
     log: &dyn Log,
     range: Range<Offset>,
     bytes_max: usize,
-) -> Result<Option<Vec<Arc<Event>>>, Failure> {
-    let (mut all, mut at, mut bytes) = (Vec::new(), range.start, 0);
+) -> Result<Option<Readable>, Failure> {
+    let (mut all, mut at, mut bytes) = (Readable::default(), range.start, 0);
     while at < range.end {
         let limit = ReadLimit { events: STEP_MAX as usize, bytes: STEP_BYTES };
         let events = match log.read(at..range.end, limit) {
             Ok(events) => events,
             Err(Failure::Damaged { offset }) if offset > at => log.read(at..offset, limit)?,
             Err(Failure::Damaged { .. }) => {
+                all.damaged.push(at);
                 at = at.next();
                 continue;
             }
@@ -139,7 +159,7 @@ fn readable(
         if bytes > bytes_max {
             return Ok(None);
         }
-        all.extend(events);
+        all.events.extend(events);
     }
     Ok(Some(all))
 }
@@ -280,6 +300,10 @@ mod tests {
         log.damage(Offset(21));
         let (offsets, end) = seen(&log, path(0, 40, true), usize::MAX);
         assert_eq!((offsets.len(), end), (37, End::Whole));
+        let mut damaged = Vec::new();
+        let all = |_: &Arc<Event>| Ok(ControlFlow::Continue(()));
+        events_and_damaged(&log, path(0, 40, false), &mut damaged, all).unwrap();
+        assert_eq!(damaged, [20, 21, 39].map(Offset));
         assert_eq!(offset_at(&log, event(30).id.millis()).unwrap(), Offset(30));
     }
 

@@ -27,6 +27,7 @@ impl Effects {
                 && let Some(stub) = stubs.get(&delivery.offset)
             {
                 parcel.event = stub.clone();
+                parcel.input_key = None;
             }
         }
         for change in &mut self.dead {

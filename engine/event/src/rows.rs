@@ -106,6 +106,9 @@ pub struct Parcel {
     pub stage: Stage,
     /// For an output the id is that of the event it came from.
     pub event: Arc<Event>,
+    /// Hash of the key that the event came in with, where the output has another key or none: an
+    /// erasure by that key finds the output by it once retention has taken the event.
+    pub input_key: Option<u64>,
 }
 
 /// The keeper of a delivery that was given up on.

@@ -115,7 +115,7 @@ pub fn full_group() -> Group {
         key_hash: Some(u64::MAX),
     };
     let due = RetryKey { due: Due::At(Time::from_secs(77)), delivery: d };
-    let parcel = Parcel { stage: Stage::Output, event: event(1) };
+    let parcel = Parcel { stage: Stage::Output, event: event(1), input_key: Some(u64::MAX) };
     let dead = DeadRow {
         reason: "gave up: ü".into(),
         at: Time::from_secs(1),

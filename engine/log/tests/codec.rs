@@ -228,8 +228,10 @@ proptest! {
     }
 
     #[test]
-    fn parcels_survive_and_are_no_events(d in delivery(), stage in stage(), event in event()) {
-        let parcel = Parcel { stage, event: Arc::new(event) };
+    fn parcels_survive_and_are_no_events(
+        d in delivery(), stage in stage(), event in event(), input_key in any::<Option<u64>>(),
+    ) {
+        let parcel = Parcel { stage, event: Arc::new(event), input_key };
         let value = encode_parcel(d, &parcel);
         prop_assert_eq!(find_event(&value, 0), None);
         prop_assert_eq!(decode_parcel(d, &value).unwrap(), parcel);

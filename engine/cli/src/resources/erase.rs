@@ -43,25 +43,43 @@ Examples:
   forebay erase --app shop --event-key customer-3 --yes --wait
   forebay erase --app shop --everything";
 
+/// What it came to.
+struct Told {
+    erased: u64,
+    /// Nobody knows whose they are.
+    damaged: u64,
+}
+
+const DAMAGED: &str = "nobody can read them, so whose they are is not known. Those in the log go \
+                       with their generations, by retention; dead letters that `forebay dlq ls` \
+                       shows as damaged go by `forebay dlq purge`";
+const NOTHING: &str = "there is no application of this name, and nothing to erase of one that was \
+                       removed: that is called by its id, app_…, which `forebay audit` shows";
 const ERASE: &str = "/v1/erase";
 const BEAT: Duration = Duration::from_millis(500);
 
 impl Erase {
     pub fn run(&self) -> Result<Exit, Failure> {
         self.confirm()?;
-        let erased = match self.events.is_empty() {
+        let Told { erased, damaged } = match self.events.is_empty() {
             true => self.walk()?,
             false => self.each()?,
         };
         let is_on_disk = self.wait_for_disk()?;
         if self.server.json {
-            print(&format!("{}\n", json!({ "erased": erased, "isOnDisk": is_on_disk })))?;
+            let told = json!({ "damaged": damaged, "erased": erased, "isOnDisk": is_on_disk });
+            print(&format!("{told}\n"))?;
         } else if is_on_disk {
             eprintln!("erased {erased}; the bytes leave the disk soon: --wait waits for it");
         } else {
             eprintln!("erased {erased}; nothing of them is left on the disk");
         }
-        Ok(Exit::Ok)
+        match damaged {
+            0 => Ok(Exit::Ok),
+            damaged => {
+                Err(Failure::new(Exit::Failed, format!("damaged records: {damaged}; {DAMAGED}")))
+            }
+        }
     }
 
     /// Asks a person. A program has to say that it means it.
@@ -92,36 +110,40 @@ impl Erase {
     }
 
     /// Stops at the first that is refused, with the others before it done.
-    fn each(&self) -> Result<u64, Failure> {
+    fn each(&self) -> Result<Told, Failure> {
         for id in &self.events {
             let path = self.within.path(&below("/v1/event", id)?);
             ask(&self.server, Method::DELETE, &path, None)?;
         }
-        Ok(self.events.len() as u64)
+        Ok(Told { erased: self.events.len() as u64, damaged: 0 })
     }
 
     /// One look after the other, each durable when it is answered.
-    fn walk(&self) -> Result<u64, Failure> {
+    fn walk(&self) -> Result<Told, Failure> {
         let (bar, path) = (bar(), self.within.path(ERASE));
         let mut body = match &self.event_key {
             Some(key) => json!({ "key": key }),
             None => json!({ "everything": true }),
         };
-        let mut erased = 0;
-        loop {
+        let (mut erased, mut damaged) = (0, 0);
+        let is_removed = loop {
             let told = ask(&self.server, Method::POST, &path, Some(&body))?.json();
             erased += told["erased"].as_u64().unwrap_or_default();
+            damaged += told["damaged"].as_u64().unwrap_or_default();
             let head = told["head"].as_u64().unwrap_or_default();
             bar.set_length(head);
             bar.set_position(told["offset"].as_u64().unwrap_or(head).min(head));
             bar.set_message(format!("{erased} erased"));
             match &told["iterator"] {
                 Value::String(next) if told["done"] != true => body["iterator"] = json!(next),
-                _ => break,
+                _ => break told["isRemoved"] == true,
             }
-        }
+        };
         bar.finish_and_clear();
-        Ok(erased)
+        match is_removed && erased + damaged == 0 {
+            true => Err(Failure::new(Exit::Failed, NOTHING)),
+            false => Ok(Told { erased, damaged }),
+        }
     }
 
     /// Whether something may still be there.

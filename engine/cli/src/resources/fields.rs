@@ -86,8 +86,17 @@ impl Fields for AppFields {
         get: "Example:\n  forebay app get shop",
         create: "Example:\n  forebay app create --name Shop --uid shop --metadata plan=gold",
         update: "Example:\n  forebay app update shop --name Store",
-        rm: "Example:\n  forebay app rm shop",
+        rm: "Its events stay in the log until retention takes them, and nobody reads them there.\n\
+             To have them gone for good, erase them before or afterwards: then by its id.\n\n\
+             Examples:\n  forebay app rm shop\n  \
+             forebay erase --app app_2dPhQ0oZ5aVb0wQm8Xr1Tc --everything --wait",
     };
+    const LEFT: Option<fn(&str) -> String> = Some(|id| {
+        format!(
+            "its events stay in the log until retention takes them; to have them gone for good:\n\
+             forebay erase --app {id} --everything --wait"
+        )
+    });
 
     fn body(&self) -> Result<Map<String, Value>, Failure> {
         let members = Members::new().with("name", &self.name).with_text("uid", &self.uid);

@@ -1,6 +1,7 @@
 //! Erasure through the whole binary: no file of the data directory holds it afterwards.
 
 use crate::nobody::nobody;
+use crate::resources::Place;
 use crate::run::{ADMIN_KEY, Ended, Folder};
 use crate::serve::Serving;
 use std::path::Path;
@@ -18,6 +19,37 @@ fn has_marker(dir: &Path) -> bool {
             }),
         }
     })
+}
+
+#[test]
+fn what_is_left_of_a_removed_application_can_be_erased_in_either_order() {
+    for is_removed_first in [true, false] {
+        let place = Place::new();
+        let app = place.out("app create --name Shop --uid shop").trim().to_owned();
+        place.out("endpoint create --app shop --to http://127.0.0.1:59009/in");
+        let data = format!("{{\"who\":\"{MARKER}\"}}");
+        for _ in 0..2 {
+            place.out(&format!("send --app shop --type a --data {data} --event-key {MARKER}"));
+        }
+        let folder = place.folder.path().join("forebay-data");
+        assert!(has_marker(&folder), "it is there before");
+        let erase = format!("erase --app {app} --everything --yes --wait --json");
+        let remove = || place.run("app rm shop").expect(0, "").says(&app);
+        if is_removed_first {
+            remove();
+            // Its uid is nobody's now.
+            let lost = place.run("erase --app shop --everything --yes");
+            lost.expect(1, "").says("called by its id");
+        }
+        let erased = place.out(&erase);
+        assert_eq!(erased, "{\"damaged\":0,\"erased\":2,\"isOnDisk\":false}\n");
+        if !is_removed_first {
+            remove();
+        }
+        assert!(!has_marker(&folder), "removed first: {is_removed_first}");
+        assert_eq!(place.serving.stop(), 0);
+        assert!(!has_marker(&folder), "removed first: {is_removed_first}");
+    }
 }
 
 #[test]
@@ -43,7 +75,7 @@ fn what_is_erased_is_in_no_file_of_the_data_directory() {
     run(&format!("erase --event-key {MARKER}")).says("give --yes");
     assert!(has_marker(&data));
     let erased = run(&format!("erase --event-key {MARKER} --yes --wait --json"));
-    assert_eq!(erased.out, "{\"erased\":3,\"isOnDisk\":false}\n", "{}", erased.err);
+    assert_eq!(erased.out, "{\"damaged\":0,\"erased\":3,\"isOnDisk\":false}\n", "{}", erased.err);
     assert!(!has_marker(&data), "it is in a file");
     let left = run("tail --since 2020-01-01T00:00:00Z --no-follow --content --json");
     assert!(left.out.contains("another") && !left.out.contains(MARKER), "{}", left.out);

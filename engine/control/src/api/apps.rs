@@ -84,7 +84,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         verb: Verb::Delete,
         path: "/api/v1/app/{app_id}",
         id: "v1.application.delete",
-        summary: "Removes an application with its endpoints, filters, sources and keys",
+        summary: "Removes an application with all that is its own; its events stay in the log",
         scope: Scope::Admin,
         query: &[],
         body: Content::Empty,

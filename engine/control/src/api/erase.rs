@@ -84,6 +84,11 @@ struct EraseOut {
     offset: u64,
     head: u64,
     done: bool,
+    /// Events, and deliveries whose events retention has taken, that this look went past because
+    /// nobody can read them: whose they are is not known, and they may be of those to be erased.
+    damaged: usize,
+    /// No application has this id now. What was erased is of one that was removed.
+    is_removed: bool,
     iterator: Option<String>,
 }
 
@@ -107,6 +112,9 @@ async fn message(control: &Control, call: Call) -> Answered {
     one(control, &call, app, move |log| messages::id_of(log, &of, &name)).await
 }
 
+const DAMAGED: &str = "a record of it is damaged, so that nobody can read it: in the log it goes \
+                       with its generation, and a dead letter can be purged";
+
 /// Erases the event that `find` names. Again is as good as once.
 async fn one(
     control: &Control,
@@ -120,15 +128,15 @@ async fn one(
         None => Ok(Found::default()),
     };
     let found = control.ask(&call.principal, read).await?;
-    if found.stubs.is_empty() {
-        let is_damaged = "its record is damaged: it goes with its generation of the log";
-        return match found.is_damaged {
-            true => Err(Problem::Clash(is_damaged.into())),
-            false => Err(messages::NONE),
-        };
+    let is_damaged = found.damaged > 0;
+    if found.stubs.is_empty() && !is_damaged {
+        return Err(messages::NONE);
     }
     erase(control, found).await?;
-    Ok(empty(204))
+    match is_damaged {
+        true => Err(Problem::Clash(DAMAGED.into())),
+        false => Ok(empty(204)),
+    }
 }
 
 async fn several(control: &Control, call: Call) -> Answered {
@@ -151,7 +159,7 @@ async fn several(control: &Control, call: Call) -> Answered {
         Ok((found, log.head()))
     };
     let (found, head) = control.ask(&call.principal, read).await?;
-    let (erased, next) = (found.stubs.len(), found.next);
+    let (erased, damaged, next) = (found.stubs.len(), found.damaged, found.next);
     erase(control, found).await?;
     let iterator = next.map(|next| next.to_string());
     let told = EraseOut {
@@ -159,6 +167,8 @@ async fn several(control: &Control, call: Call) -> Answered {
         offset: next.map_or(head, Place::offset).0,
         head: head.0,
         done: next.is_none(),
+        damaged,
+        is_removed: (control.ports.apps)(call.app()?.as_str()).is_none(),
         iterator: iterator.clone(),
     };
     let whose = (call.principal.id.clone(), call.app()?.clone(), given.key);
@@ -234,6 +244,7 @@ async fn erase(control: &Control, found: Found) -> Result<(), Problem> {
     let done = control.ports.commands.erase(found.stubs, found.deliveries).await;
     // What a filter said of an event may be what it read in it.
     control.ports.watch.forget(&erased);
+    control.journal.borrow_mut().forget(&erased);
     match done {
         Err(Denied::NotFound) => Err(messages::NONE),
         done => Ok(done?),

@@ -25,6 +25,9 @@ pub struct Operation {
     pub(crate) run: Run,
 }
 
+/// The erasure of many events.
+const ERASE: &str = "erase";
+
 /// What an operation came to.
 pub(crate) type Answered = Result<Response<Bytes>, Problem>;
 pub(crate) type Answering<'a> = Pin<Box<dyn Future<Output = Answered> + 'a>>;
@@ -84,9 +87,15 @@ impl Operation {
         self.is_change() && self.scope != Scope::Publish
     }
 
-    /// Whether an `Idempotency-Key` makes a repeat of it safe. Messages have a key of their own.
+    /// Whether an `Idempotency-Key` makes a repeat of it safe. Messages have a key of their own. An
+    /// erasure is safe by itself, and a kept `done` of it would tell of what came later too.
     pub(crate) fn is_repeatable(&self) -> bool {
-        self.verb == Verb::Post && self.scope != Scope::Publish
+        self.verb == Verb::Post && self.scope != Scope::Publish && self.id != ERASE
+    }
+
+    /// Whether it reaches what is left of an application that was removed, for an admin's key.
+    pub(crate) fn outlives_app(&self) -> bool {
+        matches!(self.id, ERASE | "event.erase" | "v1.message.expunge-content")
     }
 }
 

@@ -137,6 +137,25 @@ fn a_long_script_hides_no_other_change_of_its_endpoint() {
 }
 
 #[test]
+fn a_message_is_told_by_its_id_whatever_its_sender_calls_it() {
+    let node = Node::new();
+    let body = r#"{"eventType":"a","eventId":"marker@example.com","payload":{}}"#;
+    let made = node.send("POST", &format!("{APP}/msg"), body, &[]);
+    assert_eq!(made.status, 202, "{}", made.body);
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    for name in ["marker@example.com", "marker%40example.com", &*id] {
+        let path = format!("{APP}/msg/{name}/content");
+        assert_eq!(node.send("DELETE", &path, "", &[]).status, 204, "{name}");
+    }
+    let told = listed(&node, "");
+    assert_eq!(told["data"].as_array().unwrap().len(), 3);
+    for entry in told["data"].as_array().unwrap() {
+        assert_eq!(entry["path"], format!("{APP}/msg/{id}/content"));
+    }
+    assert!(!node.changes.borrow().join("\n").contains("marker"));
+}
+
+#[test]
 fn an_erasure_of_many_steps_is_one_change() {
     let full = || {
         let node = Node::new();

@@ -1,6 +1,6 @@
-use crate::node::{Node, event, key, request, tenant};
+use crate::node::{Node, dead, delivery, event, key, request, tenant, with_body};
 use control::Role;
-use event::{EventId, Offset, TenantId};
+use event::{Change, EndpointId, EventId, Offset, Parcel, Stage, TenantId, hash_of};
 use log::{Group, Log, Sync};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -93,6 +93,111 @@ fn a_key_is_erased_in_several_looks() {
     assert!((0..3_000).all(|n| is_erased(&node, n) == wanted(n)));
     assert_eq!(erase(&node, &json!({ "key": "k" }))["erased"], 0);
     assert_eq!(node.get("/v1/erase").json(), json!({ "isOnDisk": false }));
+}
+
+/// A letter of an event that retention has taken. Its filter had made another key of `k`, or none.
+fn bury(node: &Node, offset: u64, key: Option<&str>) {
+    let letter = delivery(EndpointId(1), Offset(offset));
+    let mut output = event(id(offset), "t", "marker");
+    output.envelope.key = key.map(Box::from);
+    let input_key = Some(hash_of(b"k"));
+    let parcel = Parcel { stage: Stage::Output, event: Arc::new(output), input_key };
+    node.commit(Group {
+        dead: vec![Change::Put(letter, dead("answered 500", 1))],
+        parcels: vec![Change::Put(letter, parcel)],
+        ..Group::default()
+    });
+}
+
+/// Asks until it is done; gives how many were erased, and how many could not be read.
+fn erase_all(node: &Node, path: &str, mut body: Value) -> (u64, u64) {
+    let (mut erased, mut damaged) = (0, 0);
+    loop {
+        let reply = node.send("POST", path, &body.to_string(), &[]);
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        let told = reply.json();
+        erased += told["erased"].as_u64().unwrap();
+        damaged += told["damaged"].as_u64().unwrap();
+        match told["iterator"].as_str() {
+            Some(next) => body["iterator"] = json!(next),
+            None => return (erased, damaged),
+        }
+    }
+}
+
+#[test]
+fn a_key_that_a_filter_changed_is_found_by_the_one_that_came_in() {
+    let node = node(4);
+    bury(&node, 0, None);
+    bury(&node, 1, Some("pseudonym"));
+    node.commit(Group { floor: Some(Offset(4)), ..Group::default() });
+    assert_eq!(erase_all(&node, "/v1/erase", json!({ "key": "other" })), (0, 0));
+    assert_eq!(erase_all(&node, "/v1/erase", json!({ "key": "k" })), (2, 0));
+    let given = node.commands.given.borrow().join("\n");
+    assert!(given.contains("erase [0, 1]"), "{given}");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_each_time_and_once() {
+    let node = node(600);
+    for damaged in [1, 2, 400, 599] {
+        node.log.damage(Offset(damaged));
+    }
+    // Of the readable ones without those of another application: 1, 2 and 599 are no multiples
+    // of five, and 400 is one.
+    assert_eq!(erase_all(&node, "/v1/erase", json!({ "everything": true })), (480 - 3, 4));
+    assert_eq!(erase_all(&node, "/v1/erase", json!({ "key": "k" })), (0, 4));
+    let reply = node.send("DELETE", &format!("/v1/event/{}", id(1)), "", &[]);
+    assert_eq!(reply.status, 409, "{}", reply.body);
+}
+
+#[test]
+fn a_letter_that_cannot_be_read_is_told_too() {
+    let node = node(4);
+    bury(&node, 1, None);
+    node.log.damage_parcel(delivery(EndpointId(1), Offset(1)));
+    node.commit(Group { floor: Some(Offset(4)), ..Group::default() });
+    assert_eq!(erase_all(&node, "/v1/erase", json!({ "key": "k" })), (0, 1));
+}
+
+#[test]
+fn an_admin_erases_what_is_left_of_a_removed_application() {
+    let mut node = node(10);
+    node.make_app("app_gone");
+    let gone = |n: u64| {
+        let mut event = event(EventId::new(1_000 + n, Offset(n)), "t", "marker");
+        event.envelope.tenant = TenantId::new("app_gone");
+        Arc::new(event)
+    };
+    node.commit(Group { events: (10..14).map(gone).collect(), ..Group::default() });
+    assert_eq!(node.send("DELETE", "/api/v1/app/app_gone", "", &[]).status, 204);
+    let bearer = key(&mut node, Role::Manager(tenant()), u64::MAX);
+    let line = format!("authorization: Bearer {bearer}");
+    let (path, body) = ("/v1/erase?app=app_gone", json!({ "everything": true }));
+    assert_eq!(node.one(with_body("POST", path, &body.to_string(), &[&line])).status, 404);
+    let of_one = format!("/v1/event/{}?app=app_gone", id(11));
+    assert_eq!(node.send("DELETE", &of_one, "", &[]).status, 204);
+    let told = node.send("POST", path, &body.to_string(), &[]).json();
+    assert_eq!((&told["erased"], &told["isRemoved"]), (&json!(3), &json!(true)));
+    assert!((0..14).all(|n| is_erased(&node, n) == (n >= 10)));
+    // Whatever else is asked about it is not there.
+    assert_eq!(node.get("/v1/tail?app=app_gone&follow=false").status, 404);
+    let known = node.send("POST", "/v1/erase", r#"{"key":"none"}"#, &[]).json();
+    assert_eq!(known["isRemoved"], false);
+}
+
+#[test]
+fn an_idempotency_key_repeats_no_erasure() {
+    let node = node(10);
+    let line = "idempotency-key: a";
+    let body = json!({ "key": "k" }).to_string();
+    let ask = with_body("POST", "/v1/erase", &body, &[&node.bearer(), line]);
+    let told: Vec<u64> = node
+        .ask(&[ask.clone(), ask])
+        .iter()
+        .map(|reply| reply.json()["erased"].as_u64().unwrap())
+        .collect();
+    assert_eq!(told, [3, 0], "the second looks again");
 }
 
 #[test]

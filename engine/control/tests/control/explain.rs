@@ -145,7 +145,7 @@ fn what_was_redriven_is_retrying_behind_however_many() {
     node.commit(Group {
         attempts: vec![row(to, attempt(1, failed(Cause::Timeout)), AttemptState::Dead)],
         retries: others.map(|other| retry(Due::At(NOW), other)).chain([retry(later, to)]).collect(),
-        parcels: vec![Change::Put(to, Parcel { stage: Stage::Output, event })],
+        parcels: vec![Change::Put(to, Parcel { stage: Stage::Output, event, input_key: None })],
         ..Group::default()
     });
     assert_eq!(state(&node, id, "plain"), "retrying");

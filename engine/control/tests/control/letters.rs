@@ -24,7 +24,7 @@ fn bury(node: &Node, letter: DeliveryId, id: EventId) {
     let event = Arc::new(crate::node::event(id, "order.paid", "{\"a\": 1}"));
     node.commit(Group {
         dead: vec![Change::Put(letter, row)],
-        parcels: vec![Change::Put(letter, Parcel { stage: Stage::Output, event })],
+        parcels: vec![Change::Put(letter, Parcel { stage: Stage::Output, event, input_key: None })],
         ..Group::default()
     });
 }

@@ -28,7 +28,7 @@ impl Lane {
             Verdict::Pass => self.expand(delivery, &input, vec![event.clone()], now, effects),
             Verdict::Emit(outputs) => self.expand(delivery, &input, outputs, now, effects),
             Verdict::Retry { delay, .. } => {
-                self.keep(event, 0, input, Due::At(now + delay), effects);
+                self.keep(event, 0, input, Due::At(now + delay), None, effects);
             }
             Verdict::Reject { reason } => self.reject(event, &input, reason, now, effects),
             Verdict::Stop { .. } => {

@@ -1,4 +1,4 @@
-use super::start::{dead_row, key_hash, never_sent};
+use super::start::{dead_row, input_key, key_hash, never_sent};
 use super::*;
 use crate::bug::{self, Bug};
 use event::{
@@ -13,6 +13,8 @@ struct Landed {
     kept_as: Option<RetryKey>,
     /// The bytes, where no parcel holds them yet.
     event: Option<Arc<Event>>,
+    /// As their parcel is to say it.
+    input_key: Option<u64>,
 }
 
 impl Lane {
@@ -82,7 +84,7 @@ impl Lane {
         if !self.trouble.is_in_flight(delivery.offset, delivery.k) {
             return None;
         }
-        let Some(Parcel { stage, event }) = parcel else {
+        let Some(Parcel { stage, event, .. }) = parcel else {
             let (key, row) = self.land_unsent(delivery, now)?;
             effects.retries.push(Change::Remove(key));
             self.bury(delivery, &row, "its bytes are gone from the log", now, effects);
@@ -181,7 +183,8 @@ impl Lane {
                 ..*input
             };
             effects.attempts.push(never_sent(delivery, &row, AttemptState::Trouble));
-            let parcel = Parcel { stage: ParcelStage::Output, event };
+            let input_key = input_key(input.key_hash, &event);
+            let parcel = Parcel { stage: ParcelStage::Output, event, input_key };
             effects.parcels.push(Change::Put(delivery, parcel));
             self.put_retry(delivery, row, now, effects);
         }
@@ -190,11 +193,13 @@ impl Lane {
     /// Finds what was in flight. `None` when the endpoint was deleted meanwhile.
     fn land(&mut self, delivery: DeliveryId, effects: &mut Effects) -> Option<Landed> {
         if let Some((key, row)) = self.trouble.land(delivery.offset, delivery.k) {
-            return Some(Landed { delivery, row, kept_as: Some(key), event: None });
+            let (kept_as, event) = (Some(key), None);
+            return Some(Landed { delivery, row, kept_as, event, input_key: None });
         }
         let at = self.find(delivery.offset)?;
         let Entry { event, ruled_by, .. } = &self.entries[at];
         let (stub, ruled_by) = (event.is_erased().then(|| event.clone()), *ruled_by);
+        let came_with = key_hash(event);
         let Stage::Running(outputs) = &mut self.entries[at].stage else { return None };
         let event = outputs.events[delivery.k as usize].clone();
         let row = RetryRow {
@@ -209,7 +214,9 @@ impl Lane {
         if outputs.all_ended() {
             self.end_entry(at, effects);
         }
-        Some(Landed { delivery, row, kept_as: None, event: Some(stub.unwrap_or(event)) })
+        let input_key = input_key(came_with, &event);
+        let event = Some(stub.unwrap_or(event));
+        Some(Landed { delivery, row, kept_as: None, event, input_key })
     }
 
     /// Takes a delivery back from flight without an attempt.
@@ -243,10 +250,10 @@ impl Lane {
         }
         let state = if wait.is_some() { AttemptState::Trouble } else { AttemptState::Dead };
         record(&landed, attempt, state, effects);
-        let Landed { delivery, mut row, event, .. } = landed;
+        let Landed { delivery, mut row, event, input_key, .. } = landed;
         if let Some(event) = event {
             row.since = now;
-            let parcel = Parcel { stage: ParcelStage::Output, event };
+            let parcel = Parcel { stage: ParcelStage::Output, event, input_key };
             effects.parcels.push(Change::Put(delivery, parcel));
         }
         match wait {

@@ -218,7 +218,7 @@ impl Lane {
             Verdict::Retry { delay, .. } => {
                 if !is_kept_already {
                     let row = input_row(&event, self.entries[at].ruled_by, now);
-                    self.keep(&event, 0, row, Due::At(now + delay), effects);
+                    self.keep(&event, 0, row, Due::At(now + delay), None, effects);
                 }
                 Outputs::new(Vec::new(), 0)
             }
@@ -235,7 +235,8 @@ impl Lane {
     ) {
         let delivery = DeliveryId { lane: self.id, offset: event.offset(), k: 0 };
         effects.attempts.push(never_sent(delivery, row, AttemptState::Dead));
-        let parcel = Parcel { stage: ParcelStage::Input, event: event.clone() };
+        let (stage, event) = (ParcelStage::Input, event.clone());
+        let parcel = Parcel { stage, event, input_key: None };
         effects.parcels.push(Change::Put(delivery, parcel));
         effects.dead.push(Change::Put(delivery, dead_row(row, reason, now)));
     }
@@ -270,10 +271,11 @@ impl Lane {
             unreachable!("only outputs of running entries are parked")
         };
         outputs.end(k);
+        let input_key = input_key(row.key_hash, event);
         row.stage = ParcelStage::Output;
         row.outputs = outputs.count();
         row.key_hash = key_hash(event);
-        self.keep(event, k, row, Due::Parked, effects);
+        self.keep(event, k, row, Due::Parked, input_key, effects);
     }
 
     /// Hands a delivery that was never sent to a retry row.
@@ -283,11 +285,12 @@ impl Lane {
         k: u32,
         row: RetryRow,
         due: Due,
+        input_key: Option<u64>,
         effects: &mut Effects,
     ) {
         let delivery = DeliveryId { lane: self.id, offset: event.offset(), k };
         effects.attempts.push(never_sent(delivery, &row, AttemptState::Trouble));
-        let parcel = Parcel { stage: row.stage, event: event.clone() };
+        let parcel = Parcel { stage: row.stage, event: event.clone(), input_key };
         effects.parcels.push(Change::Put(delivery, parcel));
         let key = RetryKey { due, delivery };
         effects.retries.push(Change::Put(key, row));
@@ -309,6 +312,11 @@ impl Lane {
 
 pub(super) fn key_hash(event: &Event) -> Option<u64> {
     event.envelope.key.as_deref().map(|key| hash_of(key.as_bytes()))
+}
+
+/// What the parcel of an output says of its input's key.
+pub(super) fn input_key(input: Option<u64>, output: &Event) -> Option<u64> {
+    input.filter(|input| key_hash(output) != Some(*input))
 }
 
 /// Of an event whose chain has still to say what it comes to.

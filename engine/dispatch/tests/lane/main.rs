@@ -2,6 +2,7 @@
 //! promises: each owed event is ended or has a keeper on disk at every commit, attempts go in
 //! order and within their limits, and in the end nothing is left over.
 
+mod keys;
 mod ledger;
 mod plan;
 mod watch;

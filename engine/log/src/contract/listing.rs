@@ -1,6 +1,6 @@
 use super::random::{deliveries, duplicate_keys};
 use super::{ALL, duplicate_source, duplicate_tenant};
-use crate::{Failure, Log};
+use crate::{Failure, Log, Parcel};
 use event::Offset;
 use std::fmt::{Debug, Write};
 
@@ -19,7 +19,12 @@ pub fn listing(log: &impl Log) -> Result<String, Failure> {
     put(&mut text, "watermarks", log.watermarks()?);
     put(&mut text, "generation", log.generations()?);
     for delivery in deliveries(log.head()) {
-        put(&mut text, "parcel", log.parcel(delivery)?);
+        if let Some(Parcel { stage, event, input_key }) = log.parcel(delivery)? {
+            // Told where there is one alone: listings of before there were any are kept.
+            let key = input_key.map(|hash| format!(", input_key: {hash}")).unwrap_or_default();
+            writeln!(text, "parcel Parcel {{ stage: {stage:?}, event: {event:?}{key} }}")
+                .expect("a string takes everything");
+        }
     }
     for key in duplicate_keys() {
         put(&mut text, "duplicate", log.duplicate(&duplicate_tenant(), duplicate_source(), &key)?);

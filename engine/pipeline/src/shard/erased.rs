@@ -38,7 +38,10 @@ impl Shard {
     /// A parcel as the log would give it now.
     pub(super) fn as_erased(&self, parcel: Parcel, now: Time) -> Parcel {
         match self.is_erased(&parcel.event) {
-            true => Parcel { event: Arc::new(parcel.event.stub(now)), ..parcel },
+            true => {
+                let event = Arc::new(parcel.event.stub(now));
+                Parcel { stage: parcel.stage, event, input_key: None }
+            }
             false => parcel,
         }
     }

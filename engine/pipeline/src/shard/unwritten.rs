@@ -75,7 +75,8 @@ mod tests {
         let envelope = Envelope::new(TenantId::new("acme"), "shop", "order.paid", Time::ZERO);
         let id = EventId::new(ms, Offset(0));
         let body = bytes::Bytes::new();
-        Parcel { stage: Stage::Output, event: Arc::new(Event { id, envelope, body }) }
+        let event = Arc::new(Event { id, envelope, body });
+        Parcel { stage: Stage::Output, event, input_key: None }
     }
 
     #[derive(Clone, Debug)]

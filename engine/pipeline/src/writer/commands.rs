@@ -161,7 +161,7 @@ impl Writer {
             key_hash: event.envelope.key.as_deref().map(|key| hash_of(key.as_bytes())),
         };
         let key = RetryKey { due: Due::At(now), delivery };
-        let parcel = Parcel { stage: Stage::Output, event };
+        let parcel = Parcel { stage: Stage::Output, event, input_key: None };
         self.group.retries.push(Change::Put(key, row));
         self.group.parcels.push(Change::Put(delivery, parcel));
         let shard = self.shard_of(endpoint);

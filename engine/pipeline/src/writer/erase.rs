@@ -56,7 +56,7 @@ impl Writer {
         let parcel = readable(self.log.parcel(delivery))?;
         let stage = parcel.map_or(Some(Stage::Output), |parcel| parcel.map(|kept| kept.stage));
         if let Some(stage) = stage {
-            let parcel = Parcel { stage, event: stub.clone() };
+            let parcel = Parcel { stage, event: stub.clone(), input_key: None };
             self.group.parcels.push(Change::Put(delivery, parcel));
         }
         Ok(())

@@ -35,7 +35,7 @@ fn fill(log: &Store, from: u64, count: u64) {
         let offsets = first..first + 10;
         let event = |n| if is_marked(&n) { marked(n) } else { contract::event(n) };
         let kept = offsets.clone().filter(is_marked);
-        let parcel = |n| Parcel { stage: Stage::Output, event: marked(n) };
+        let parcel = |n| Parcel { stage: Stage::Output, event: marked(n), input_key: None };
         let mut group = Group {
             events: offsets.clone().map(event).collect(),
             parcels: kept.map(|n| Change::Put(contract::delivery(1, n), parcel(n))).collect(),

@@ -1,7 +1,7 @@
 use crate::letter;
 use crate::walk::{self, End, Path};
-use event::{DeliveryId, Due, Event, EventId, Offset, RetryKey, TenantId, Time};
-use log::{Failure, Log};
+use event::{DeliveryId, Due, Event, EventId, Offset, Parcel, RetryKey, TenantId, Time, hash_of};
+use log::{Failure, Letters, Log};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
@@ -26,7 +26,8 @@ pub(super) struct Found {
     pub stubs: Vec<Arc<Event>>,
     /// Of events that retention has taken; those of others the writer finds.
     pub deliveries: Vec<DeliveryId>,
-    pub is_damaged: bool,
+    /// Events and parcels that nobody can read, whosesoever they are.
+    pub damaged: usize,
     /// Where to go on. None: all has been looked at.
     pub next: Option<Place>,
 }
@@ -99,6 +100,15 @@ impl Wanted {
             && self.key.as_deref().is_none_or(|key| envelope.key.as_deref() == Some(key))
     }
 
+    /// A filter may have taken the key away, or made another of it.
+    fn wants_parcel(&self, parcel: &Parcel) -> bool {
+        let is_key = |key: &str| parcel.input_key == Some(hash_of(key.as_bytes()));
+        let of_input = self.key.as_deref().is_some_and(is_key);
+        let event = &parcel.event;
+        let is_own = || event.envelope.tenant == self.app && !event.is_erased();
+        self.wants(event) || (of_input && is_own())
+    }
+
     /// Some of it, from a place on.
     pub fn gather(&self, log: &dyn Log, place: Place, now: Time) -> Result<Found, Failure> {
         match place {
@@ -112,22 +122,24 @@ impl Wanted {
                 self.in_parcels(log, all, next.unwrap_or(Place::Dead(None)), now)
             }
             Place::Dead(from) => {
-                let rows = log.letters(from, ROWS_MAX)?.rows;
+                let Letters { rows, is_incomplete } = log.letters(from, ROWS_MAX)?;
                 let last = rows.last().filter(|_| rows.len() == ROWS_MAX).map(|(id, _)| *id);
                 let all = rows.into_iter().map(|(id, _)| id);
                 let next = Place::Dead(last.map(|last| last.next()));
                 let mut found = self.in_parcels(log, all, next, now)?;
                 found.next = found.next.filter(|_| last.is_some());
+                // One at least.
+                found.damaged += usize::from(is_incomplete);
                 Ok(found)
             }
         }
     }
 
     fn in_log(&self, log: &dyn Log, from: Offset, now: Time) -> Result<Found, Failure> {
-        let mut stubs = Vec::new();
+        let (mut stubs, mut damaged) = (Vec::new(), Vec::new());
         let path = Path { range: from..Offset::MAX, is_newest_first: false };
         let mut last = from;
-        let end = walk::events(log, path, |event| {
+        let end = walk::events_and_damaged(log, path, &mut damaged, |event| {
             if self.wants(event) {
                 stubs.push(Arc::new(event.stub(now)));
             }
@@ -142,7 +154,9 @@ impl Wanted {
             End::Enough => Place::Event(last.next()),
             End::Tired(at) => Place::Event(at.next()),
         };
-        Ok(Found { stubs, next: Some(next), ..Found::default() })
+        // The next look begins there, and passes the others itself.
+        let damaged = damaged.into_iter().filter(|at| *at < next.offset()).count();
+        Ok(Found { stubs, damaged, next: Some(next), ..Found::default() })
     }
 
     /// Among deliveries whose events retention has taken: their parcels say what they were.
@@ -156,7 +170,7 @@ impl Wanted {
         let floor = log.floor();
         let mut found = Kept::default();
         for delivery in all.filter(|delivery| delivery.offset < floor) {
-            found.look(log, delivery, now, |event| self.wants(event))?;
+            found.look(log, delivery, now, |parcel| self.wants_parcel(parcel))?;
         }
         Ok(Found { next: Some(next), ..found.whole() })
     }
@@ -167,6 +181,7 @@ impl Wanted {
 struct Kept {
     stubs: BTreeMap<Offset, Arc<Event>>,
     deliveries: Vec<DeliveryId>,
+    damaged: usize,
 }
 
 impl Kept {
@@ -175,14 +190,17 @@ impl Kept {
         log: &dyn Log,
         delivery: DeliveryId,
         now: Time,
-        wants: impl Fn(&Event) -> bool,
+        wants: impl Fn(&Parcel) -> bool,
     ) -> Result<(), Failure> {
         let parcel = match log.parcel(delivery) {
             // Nobody can read it; a person may purge it.
-            Err(Failure::Damaged { .. } | Failure::DamagedRow { .. }) => None,
+            Err(Failure::Damaged { .. } | Failure::DamagedRow { .. }) => {
+                self.damaged += 1;
+                None
+            }
             parcel => parcel?,
         };
-        if let Some(parcel) = parcel.filter(|parcel| wants(&parcel.event)) {
+        if let Some(parcel) = parcel.filter(wants) {
             self.stubs.insert(delivery.offset, Arc::new(parcel.event.stub(now)));
             self.deliveries.push(delivery);
         }
@@ -190,8 +208,9 @@ impl Kept {
     }
 
     fn whole(self) -> Found {
-        let stubs = self.stubs.into_values().collect();
-        Found { stubs, deliveries: self.deliveries, ..Found::default() }
+        let Kept { stubs, deliveries, damaged } = self;
+        let stubs = stubs.into_values().collect();
+        Found { stubs, deliveries, damaged, next: None }
     }
 }
 
@@ -202,7 +221,7 @@ pub(super) fn one(log: &dyn Log, app: &TenantId, id: EventId, now: Time) -> Resu
     if offset >= log.floor() {
         let event = match log.event(offset) {
             Err(Failure::Damaged { .. }) => {
-                return Ok(Found { is_damaged: true, ..Found::default() });
+                return Ok(Found { damaged: 1, ..Found::default() });
             }
             event => event?.filter(|event| is_it(event)),
         };
@@ -218,7 +237,7 @@ pub(super) fn one(log: &dyn Log, app: &TenantId, id: EventId, now: Time) -> Resu
         let rows = log.retries(from, ROWS_MAX)?;
         let last = rows.last().filter(|_| rows.len() == ROWS_MAX).map(|(key, _)| *key);
         for (key, _) in rows.iter().filter(|(key, _)| key.delivery.offset == offset) {
-            kept.look(log, key.delivery, now, is_it)?;
+            kept.look(log, key.delivery, now, |parcel| is_it(&parcel.event))?;
         }
         let Some(last) = last else { break };
         from = Some(RetryKey { delivery: last.delivery.next(), ..last });
@@ -228,7 +247,7 @@ pub(super) fn one(log: &dyn Log, app: &TenantId, id: EventId, now: Time) -> Resu
         let rows = log.letters(from, ROWS_MAX)?.rows;
         let last = rows.last().filter(|_| rows.len() == ROWS_MAX).map(|(id, _)| *id);
         for (delivery, _) in rows.iter().filter(|(delivery, _)| delivery.offset == offset) {
-            kept.look(log, *delivery, now, is_it)?;
+            kept.look(log, *delivery, now, |parcel| is_it(&parcel.event))?;
         }
         let Some(last) = last else { break };
         from = Some(last.next());

@@ -237,7 +237,7 @@ fn deliver(node: &Node, endpoint: EndpointId, id: EventId, mark: &str) {
     node.commit(Group {
         attempts: vec![row(1, AttemptState::Trouble), row(2, AttemptState::Dead)],
         dead: vec![Change::Put(sent, dead(mark, 2))],
-        parcels: vec![Change::Put(sent, Parcel { stage: Stage::Output, event })],
+        parcels: vec![Change::Put(sent, Parcel { stage: Stage::Output, event, input_key: None })],
         ..Group::default()
     });
 }
