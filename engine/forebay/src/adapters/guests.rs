@@ -8,7 +8,7 @@ use filter::{Candidate, ChainAnswer, ChainSpec, Comparison, Difference, ErrorPol
 use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner, Setting, SpecFailure};
 use pipeline::screen::{Guests, Judging};
 use pipeline::{Answer, Pairs, Question};
-use registry::{ChainId, FilterVersion, OnError, Share};
+use registry::{CANDIDATE, ChainId, FilterVersion, OnError, Share};
 use runtime::Clock;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -186,10 +186,13 @@ impl Desk {
     fn tell(&self, question: &Question, events: &[Arc<Event>], answer: &ChainAnswer) {
         let ids = |event: usize| events.get(event).map(|event| event.id);
         for fault in &answer.faults {
+            // Its words may be those of the event, and no erasure reaches what was printed.
+            let name = fault.filter.strip_suffix(CANDIDATE).unwrap_or(&fault.filter);
             tracing::warn!(
                 filter = %fault.filter, kind = fault.kind.label(), event = ?ids(fault.event),
-                "a filter failed: {}", fault.text
+                "a filter failed: `forebay filter logs {name}` has its words"
             );
+            tracing::debug!(filter = %fault.filter, "{}", fault.text);
         }
         for line in &answer.logs {
             tracing::debug!(filter = %line.filter, level = line.level, "{}", line.text);
