@@ -249,6 +249,7 @@ fn open_store(plan: &Plan) -> Result<Store, OpenError> {
         duplicate_window: plan.duplicate_window,
         duplicates_max: plan.duplicates_max,
         spawn: Some(|name, work| spawn_thread(name, 0, work)),
+        tell: Some(|what| tracing::error!("{what}")),
         ..StoreOptions::new(&plan.data)
     };
     let (store, recovered) = Store::open(options)?;
