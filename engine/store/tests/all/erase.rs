@@ -203,11 +203,12 @@ fn sorted_files_with(dir: &Path, wanted: &[u8]) -> Vec<PathBuf> {
 
 /// Flips a bit of an event that is not erased, beside others that are.
 fn damage_a_generation(dir: &Path) -> PathBuf {
-    let body = contract::event(1).body.clone();
-    let path = sorted_files_with(dir, &body).remove(0);
+    let mut record = Vec::new();
+    log::codec::encode_event(&contract::event(1), &mut record);
+    let path = sorted_files_with(dir, &record).remove(0);
     let mut bytes = std::fs::read(&path).unwrap();
-    let at = bytes.windows(body.len()).position(|window| window == body).unwrap();
-    bytes[at + 5] ^= 1;
+    let at = bytes.windows(record.len()).position(|window| window == record).unwrap();
+    bytes[at + record.len() / 2] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     path
 }
