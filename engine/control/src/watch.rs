@@ -9,12 +9,16 @@ pub(crate) use trial::{DifferenceOut, Seen};
 use event::{Event, EventId, TenantId, Time, Verdict};
 use registry::{CANDIDATE, FilterVersion};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Shared by the guest threads, which tell it, and the management API, which shows it. Its lock is
 /// held to add or copy a few lines, and only for filters that speak, fail or are on trial.
 #[derive(Default)]
-pub struct FilterWatch(Mutex<State>);
+pub struct FilterWatch {
+    state: Mutex<State>,
+    erasures: AtomicU64,
+}
 
 #[derive(Default)]
 struct State {
@@ -162,8 +166,15 @@ impl FilterWatch {
         lines.skip(spare).take(limit).cloned().collect()
     }
 
+    /// Another number after each erasure: what guests remember from before it is to be forgotten.
+    /// Never blocks.
+    pub fn erasures(&self) -> u64 {
+        self.erasures.load(Ordering::Relaxed)
+    }
+
     /// Lines and examples that are about one of these events go, and lines that are about none.
     pub(crate) fn forget(&self, events: &BTreeSet<EventId>) {
+        self.erasures.fetch_add(1, Ordering::Relaxed);
         let is_kept = |event: &EventId| !events.contains(event);
         let mut state = self.state();
         state.erased.extend(events);
@@ -190,7 +201,7 @@ impl FilterWatch {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // What a panic left behind is whole enough to be shown.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

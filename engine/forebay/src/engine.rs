@@ -367,6 +367,7 @@ fn guest_maker(
             metrics: metrics.clone(),
             watch: watch.clone(),
             clock: clock.clone(),
+            forgetting: Default::default(),
         }))
     })
 }

@@ -7,6 +7,8 @@
     reason = "tests meet the machine"
 )]
 
+#[path = "filters/erased.rs"]
+mod erased;
 #[path = "support/receiver.rs"]
 mod receiver;
 #[path = "support/request.rs"]

@@ -3,13 +3,14 @@ use crate::modules::Modules;
 use crate::tables::Tables;
 use control::{CircuitState, Compared, FilterWatch, Metrics, SaidLine as Said};
 use event::limits::START_COST;
-use event::{Event, TenantId, Verdict};
+use event::{Event, TenantId, Time, Verdict};
 use filter::{Candidate, ChainAnswer, ChainSpec, Comparison, Difference, ErrorPolicy, FaultKind};
 use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner, Setting, SpecFailure};
 use pipeline::screen::{Guests, Judging};
 use pipeline::{Answer, Pairs, Question};
 use registry::{CANDIDATE, ChainId, FilterVersion, OnError, Share};
 use runtime::Clock;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,6 +39,16 @@ pub struct Desk {
     pub metrics: Arc<Metrics>,
     pub watch: Arc<FilterWatch>,
     pub clock: Arc<dyn Clock>,
+    pub forgetting: Forgetting,
+}
+
+/// How far a thread is with forgetting what was erased.
+#[derive(Default)]
+pub struct Forgetting {
+    /// The last erasure that it has heard of.
+    erasures: Cell<u64>,
+    /// When it forgets once more.
+    again: Cell<Option<Time>>,
 }
 
 /// The filters of chains as they are run.
@@ -56,6 +67,8 @@ struct Judged {
 
 /// More chains than this are forgotten together and put together again when asked for.
 const CHAINS_MAX: usize = 10_000;
+/// An event that was erased may be on its way to a guest for so long at most.
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 impl Guests for Chains {
@@ -160,6 +173,7 @@ impl Desk {
         if let Some(reason) = self.open_circuit(&prepared) {
             return Judged::same(events, &stop(&reason));
         }
+        self.forget_erased();
         let setting = Setting { purpose: Purpose::Live, tables: &tables };
         let run = self.runner.run_sliced(&prepared.spec, events, setting);
         let Some(answer) = self.guarded(run).await else {
@@ -170,6 +184,19 @@ impl Desk {
         self.count_faults(tenant, &prepared, &answer);
         let fuel = answer.fuel + answer.starts * START_COST;
         Judged { verdicts: answer.verdicts, fuel, is_counted: true }
+    }
+
+    /// What guests keep in variables may be of an event that was erased since. Once more a while
+    /// later, for what was on its way to them then.
+    fn forget_erased(&self) {
+        let erasures = self.watch.erasures();
+        if self.forgetting.erasures.replace(erasures) != erasures {
+            self.forgetting.again.set(Some(self.clock.now() + ON_ITS_WAY));
+            self.runner.forget_idle();
+        } else if self.forgetting.again.get().is_some_and(|at| self.clock.now() >= at) {
+            self.forgetting.again.set(None);
+            self.runner.forget_idle();
+        }
     }
 
     /// Why a chain is not asked, when one of its filters failed too often.
