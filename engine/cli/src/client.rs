@@ -122,8 +122,13 @@ impl Call {
 
     /// Makes the call and takes the answer as it comes. One that is no success is taken whole.
     pub async fn stream(self) -> Result<Result<Streamed, Answer>, Failure> {
+        self.stream_within(TIMEOUT).await
+    }
+
+    /// The same, where the answer may take so long to begin.
+    pub async fn stream_within(self, limit: Duration) -> Result<Result<Streamed, Answer>, Failure> {
         let server = self.server();
-        let response = within(TIMEOUT, &server, self.open()).await?;
+        let response = within(limit, &server, self.open()).await?;
         match response.status().is_success() {
             true => Ok(Ok(Streamed(response.into_body()))),
             false => within(TIMEOUT, &server, collected(response)).await.map(Err),

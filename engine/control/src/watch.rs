@@ -9,6 +9,7 @@ pub(crate) use trial::{DifferenceOut, Seen};
 use event::{Event, EventId, TenantId, Time, Verdict};
 use registry::{CANDIDATE, Circuit, Ended, FilterVersion};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -18,6 +19,7 @@ use tokio::sync::Notify;
 pub struct FilterWatch {
     state: Mutex<State>,
     has_failed: Notify,
+    erasures: AtomicU64,
 }
 
 #[derive(Default)]
@@ -197,8 +199,15 @@ impl FilterWatch {
         lines.skip(spare).take(limit).cloned().collect()
     }
 
+    /// Another number after each erasure: what guests remember from before it is to be forgotten.
+    /// Never blocks.
+    pub fn erasures(&self) -> u64 {
+        self.erasures.load(Ordering::Relaxed)
+    }
+
     /// Lines and examples that are about one of these events go, and lines that are about none.
     pub(crate) fn forget(&self, events: &BTreeSet<EventId>) {
+        self.erasures.fetch_add(1, Ordering::Relaxed);
         let is_kept = |event: &EventId| !events.contains(event);
         let mut state = self.state();
         state.erased.extend(events);

@@ -144,6 +144,7 @@ impl Inquiry<'_> {
             some = members.iter().map(|member| self.batch[*member]).collect();
             &some
         };
+        let round = self.pool.borrow().round();
         let kept = if self.spec.isolate { None } else { self.pool.borrow_mut().take(self.spec) };
         let mut instance = match kept {
             Some(instance) => instance,
@@ -157,7 +158,7 @@ impl Inquiry<'_> {
         for (member, verdict) in members.iter().zip(answer?) {
             self.verdicts[*member] = Some(verdict);
         }
-        self.pool.borrow_mut().keep(self.spec, instance);
+        self.pool.borrow_mut().keep(self.spec, instance, round);
         Ok(())
     }
 

@@ -105,7 +105,13 @@ impl Runner {
     /// Ends the instances that wait for their filter's next batch, and forgets what was learnt of
     /// the filters: after this the runner is a new one, but for the questions that are under way.
     pub fn forget(&self) {
-        self.pool.take();
+        self.pool.borrow_mut().forget();
+    }
+
+    /// Ends the instances that wait for their filter's next batch, and those that are under way
+    /// once their batch is over: what they keep in variables is no longer to be had.
+    pub fn forget_idle(&self) {
+        self.pool.borrow_mut().forget_idle();
     }
 
     /// Instances that wait for their filter's next batch.

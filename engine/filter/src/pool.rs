@@ -10,6 +10,8 @@ pub(crate) struct Pool {
     /// Sizes of batches that a filter had no room for, or answered with too much.
     refused: BTreeMap<[u8; 32], usize>,
     memory_bytes_max: usize,
+    /// How often the idle ones were forgotten: what was taken before that is not kept.
+    round: u64,
 }
 
 const REFUSALS_MAX: usize = 4096;
@@ -20,9 +22,24 @@ impl Pool {
         self.idle.remove(place).map(|(_, instance)| instance)
     }
 
+    /// For `keep`, as it was when an instance was taken or started.
+    pub(crate) fn round(&self) -> u64 {
+        self.round
+    }
+
+    pub(crate) fn forget_idle(&mut self) {
+        self.idle.clear();
+        self.round += 1;
+    }
+
+    /// All but the round, by which what is under way is known.
+    pub(crate) fn forget(&mut self) {
+        *self = Pool { round: self.round, ..Pool::default() };
+    }
+
     /// Keeps an instance for the next batch of its filter; the longest unused ones make room.
-    pub(crate) fn keep(&mut self, spec: &FilterSpec, instance: Instance) {
-        if spec.isolate || instance.is_worn() {
+    pub(crate) fn keep(&mut self, spec: &FilterSpec, instance: Instance, round: u64) {
+        if spec.isolate || instance.is_worn() || round != self.round {
             return;
         }
         self.idle.push_back((spec.identity, instance));

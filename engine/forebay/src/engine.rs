@@ -190,12 +190,14 @@ impl Engine {
     }
 
     /// Holds all that the engine has now, to be written as an archive whenever it suits. Blocks:
-    /// commits wait some milliseconds. Without keys nobody reads the secrets in it who has not
-    /// `secrets.key`.
+    /// for minutes where something was erased just before, which is not to be in it; commits wait
+    /// some milliseconds. Without keys nobody reads the secrets in it who has not `secrets.key`.
     ///
-    /// Errors: `Unusable` when there are more files than may be open; `Disk`.
+    /// Errors: `Unusable` when there are more files than may be open, and when what was erased does
+    /// not leave the disk in four minutes; `Disk`.
     pub fn backup(&self, with_keys: bool) -> Result<Backup, Failure> {
-        Backup::hold(&self.store, &self.data, with_keys, self.clock.wall())
+        let place = (&*self.store, &*self.data);
+        Backup::hold(place, with_keys, self.clock.wall(), &mut || Ok(()))
     }
 
     /// Follows the road: stop accepting, commit what was accepted, let what is in flight finish
@@ -249,6 +251,7 @@ fn open_store(plan: &Plan) -> Result<Store, OpenError> {
         duplicate_window: plan.duplicate_window,
         duplicates_max: plan.duplicates_max,
         spawn: Some(|name, work| spawn_thread(name, 0, work)),
+        tell: Some(|what| tracing::error!("{what}")),
         ..StoreOptions::new(&plan.data)
     };
     let (store, recovered) = Store::open(options)?;
@@ -368,6 +371,7 @@ fn guest_maker(
             metrics: metrics.clone(),
             watch: watch.clone(),
             clock: clock.clone(),
+            forgetting: Default::default(),
         }))
     })
 }

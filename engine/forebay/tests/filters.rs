@@ -11,6 +11,8 @@
 mod canaries;
 #[path = "support/engine.rs"]
 mod engine;
+#[path = "filters/erased.rs"]
+mod erased;
 #[path = "support/nobody.rs"]
 mod nobody;
 #[path = "support/receiver.rs"]

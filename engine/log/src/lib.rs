@@ -174,5 +174,11 @@ pub trait Log: Send + std::marker::Sync {
     /// them any more, and `reclaim` is on its way to them, also after a crash.
     fn is_erasing(&self) -> bool;
 
+    /// Why some of those bytes stay where they are until a person has looked, if they do. The rest
+    /// goes all the same.
+    fn erasing_trouble(&self) -> Option<String> {
+        None
+    }
+
     fn room(&self) -> Result<Room, Failure>;
 }

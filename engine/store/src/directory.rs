@@ -138,13 +138,27 @@ impl Directory {
         }
     }
 
-    /// What was cut off may hold what was erased since. One that cannot be removed now goes with a
-    /// later round or start.
-    pub fn forget_aside(&self) {
-        let entries = std::fs::read_dir(self.path.join("aside")).into_iter().flatten().flatten();
+    /// What was cut off may hold what was erased since. Once this returns not even a power cut
+    /// brings it back.
+    ///
+    /// Errors: `Disk` names the first that cannot be removed; the others are gone.
+    pub fn forget_aside(&self) -> Result<(), Failure> {
+        let aside = self.path.join("aside");
+        let disk = |path: &Path, source| Failure::Disk { path: path.to_owned(), source };
+        let entries = match std::fs::read_dir(&aside) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(|source| disk(&aside, source))?,
+        };
+        let (mut is_changed, mut left) = (false, Ok(()));
         for entry in entries {
-            let _ = std::fs::remove_file(entry.path());
+            let path = entry.map_err(|source| disk(&aside, source))?.path();
+            is_changed = true;
+            left = left.and(std::fs::remove_file(&path).map_err(|source| disk(&path, source)));
         }
+        if is_changed {
+            sync_dir(&aside).map_err(|source| disk(&aside, source))?;
+        }
+        left
     }
 
     fn free_bytes(&self) -> Result<u64, Failure> {

@@ -32,7 +32,7 @@ mod writer;
 
 pub use directory::RESTORING;
 pub use index::{IndexEntry, key_hash};
-pub use options::{Durability, Spawn, StoreOptions};
+pub use options::{Durability, Spawn, StoreOptions, Tell};
 pub use recovery::{Recovered, TornTail};
 pub use salvage::{Salvaged, salvage};
 pub use store::{Snapshot, SnapshotFile, Store};

@@ -15,6 +15,9 @@ pub enum Durability {
 /// Starts a named thread.
 pub type Spawn = fn(&str, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>;
 
+/// Tells a person. Called by whoever commits, so it must not block for long.
+pub type Tell = fn(&str);
+
 /// How a store is run. `StoreOptions::new` gives what a node should have.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -36,6 +39,8 @@ pub struct StoreOptions {
     pub cache_bytes: u64,
     /// For the one thread that makes and drops tables; without it a commit does, now and then.
     pub spawn: Option<Spawn>,
+    /// Takes what a person has to look at, once each.
+    pub tell: Option<Tell>,
 }
 
 impl StoreOptions {
@@ -51,6 +56,7 @@ impl StoreOptions {
             memtable_bytes: 16 << 20,
             cache_bytes: 8 << 20,
             spawn: None,
+            tell: None,
         }
     }
 }

@@ -34,7 +34,7 @@ enum Work {
     Make(Kind, u64),
     Drop(Keyspace),
     Flush(Vec<Keyspace>),
-    Rewrite { some: Vec<Keyspace>, seqno: u64, rewriting: Arc<Mutex<Rewriting>> },
+    Rewrite { some: Vec<(u64, Keyspace)>, seqno: u64, rewriting: Arc<Mutex<Rewriting>> },
 }
 
 impl Work {
@@ -46,8 +46,7 @@ impl Work {
             Work::Flush(some) => flush(tables, &some),
             Work::Rewrite { some, seqno, rewriting } => {
                 // What fails is tried again: until it is done the old files stay, and harm nobody.
-                let old = rewrite(tables, &some, seqno).unwrap_or(None);
-                let next = old.map_or(Rewriting::Wanted, Rewriting::Done);
+                let next = rewrite(tables, &some, seqno);
                 *rewriting.lock().expect("no holder of this lock panics") = next;
                 Ok(())
             }
@@ -105,11 +104,12 @@ impl Upkeep {
         self.send(tables, Work::Flush(some))
     }
 
-    /// Soon the files of `some` are new ones, or `rewriting` says that it is to be done again.
+    /// Soon the files of `some` are new ones, or `rewriting` says that it is to be done again, or
+    /// why not.
     pub fn rewrite(
         &self,
         tables: &Tables,
-        some: Vec<Keyspace>,
+        some: Vec<(u64, Keyspace)>,
         seqno: u64,
         rewriting: Arc<Mutex<Rewriting>>,
     ) -> Result<(), Failure> {

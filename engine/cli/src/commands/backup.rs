@@ -59,6 +59,9 @@ fn write(options: &BackupArguments, out: &mut dyn Write) -> Result<u64, Failure>
     Ok(summary.bytes)
 }
 
+/// A server waits up to four minutes for what was erased to leave its disk.
+const BEGIN_MAX: Duration = Duration::from_secs(300);
+
 fn disk(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Engine(5), format!("{}: {error}", path.display()))
 }
@@ -75,7 +78,7 @@ fn download(options: &BackupArguments, out: &mut dyn Write) -> Result<u64, Failu
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, error))?;
     runtime.block_on(async {
-        let mut stream = call.stream().await?.map_err(|answer| answer.refusal())?;
+        let mut stream = call.stream_within(BEGIN_MAX).await?.map_err(|answer| answer.refusal())?;
         let cut = |error: anyhow::Error| {
             Failure::new(Exit::Unreachable, format!("the server broke it off: {error:#}"))
         };

@@ -154,6 +154,10 @@ impl Erase {
             if !is_on_disk || !self.wait {
                 return Ok(is_on_disk);
             }
+            if let Value::String(reason) = &told["reason"] {
+                let text = format!("nobody reads what was erased any more, but {reason}");
+                return Err(Failure::new(Exit::Failed, text));
+            }
             std::thread::sleep(BEAT);
         }
     }

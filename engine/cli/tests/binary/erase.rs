@@ -21,6 +21,59 @@ fn has_marker(dir: &Path) -> bool {
     })
 }
 
+/// Neither of a server, at once after the erasure's answer, nor of a directory that one has left.
+#[test]
+fn what_was_erased_before_a_backup_is_not_in_it() {
+    let folder = Folder::new();
+    let send = format!("send --type a --data {{\"who\":\"{MARKER}\"}} --event-key {MARKER}");
+    let erase = format!("erase --event-key {MARKER} --yes");
+    let has_marker = |name: &str| {
+        let bytes = std::fs::read(folder.path().join(name)).unwrap();
+        bytes.windows(MARKER.len()).any(|window| window == MARKER.as_bytes())
+    };
+    let serving = Serving::start(&folder);
+    let run = |line: &str| {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let mut command = folder.command(&arguments);
+        command.env("FOREBAY_URL", &serving.url).env("FOREBAY_KEY", ADMIN_KEY);
+        let ended = Ended::of(command.output().unwrap());
+        assert_eq!(ended.code, 0, "{line}: {}", ended.err);
+    };
+    run(&send);
+    run("backup before.tar");
+    assert!(has_marker("before.tar"));
+    run(&erase);
+    run("backup after.tar");
+    assert!(!has_marker("after.tar"));
+    run(&send);
+    run(&erase);
+    assert_eq!(serving.stop(), 0);
+    let taken = folder.run(&["backup", "later.tar", "--data", "forebay-data"]);
+    assert_eq!(taken.code, 0, "{}", taken.err);
+    assert!(!has_marker("later.tar"));
+}
+
+#[test]
+fn an_erasure_that_cannot_end_is_told_to_whoever_waits() {
+    let folder = Folder::new();
+    let serving = Serving::start(&folder);
+    let run = |line: &str| {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let mut command = folder.command(&arguments);
+        command.env("FOREBAY_URL", &serving.url).env("FOREBAY_KEY", ADMIN_KEY);
+        Ended::of(command.output().unwrap())
+    };
+    // A folder is none that is removed.
+    std::fs::create_dir_all(folder.path().join("forebay-data/aside/stays")).unwrap();
+    assert_eq!(run("send --type a --data {} --event-key k").code, 0);
+    let waited = run("erase --event-key k --yes --wait");
+    assert_eq!(waited.code, 1, "{}", waited.err);
+    waited.says("cannot be rewritten or removed");
+    let told = serving.wait_for("aside");
+    assert!(told.contains("stays") && told.contains("ERROR"), "{told}");
+    assert_eq!(serving.stop(), 0);
+}
+
 #[test]
 fn what_is_left_of_a_removed_application_can_be_erased_in_either_order() {
     for is_removed_first in [true, false] {

@@ -1,5 +1,5 @@
 use crate::nobody::nobody;
-use crate::resources::{Going, Place};
+use crate::resources::{Going, Place, until};
 
 const TRAP: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -34,6 +34,19 @@ fn what_a_filter_says_is_followed() {
         assert!(until(&first).contains("error (trap)"));
         assert!(until(&send(&place)).contains("error (trap)"));
     }
+    assert_eq!(place.serving.stop(), 0);
+}
+
+/// A guest's words may quote the event, and an erasure does not reach what was printed.
+#[test]
+fn the_servers_own_log_names_a_failure_without_its_words() {
+    let place = place();
+    send(&place);
+    let line = place.serving.wait_for("a filter failed");
+    assert!(line.contains("forebay filter logs f"), "{line}");
+    assert!(line.contains("WARN") && line.contains("trap"), "{line}");
+    let told = until(|| Some(place.out("filter logs f")).filter(|told| !told.is_empty()));
+    assert!(told.contains("src/lib.rs") && !line.contains("src/lib.rs"), "{line}");
     assert_eq!(place.serving.stop(), 0);
 }
 

@@ -31,7 +31,7 @@ impl Serving {
     }
 
     #[track_caller]
-    fn wait_for(&self, part: &str) -> String {
+    pub fn wait_for(&self, part: &str) -> String {
         let mut seen = String::new();
         while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(300)) {
             if line.contains(part) {

@@ -98,7 +98,14 @@ struct EraseOut {
 struct StateOut {
     /// Nobody can read what was erased; while this is true, its bytes may still be on the disk.
     is_on_disk: bool,
+    /// Why some of it stays there until a person has looked, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
 }
+
+/// The whole of it, with names of files, is the log's to tell.
+const STAYS: &str = "a file that may hold some of it cannot be rewritten or removed: the server's \
+                     own log says which";
 
 async fn event(control: &Control, call: Call) -> Answered {
     let id: EventId = call.named("event_id").parse().expect("the path fits");
@@ -252,9 +259,9 @@ async fn erase(control: &Control, found: Found) -> Result<(), Problem> {
 }
 
 async fn state(control: &Control, call: Call) -> Answered {
-    let read = |log: &dyn Log, _: &_| Ok(log.is_erasing());
-    let is_on_disk = control.ask(&call.principal, read).await?;
-    Ok(answer(200, &StateOut { is_on_disk }))
+    let read = |log: &dyn Log, _: &_| Ok((log.is_erasing(), log.erasing_trouble().is_some()));
+    let (is_on_disk, is_stuck) = control.ask(&call.principal, read).await?;
+    Ok(answer(200, &StateOut { is_on_disk, reason: is_stuck.then_some(STAYS) }))
 }
 
 #[cfg(test)]

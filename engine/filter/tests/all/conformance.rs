@@ -244,6 +244,36 @@ fn two_questions_take_turns_on_one_runner() {
     assert_eq!(runner.run(&slow, &again, Purpose::Live).verdicts, [Verdict::Pass]);
 }
 
+/// It passes the first event that it sees, and takes its time for one of many bytes.
+#[test]
+fn no_instance_outlives_that_it_was_forgotten_but_for_its_batch() {
+    let wat = r#"(module (memory (export "memory") 1) (global $seen (mut i32) (i32.const 0))
+        (func (export "forebay_buffer") (param i32) (result i32) (i32.const 1024))
+        (func (export "forebay_filter_v1") (param i32 i32) (result i32) (local $n i32)
+          (if (global.get $seen) (then (return (i32.const 0))))
+          (global.set $seen (i32.const 1))
+          (if (i32.gt_u (local.get 1) (i32.const 4)) (then
+            (loop $again
+              (local.set $n (i32.add (local.get $n) (i32.const 1)))
+              (br_if $again (i32.lt_u (local.get $n) (i32.const 2000000))))))
+          (i32.const 1)))"#;
+    let (runner, marker) = (Runner::new(engine().clone()), only(wat));
+    let (short, long) = (events(&[b"1"]), events(&[b"one of many bytes"]));
+    let first = || runner.run(&marker, &short, Purpose::Live).verdicts == [Verdict::Pass];
+    assert!(first() && !first(), "it remembers");
+    runner.forget_idle();
+    assert_eq!(runner.idle_instances(), 0);
+    assert!(first());
+    runner.forget_idle();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut asked = Box::pin(runner.run_sliced(&marker, &long, live()));
+    assert!(asked.as_mut().poll(&mut context).is_pending(), "it is under way");
+    runner.forget_idle();
+    while asked.as_mut().poll(&mut context).is_pending() {}
+    assert_eq!(runner.idle_instances(), 0, "it was put back");
+    assert!(first());
+}
+
 /// Memory that grows is never given back, so the last call says what an instance had at most.
 #[test]
 fn the_largest_memory_of_an_instance_is_told_also_of_one_that_failed() {

@@ -21,6 +21,7 @@ pub struct Vault {
     pub is_taken: Arc<AtomicBool>,
 }
 
+const STOPPING: &str = "the node is stopping";
 /// Senders and endpoints come first.
 const NICE: u8 = 10;
 const PIECE_BYTES: usize = 256 << 10;
@@ -42,7 +43,12 @@ impl Backups for Vault {
         let (clock, health) = (self.clock.clone(), self.health.clone());
         let (tell, told) = oneshot::channel();
         let run = move || {
-            let held = Backup::hold(&store, &data, with_keys, clock.wall());
+            let mut beat = || match health.is_stopping() || tell.is_closed() {
+                true => Err(Failure::Unusable { path: data.clone(), why: STOPPING.into() }),
+                false => Ok(()),
+            };
+            let of = (&*store, &*data);
+            let held = Backup::hold(of, with_keys, clock.wall(), &mut beat);
             // A stop closes the log; what is held does not need it.
             drop(store);
             let backup = match held {
@@ -95,7 +101,7 @@ impl Outlet {
         let mut waited = Duration::ZERO;
         while waited < UNREAD_MAX {
             if self.health.is_stopping() {
-                return Err(io::Error::other("the node is stopping"));
+                return Err(io::Error::other(STOPPING));
             }
             if waited > UNREAD_FULL_MAX && self.health.reasons().contains(&Unready::DiskFloor) {
                 return Err(io::Error::other("the disk needs the room of what it is slow to send"));

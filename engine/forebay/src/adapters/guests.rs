@@ -4,13 +4,14 @@ use crate::modules::Modules;
 use crate::tables::Tables;
 use control::{CircuitState, Compared, FilterWatch, Metrics, SaidLine as Said};
 use event::limits::START_COST;
-use event::{Event, TenantId, Verdict};
+use event::{Event, TenantId, Time, Verdict};
 use filter::{Candidate, ChainAnswer, ChainSpec, Comparison, Difference, ErrorPolicy, FaultKind};
 use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner, Setting, SpecFailure};
 use pipeline::screen::{Guests, Judging};
 use pipeline::{Answer, Pairs, Question};
-use registry::{ChainId, Ended, FilterVersion, OnError, Share};
+use registry::{CANDIDATE, ChainId, Ended, FilterVersion, OnError, Share};
 use runtime::Clock;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,6 +40,16 @@ pub struct Desk {
     pub metrics: Arc<Metrics>,
     pub watch: Arc<FilterWatch>,
     pub clock: Arc<dyn Clock>,
+    pub forgetting: Forgetting,
+}
+
+/// How far a thread is with forgetting what was erased.
+#[derive(Default)]
+pub struct Forgetting {
+    /// The last erasure that it has heard of.
+    erasures: Cell<u64>,
+    /// When it forgets once more.
+    again: Cell<Option<Time>>,
 }
 
 /// The filters of chains as they are run.
@@ -58,6 +69,8 @@ struct Judged {
 
 /// More chains than this are forgotten together and put together again when asked for.
 const CHAINS_MAX: usize = 10_000;
+/// An event that was erased may be on its way to a guest for so long at most.
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 impl Guests for Chains {
@@ -163,6 +176,7 @@ impl Desk {
         if let Some(reason) = self.open_circuit(&prepared) {
             return Judged::same(events, &stop(&reason));
         }
+        self.forget_erased();
         let setting = Setting { purpose: Purpose::Live, tables: &tables };
         let left_out = prepared.canaries.left_out(&prepared.spec, self.clock.now());
         let spec = left_out.as_ref().unwrap_or(&prepared.spec);
@@ -176,6 +190,19 @@ impl Desk {
         self.count_faults_of_canaries(&prepared, &answer);
         let fuel = answer.fuel + answer.starts * START_COST;
         Judged { verdicts: answer.verdicts, fuel, is_counted: true }
+    }
+
+    /// What guests keep in variables may be of an event that was erased since. Once more a while
+    /// later, for what was on its way to them then.
+    fn forget_erased(&self) {
+        let erasures = self.watch.erasures();
+        if self.forgetting.erasures.replace(erasures) != erasures {
+            self.forgetting.again.set(Some(self.clock.now() + ON_ITS_WAY));
+            self.runner.forget_idle();
+        } else if self.forgetting.again.get().is_some_and(|at| self.clock.now() >= at) {
+            self.forgetting.again.set(None);
+            self.runner.forget_idle();
+        }
     }
 
     /// Why a chain is not asked, when one of its filters failed too often.
@@ -192,10 +219,13 @@ impl Desk {
     fn tell(&self, question: &Question, events: &[Arc<Event>], answer: &ChainAnswer) {
         let ids = |event: usize| events.get(event).map(|event| event.id);
         for fault in &answer.faults {
+            // Its words may be those of the event, and no erasure reaches what was printed.
+            let name = fault.filter.strip_suffix(CANDIDATE).unwrap_or(&fault.filter);
             tracing::warn!(
                 filter = %fault.filter, kind = fault.kind.label(), event = ?ids(fault.event),
-                "a filter failed: {}", fault.text
+                "a filter failed: `forebay filter logs {name}` has its words"
             );
+            tracing::debug!(filter = %fault.filter, "{}", fault.text);
         }
         for line in &answer.logs {
             tracing::debug!(filter = %line.filter, level = line.level, "{}", line.text);

@@ -1,11 +1,12 @@
 use super::{CONTENTS, Contents, Entry, FORMAT, KEYS, hex};
 use event::{Offset, Time};
-use log::Failure;
+use log::{Failure, Log};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use store::{RESTORING, Snapshot, Store, StoreOptions};
 use tar::{Builder, EntryType, Header};
 
@@ -39,17 +40,25 @@ pub struct BackupSummary {
 /// What is of this machine or made anew: the log is in the snapshot.
 const LEFT_OUT: [&str; 6] = ["LOCK", "BALLAST", "HEAD", "log", "aside", RESTORING];
 
+/// Twice as long as it takes on a node of ordinary size.
+const ERASING_MAX: Duration = Duration::from_secs(240);
+const ERASING_BEAT: Duration = Duration::from_millis(20);
+
 impl Backup {
-    /// Holds what the engine on `store` and `data` has now. Blocks; commits wait some milliseconds.
-    /// Without keys the secrets in it can be read by nobody who has not `secrets.key`.
+    /// Holds what the engine on `store` and `data` has, once no file has what was erased before
+    /// this was asked for. Blocks, for minutes then; commits wait some milliseconds. Without keys
+    /// the secrets in it can be read by nobody who has not `secrets.key`. `beat` is called now and
+    /// then, and ends the waiting by its failure.
     ///
-    /// Errors: `Unusable` when there are more files than may be open; `Disk`.
+    /// Errors: `Unusable` when there are more files than may be open, and when what was erased does
+    /// not leave the disk in time; `Disk`.
     pub(crate) fn hold(
-        store: &Store,
-        data: &Path,
+        (store, data): (&Store, &Path),
         with_keys: bool,
         made_at: Time,
+        beat: &mut dyn FnMut() -> Result<(), Failure>,
     ) -> Result<Backup, Failure> {
+        wait_for_erasures((store, data), beat)?;
         let disk = |source| Failure::Disk { path: data.to_owned(), source };
         // Others hold the rest; a node that finds no descriptor ends.
         let files_max = runtime::descriptors_max().map_or(usize::MAX, |all| (all / 4) as usize);
@@ -72,7 +81,8 @@ impl Backup {
         let options =
             StoreOptions { ballast_bytes: 0, disk_floor_bytes: 0, ..StoreOptions::new(data) };
         let (store, _) = Store::open(options)?;
-        Backup::hold(&store, data, with_keys, made_at)
+        let lease = store.claim()?;
+        Backup::hold((&store, data), with_keys, made_at, &mut || store.reclaim(lease))
     }
 
     /// Writes it as a tar archive, which ends with a list of all that it holds.
@@ -114,6 +124,28 @@ impl Backup {
         archive.tar.into_inner()?.flush()?;
         Ok(summary)
     }
+}
+
+/// An archive is out of reach of any erasure, so it is not to have what was erased before. What
+/// cannot leave the disk, for a table is damaged, was told, and is no reason to have no backup.
+fn wait_for_erasures(
+    (store, data): (&Store, &Path),
+    beat: &mut dyn FnMut() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let erased = store.hurry_erasing();
+    let mut waited = Duration::ZERO;
+    while !store.is_off_disk(erased) {
+        if waited >= ERASING_MAX {
+            let why = "what was erased has not left the disk yet, and would be in the backup: \
+                       wait for it with `forebay erase --wait`, then make one"
+                .to_owned();
+            return Err(Failure::Unusable { path: data.to_owned(), why });
+        }
+        beat()?;
+        std::thread::park_timeout(ERASING_BEAT);
+        waited += ERASING_BEAT;
+    }
+    Ok(())
 }
 
 /// Every file of a data directory that is worth keeping, but the log.

@@ -228,6 +228,10 @@ impl Log for Store {
         !self.writer().erasure.is_over()
     }
 
+    fn erasing_trouble(&self) -> Option<String> {
+        self.writer().erasure.trouble()
+    }
+
     fn room(&self) -> Result<Room, Failure> {
         self.directory.room()
     }

@@ -29,20 +29,36 @@ impl Store {
         (there, numbers)
     }
 
+    /// Has what was erased until now leave the disk without a pause before it. What this gives is
+    /// for `is_off_disk`; the steps are those of `reclaim` all the same.
+    pub fn hurry_erasing(&self) -> u64 {
+        self.writer().erasure.hurry()
+    }
+
+    /// Whether no file has any of that, save of what `erasing_trouble` tells.
+    pub fn is_off_disk(&self, erased: u64) -> bool {
+        self.writer().erasure.is_gone(erased)
+    }
+
     /// One step towards files that hold nothing of what was erased.
     pub(super) fn go_on_erasing(&self, writer: &mut Writer) -> Result<(), Failure> {
         if writer.erasure.round.is_none() {
             if !writer.erasure.is_due() {
                 return Ok(());
             }
-            self.directory.forget_aside();
             let journals = self.journals()?;
             writer.erasure.begin(journals, self.tables.db.seqno());
             // Something for `meta` to flush, by which fjall finds out what is read no more.
             self.fill(writer, 1)?;
         }
         if self.are_journals_gone(writer)? && self.are_files_gone(writer)? {
-            let rows = writer.erasure.end();
+            let aside = self.directory.forget_aside().err().map(|failure| {
+                format!("what a start cut off may hold what was erased, and stays: {failure}")
+            });
+            let (rows, untold) = writer.erasure.end(aside);
+            if let Some(tell) = self.options.tell {
+                untold.iter().for_each(|text| tell(text));
+            }
             let mut view = View::clone(&self.view());
             self.write_rows(writer, &mut view, rows)?;
         }
@@ -72,7 +88,7 @@ impl Store {
         let old = match &*round.rewriting.lock().expect("no holder of this lock panics") {
             Rewriting::UnderWay => return Ok(false),
             Rewriting::Wanted => None,
-            Rewriting::Done(old) => Some(old.iter().any(|path| path.exists())),
+            Rewriting::Done(done) => Some(done.old.iter().any(|path| path.exists())),
         };
         match old {
             Some(false) => return Ok(true),
@@ -85,7 +101,7 @@ impl Store {
                 let (rewriting, seqno) = (round.rewriting.clone(), round.seqno);
                 let some = self.concerned(writer);
                 // A table is there twice until the last of its old files goes.
-                let needed = some.iter().map(Keyspace::disk_space).max().unwrap_or(0);
+                let needed = some.iter().map(|(_, table)| table.disk_space()).max().unwrap_or(0);
                 if !self.directory.has_room_for(needed)? {
                     return Ok(false);
                 }
@@ -96,14 +112,16 @@ impl Store {
         Ok(false)
     }
 
-    /// The tables whose files are to be written anew.
-    fn concerned(&self, writer: &Writer) -> Vec<Keyspace> {
-        let view = self.view();
+    /// The tables whose files are to be written anew, each with its generation's number.
+    fn concerned(&self, writer: &Writer) -> Vec<(u64, Keyspace)> {
+        let (view, open) = (self.view(), writer.mark.open.number);
         let round = writer.erasure.round.as_ref().expect("a round is under way");
-        let sealed = view.log.sealed.iter().filter(|seal| round.concerns(seal.number));
-        let open = round.concerns(writer.mark.open.number).then(|| view.log.table.clone());
-        let fixed = [self.tables.parcel.clone(), self.tables.dead.clone()];
-        sealed.map(|seal| seal.table.clone()).chain(open).chain(fixed).collect()
+        let is_due = |number: u64| round.concerns(number) && !writer.erasure.is_spared(number);
+        let sealed = view.log.sealed.iter().filter(|seal| is_due(seal.number));
+        let open = is_due(open).then(|| (open, view.log.table.clone()));
+        let fixed = [&self.tables.parcel, &self.tables.dead];
+        let fixed = fixed.map(|table| (NO_GENERATION, table.clone()));
+        sealed.map(|seal| (seal.number, seal.table.clone())).chain(open).chain(fixed).collect()
     }
 
     fn all_tables(&self) -> Vec<Keyspace> {

@@ -4,7 +4,8 @@ use crate::support::{image_of, open, options, scratch, spawn};
 use bytes::Bytes;
 use event::{Event, Time};
 use log::{Change, Group, Log, Parcel, ReadLimit, Stage, Sync, contract};
-use std::path::Path;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Store, StoreOptions};
@@ -48,7 +49,11 @@ fn fill(log: &Store, from: u64, count: u64) {
 }
 
 fn erase(log: &Store) {
-    let marked = (0..log.head().0).filter(|offset| offset.is_multiple_of(7));
+    erase_those(log, |offset| offset.is_multiple_of(7));
+}
+
+fn erase_those(log: &Store, is_one: impl Fn(u64) -> bool) {
+    let marked = (0..log.head().0).filter(|offset| is_one(*offset));
     let stub = |n: u64| Arc::new(contract::event(n).stub(Time::from_secs(1)));
     let mut group = Group { erased: marked.map(stub).collect(), ..Group::default() };
     for event in group.erased.clone() {
@@ -154,6 +159,124 @@ fn a_kill_at_any_step_of_a_round_is_made_good() {
         assert_eq!(files_with_marker(image.path()), [] as [&str; 0]);
         holds(&log);
     }
+}
+
+thread_local! {
+    /// What a log without a thread of its own told.
+    static TOLD: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+fn tell(text: &str) {
+    TOLD.with_borrow_mut(|told| told.push(text.to_owned()));
+}
+
+fn told() -> Vec<String> {
+    TOLD.with_borrow(Clone::clone)
+}
+
+/// Goes on until something cannot be done.
+fn go_on_to_trouble(log: &Store) -> String {
+    let lease = log.claim().unwrap();
+    for _ in 0..STEPS_MAX {
+        log.reclaim(lease).unwrap();
+        if let Some(trouble) = log.erasing_trouble() {
+            return trouble;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    panic!("it has no trouble");
+}
+
+/// Sorted files of this log that hold some bytes.
+fn sorted_files_with(dir: &Path, wanted: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for keyspace in std::fs::read_dir(dir.join("log/keyspaces")).unwrap() {
+        let Ok(files) = std::fs::read_dir(keyspace.unwrap().path().join("tables")) else {
+            continue;
+        };
+        let paths = files.map(|file| file.unwrap().path());
+        // A worker may take one away meanwhile.
+        found.extend(paths.filter(|path| std::fs::read(path).is_ok_and(|b| memmem(&b, wanted))));
+    }
+    found
+}
+
+/// Flips a bit of an event that is not erased, beside others that are.
+fn damage_a_generation(dir: &Path) -> PathBuf {
+    let mut record = Vec::new();
+    log::codec::encode_event(&contract::event(1), &mut record);
+    let path = sorted_files_with(dir, &record).remove(0);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(record.len()).position(|window| window == record).unwrap();
+    bytes[at + record.len() / 2] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[test]
+fn a_block_that_cannot_be_read_keeps_what_is_in_its_table_alone() {
+    let dir = scratch();
+    let log = open(StoreOptions { tell: Some(tell), ..small(dir.path(), false) });
+    fill(&log, 0, 900);
+    // After this each generation is one sorted file, and the markers are still there.
+    erase_those(&log, |offset| offset % 7 == 3);
+    go_on(&log, |_| {});
+    let damaged = damage_a_generation(dir.path());
+    assert!(sorted_files_with(dir.path(), MARKER).len() > 2, "other tables have it too");
+    erase(&log);
+    let trouble = go_on_to_trouble(&log);
+    assert!(trouble.contains("log-") && trouble.contains("--salvage"), "{trouble}");
+    let table = damaged.parent().unwrap();
+    let elsewhere = || {
+        let mut found = files_with_marker(dir.path());
+        found.retain(|path| !Path::new(path).starts_with(table));
+        found
+    };
+    assert_eq!(elsewhere(), [] as [&str; 0]);
+    assert!(log.is_erasing(), "it does not say that all is gone");
+    // It is tried again, and what everybody knows is not told again.
+    let lease = log.claim().unwrap();
+    for _ in 0..200 {
+        log.reclaim(lease).unwrap();
+    }
+    assert_eq!(told(), [trouble]);
+    // What is erased later goes all the same, but for what is in that table.
+    fill(&log, 900, 300);
+    erase(&log);
+    let (lease, erased) = (log.claim().unwrap(), log.hurry_erasing());
+    assert!(!log.is_off_disk(erased) && !elsewhere().is_empty());
+    for _ in 0..STEPS_MAX {
+        if log.is_off_disk(erased) {
+            break;
+        }
+        log.reclaim(lease).unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(log.is_off_disk(erased) && log.is_erasing());
+    assert_eq!(elsewhere(), [] as [&str; 0]);
+}
+
+#[test]
+fn what_cannot_be_removed_from_aside_is_told_and_keeps_an_erasure_from_its_end() {
+    let dir = scratch();
+    let log = open(StoreOptions { tell: Some(tell), ..small(dir.path(), false) });
+    fill(&log, 0, 100);
+    // A folder is none that is removed, whoever runs this.
+    let stays = dir.path().join("aside/stays");
+    std::fs::create_dir_all(&stays).unwrap();
+    std::fs::write(dir.path().join("aside/0.jnl-1-0"), MARKER).unwrap();
+    erase(&log);
+    let trouble = go_on_to_trouble(&log);
+    assert!(trouble.contains("aside"), "{trouble}");
+    assert_eq!(files_with_marker(dir.path()), [] as [&str; 0], "the rest is gone");
+    assert!(log.is_erasing());
+    drop(log);
+    // A start finds it again, and ends it once it can.
+    let log = open(small(dir.path(), false));
+    assert!(log.is_erasing());
+    std::fs::remove_dir(stays).unwrap();
+    go_on(&log, |_| {});
+    assert_eq!((log.erasing_trouble(), told().len()), (None, 1));
 }
 
 #[test]
