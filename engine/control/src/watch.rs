@@ -29,6 +29,8 @@ struct State {
     failed: Vec<FailedCanary>,
     /// Numbers lines, over all filters.
     lines: u64,
+    /// How often events of a tenant were erased, and when last.
+    erasures: BTreeMap<TenantId, (u64, Time)>,
     /// The last events that were erased: a guest that had them before may speak of them after.
     erased: VecDeque<EventId>,
 }
@@ -199,17 +201,24 @@ impl FilterWatch {
         lines.skip(spare).take(limit).cloned().collect()
     }
 
-    /// Another number after each erasure: what guests remember from before it is to be forgotten.
-    /// Never blocks.
+    /// Another number after each erasure. Never blocks.
     pub fn erasures(&self) -> u64 {
-        self.erasures.load(Ordering::Relaxed)
+        self.erasures.load(Ordering::Acquire)
     }
 
-    /// Lines and examples that are about one of these events go, and lines that are about none.
-    pub(crate) fn forget(&self, events: &BTreeSet<EventId>) {
-        self.erasures.fetch_add(1, Ordering::Relaxed);
+    /// How often events of this tenant were erased, and when last.
+    pub fn erasures_of(&self, tenant: &TenantId) -> Option<(u64, Time)> {
+        self.state().erasures.get(tenant).copied()
+    }
+
+    /// Lines and examples that are about one of these events go, and lines that are about none;
+    /// and what guests of the tenant remember.
+    pub(crate) fn forget(&self, tenant: &TenantId, events: &BTreeSet<EventId>, now: Time) {
         let is_kept = |event: &EventId| !events.contains(event);
         let mut state = self.state();
+        let (count, at) = state.erasures.entry(tenant.clone()).or_insert((0, now));
+        (*count, *at) = (*count + 1, now);
+        self.erasures.fetch_add(1, Ordering::Release);
         state.erased.extend(events);
         let spare = state.erased.len().saturating_sub(ERASED_MAX);
         state.erased.drain(..spare);
@@ -332,7 +341,9 @@ mod tests {
         let said = |event| SaidLine { filter: "f", event, level: 1, fault: None, text: "x" };
         let all = [Some(ids[0]), Some(ids[1]), None].map(said);
         watch.said(&tenant(), &[], Time::from_secs(1), all.into_iter());
-        watch.forget(&BTreeSet::from([ids[0]]));
+        watch.forget(&tenant(), &BTreeSet::from([ids[0]]), Time::from_secs(1));
+        assert_eq!(watch.erasures_of(&tenant()), Some((1, Time::from_secs(1))));
+        assert_eq!(watch.erasures_of(&TenantId::new("other")), None);
         let lines = watch.lines((&tenant(), "f"), 0, 0, 9);
         assert_eq!(lines.iter().map(|line| line.event).collect::<Vec<_>>(), [Some(ids[1])]);
         // Its guest had it before, and speaks after.

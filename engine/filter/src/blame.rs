@@ -144,8 +144,11 @@ impl Inquiry<'_> {
             some = members.iter().map(|member| self.batch[*member]).collect();
             &some
         };
-        let round = self.pool.borrow().round();
-        let kept = if self.spec.isolate { None } else { self.pool.borrow_mut().take(self.spec) };
+        let age = self.setting.age;
+        let kept = match self.spec.isolate {
+            true => None,
+            false => self.pool.borrow_mut().take(self.spec, age),
+        };
         let mut instance = match kept {
             Some(instance) => instance,
             None => self.start().await?,
@@ -158,7 +161,7 @@ impl Inquiry<'_> {
         for (member, verdict) in members.iter().zip(answer?) {
             self.verdicts[*member] = Some(verdict);
         }
-        self.pool.borrow_mut().keep(self.spec, instance, round);
+        self.pool.borrow_mut().keep(self.spec, instance, age);
         Ok(())
     }
 

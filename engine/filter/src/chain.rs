@@ -50,7 +50,7 @@ impl Runner {
     /// answer does not depend on how, as long as no filter runs into its limit of fuel. Blocks
     /// until it is done. There are no tables to look things up in.
     pub fn run(&self, chain: &ChainSpec, events: &[Arc<Event>], purpose: Purpose) -> ChainAnswer {
-        self.run_in(chain, events, Setting { purpose, tables: &Tables::default() })
+        self.run_in(chain, events, Setting { purpose, tables: &Tables::default(), age: 0 })
     }
 
     /// The same with tables.
@@ -105,13 +105,7 @@ impl Runner {
     /// Ends the instances that wait for their filter's next batch, and forgets what was learnt of
     /// the filters: after this the runner is a new one, but for the questions that are under way.
     pub fn forget(&self) {
-        self.pool.borrow_mut().forget();
-    }
-
-    /// Ends the instances that wait for their filter's next batch, and those that are under way
-    /// once their batch is over: what they keep in variables is no longer to be had.
-    pub fn forget_idle(&self) {
-        self.pool.borrow_mut().forget_idle();
+        self.pool.take();
     }
 
     /// Instances that wait for their filter's next batch.

@@ -6,48 +6,43 @@ use std::collections::{BTreeMap, VecDeque};
 /// The idle instances of one guest thread, the last used at the back.
 #[derive(Default)]
 pub(crate) struct Pool {
-    idle: VecDeque<([u8; 32], Instance)>,
+    idle: VecDeque<Idle>,
     /// Sizes of batches that a filter had no room for, or answered with too much.
     refused: BTreeMap<[u8; 32], usize>,
     memory_bytes_max: usize,
-    /// How often the idle ones were forgotten: what was taken before that is not kept.
-    round: u64,
+}
+
+struct Idle {
+    identity: [u8; 32],
+    age: u64,
+    instance: Instance,
 }
 
 const REFUSALS_MAX: usize = 4096;
 
 impl Pool {
-    pub(crate) fn take(&mut self, spec: &FilterSpec) -> Option<Instance> {
-        let place = self.idle.iter().rposition(|(identity, _)| *identity == spec.identity)?;
-        self.idle.remove(place).map(|(_, instance)| instance)
-    }
-
-    /// For `keep`, as it was when an instance was taken or started.
-    pub(crate) fn round(&self) -> u64 {
-        self.round
-    }
-
-    pub(crate) fn forget_idle(&mut self) {
-        self.idle.clear();
-        self.round += 1;
-    }
-
-    /// All but the round, by which what is under way is known.
-    pub(crate) fn forget(&mut self) {
-        *self = Pool { round: self.round, ..Pool::default() };
+    /// One of this age; those of another are ended.
+    pub(crate) fn take(&mut self, spec: &FilterSpec, age: u64) -> Option<Instance> {
+        let is_own = |idle: &Idle| idle.identity == spec.identity;
+        let place = self.idle.iter().rposition(is_own)?;
+        if self.idle[place].age == age {
+            return self.idle.remove(place).map(|idle| idle.instance);
+        }
+        self.idle.retain(|idle| !is_own(idle));
+        None
     }
 
     /// Keeps an instance for the next batch of its filter; the longest unused ones make room.
-    pub(crate) fn keep(&mut self, spec: &FilterSpec, instance: Instance, round: u64) {
-        if spec.isolate || instance.is_worn() || round != self.round {
+    pub(crate) fn keep(&mut self, spec: &FilterSpec, instance: Instance, age: u64) {
+        if spec.isolate || instance.is_worn() {
             return;
         }
-        self.idle.push_back((spec.identity, instance));
+        self.idle.push_back(Idle { identity: spec.identity, age, instance });
         let mut bytes = self.idle_bytes();
         while self.idle.len() > 1
             && (self.idle.len() > IDLE_INSTANCES_MAX || bytes > IDLE_BYTES_MAX)
         {
-            bytes -= self.idle.pop_front().map_or(0, |(_, idle)| idle.memory_bytes());
+            bytes -= self.idle.pop_front().map_or(0, |idle| idle.instance.memory_bytes());
         }
     }
 
@@ -56,7 +51,7 @@ impl Pool {
     }
 
     pub(crate) fn idle_bytes(&self) -> usize {
-        self.idle.iter().map(|(_, idle)| idle.memory_bytes()).sum()
+        self.idle.iter().map(|idle| idle.instance.memory_bytes()).sum()
     }
 
     /// Remembers how large an instance has grown, also one that is not kept.

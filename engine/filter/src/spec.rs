@@ -154,6 +154,8 @@ pub struct Setting<'a> {
     pub purpose: Purpose,
     /// What its filters may look things up in, all of them and for all events the same.
     pub tables: &'a Tables,
+    /// An instance serves one age alone: what it keeps in variables does not pass to another.
+    pub age: u64,
 }
 
 /// Why events are run; the guest reads it in the flags of each.

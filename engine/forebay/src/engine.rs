@@ -371,7 +371,6 @@ fn guest_maker(
             metrics: metrics.clone(),
             watch: watch.clone(),
             clock: clock.clone(),
-            forgetting: Default::default(),
         }))
     })
 }

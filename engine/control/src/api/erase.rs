@@ -130,8 +130,9 @@ async fn one(
     find: impl FnOnce(&dyn Log) -> Result<Option<EventId>, log::Failure> + Send + 'static,
 ) -> Answered {
     let now = control.ports.clock.wall();
+    let of = app.clone();
     let read = move |log: &dyn Log, _: &_| match find(log)? {
-        Some(id) => wanted::one(log, &app, id, now),
+        Some(id) => wanted::one(log, &of, id, now),
         None => Ok(Found::default()),
     };
     let found = control.ask(&call.principal, read).await?;
@@ -139,7 +140,7 @@ async fn one(
     if found.stubs.is_empty() && !is_damaged {
         return Err(messages::NONE);
     }
-    erase(control, found).await?;
+    erase(control, &app, found).await?;
     match is_damaged {
         true => Err(Problem::Clash(DAMAGED.into())),
         false => Ok(empty(204)),
@@ -161,13 +162,14 @@ async fn several(control: &Control, call: Call) -> Answered {
     let place = given.iterator.as_deref().map(|text| Place::read(text).ok_or_else(bad));
     let place = place.transpose()?.unwrap_or_default();
     let now = control.ports.clock.wall();
+    let app = wanted.app.clone();
     let read = move |log: &dyn Log, _: &_| {
         let found = wanted.gather(log, place, now)?;
         Ok((found, log.head()))
     };
     let (found, head) = control.ask(&call.principal, read).await?;
     let (erased, damaged, next) = (found.stubs.len(), found.damaged, found.next);
-    erase(control, found).await?;
+    erase(control, &app, found).await?;
     let iterator = next.map(|next| next.to_string());
     let told = EraseOut {
         erased,
@@ -243,14 +245,14 @@ impl Erasures {
     }
 }
 
-async fn erase(control: &Control, found: Found) -> Result<(), Problem> {
+async fn erase(control: &Control, app: &TenantId, found: Found) -> Result<(), Problem> {
     if found.stubs.is_empty() {
         return Ok(());
     }
     let erased: BTreeSet<EventId> = found.stubs.iter().map(|stub| stub.id).collect();
     let done = control.ports.commands.erase(found.stubs, found.deliveries).await;
     // What a filter said of an event may be what it read in it.
-    control.ports.watch.forget(&erased);
+    control.ports.watch.forget(app, &erased, control.ports.clock.now());
     control.journal.borrow_mut().forget(&erased);
     match done {
         Err(Denied::NotFound) => Err(messages::NONE),

@@ -259,19 +259,17 @@ fn no_instance_outlives_that_it_was_forgotten_but_for_its_batch() {
           (i32.const 1)))"#;
     let (runner, marker) = (Runner::new(engine().clone()), only(wat));
     let (short, long) = (events(&[b"1"]), events(&[b"one of many bytes"]));
-    let first = || runner.run(&marker, &short, Purpose::Live).verdicts == [Verdict::Pass];
-    assert!(first() && !first(), "it remembers");
-    runner.forget_idle();
-    assert_eq!(runner.idle_instances(), 0);
-    assert!(first());
-    runner.forget_idle();
+    let at = |age| filter::Setting { age, ..live() };
+    let first = |age| runner.run_in(&marker, &short, at(age)).verdicts == [Verdict::Pass];
+    assert!(first(0) && !first(0), "it remembers");
+    assert!(first(1) && !first(1), "nothing from the age before");
+    assert_eq!(runner.idle_instances(), 1, "that of the age before has ended");
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    let mut asked = Box::pin(runner.run_sliced(&marker, &long, live()));
+    let mut asked = Box::pin(runner.run_sliced(&marker, &long, at(2)));
     assert!(asked.as_mut().poll(&mut context).is_pending(), "it is under way");
-    runner.forget_idle();
+    assert!(first(3));
     while asked.as_mut().poll(&mut context).is_pending() {}
-    assert_eq!(runner.idle_instances(), 0, "it was put back");
-    assert!(first());
+    assert!(first(3), "the one of the age before was put back last");
 }
 
 /// Memory that grows is never given back, so the last call says what an instance had at most.

@@ -109,7 +109,7 @@ pub fn ask(chain: &ChainSpec, events: &[Arc<Event>]) -> ChainAnswer {
 /// Live, without tables.
 pub fn live() -> filter::Setting<'static> {
     static NONE: OnceLock<Tables> = OnceLock::new();
-    filter::Setting { purpose: Purpose::Live, tables: NONE.get_or_init(Tables::default) }
+    filter::Setting { purpose: Purpose::Live, tables: NONE.get_or_init(Tables::default), age: 0 }
 }
 
 pub fn rejected(verdict: &Verdict) -> &str {

@@ -40,16 +40,6 @@ pub struct Desk {
     pub metrics: Arc<Metrics>,
     pub watch: Arc<FilterWatch>,
     pub clock: Arc<dyn Clock>,
-    pub forgetting: Forgetting,
-}
-
-/// How far a thread is with forgetting what was erased.
-#[derive(Default)]
-pub struct Forgetting {
-    /// The last erasure that it has heard of.
-    erasures: Cell<u64>,
-    /// When it forgets once more.
-    again: Cell<Option<Time>>,
 }
 
 /// The filters of chains as they are run.
@@ -57,6 +47,16 @@ struct Prepared {
     spec: ChainSpec,
     circuits: Vec<(Arc<str>, Arc<CircuitState>)>,
     canaries: Canaries,
+    forgetting: Cell<Forgetting>,
+}
+
+/// What of its tenant's erasures the guests of a run have forgotten.
+#[derive(Clone, Copy, Default)]
+struct Forgetting {
+    /// Of all tenants, as far as this was asked.
+    heard: u64,
+    /// How many there were of its own, and when the last.
+    own: Option<(u64, Time)>,
 }
 
 /// What the filters of a question said of the events that somebody wants.
@@ -120,7 +120,7 @@ impl Chains {
             |filter: &Arc<FilterVersion>| Some((filter.name.clone(), watch.circuit(filter)?));
         let circuits = filters.iter().filter_map(circuit).collect();
         let canaries = Canaries::of(filters, watch, |filter| self.desk.alone(filter))?;
-        let prepared = Rc::new(Prepared { spec, circuits, canaries });
+        let prepared = Rc::new(Prepared { spec, circuits, canaries, forgetting: Cell::default() });
         self.prepared.insert(question.run(), prepared.clone());
         Ok(prepared)
     }
@@ -176,8 +176,8 @@ impl Desk {
         if let Some(reason) = self.open_circuit(&prepared) {
             return Judged::same(events, &stop(&reason));
         }
-        self.forget_erased();
-        let setting = Setting { purpose: Purpose::Live, tables: &tables };
+        let age = self.age(tenant, &prepared);
+        let setting = Setting { purpose: Purpose::Live, tables: &tables, age };
         let left_out = prepared.canaries.left_out(&prepared.spec, self.clock.now());
         let spec = left_out.as_ref().unwrap_or(&prepared.spec);
         let run = self.runner.run_sliced(spec, events, setting);
@@ -192,17 +192,19 @@ impl Desk {
         Judged { verdicts: answer.verdicts, fuel, is_counted: true }
     }
 
-    /// What guests keep in variables may be of an event that was erased since. Once more a while
-    /// later, for what was on its way to them then.
-    fn forget_erased(&self) {
+    /// What guests keep in variables may be of an event that was erased since: another age begins
+    /// with each erasure of their tenant, and one more a while later, for what was on its way to
+    /// them then.
+    fn age(&self, tenant: &TenantId, prepared: &Prepared) -> u64 {
+        let mut known = prepared.forgetting.get();
         let erasures = self.watch.erasures();
-        if self.forgetting.erasures.replace(erasures) != erasures {
-            self.forgetting.again.set(Some(self.clock.now() + ON_ITS_WAY));
-            self.runner.forget_idle();
-        } else if self.forgetting.again.get().is_some_and(|at| self.clock.now() >= at) {
-            self.forgetting.again.set(None);
-            self.runner.forget_idle();
+        if known.heard != erasures {
+            known = Forgetting { heard: erasures, own: self.watch.erasures_of(tenant) };
+            prepared.forgetting.set(known);
         }
+        known
+            .own
+            .map_or(0, |(count, at)| 2 * count + u64::from(self.clock.now() >= at + ON_ITS_WAY))
     }
 
     /// Why a chain is not asked, when one of its filters failed too often.
