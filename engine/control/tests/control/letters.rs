@@ -140,7 +140,7 @@ fn graveyard() -> Node {
         let mut buried = crate::node::event(id, event_type, "{}");
         buried.envelope.tenant = of;
         let letter = delivery(ids[n], id.offset());
-        let parcel = Parcel { stage: Stage::Output, event: Arc::new(buried) };
+        let parcel = Parcel { stage: Stage::Output, event: Arc::new(buried), input_key: None };
         node.commit(Group {
             dead: vec![Change::Put(letter, DeadRow { at, ..dead("answered 500", 10) })],
             parcels: vec![Change::Put(letter, parcel)],
@@ -221,7 +221,7 @@ fn a_page_of_letters_in_vain_ends_and_is_gone_on_with() {
     let letters =
         (0..2_500).map(|n| DeliveryId { k: n, ..delivery(event::EndpointId(1), id.offset()) });
     let letters: Vec<_> = letters.collect();
-    let parcel = Parcel { stage: Stage::Output, event };
+    let parcel = Parcel { stage: Stage::Output, event, input_key: None };
     node.commit(Group {
         dead: letters.iter().map(|letter| Change::Put(*letter, dead("no", 1))).collect(),
         parcels: letters.iter().map(|letter| Change::Put(*letter, parcel.clone())).collect(),
