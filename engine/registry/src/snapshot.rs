@@ -82,6 +82,12 @@ impl Snapshot {
         self.endpoints.get(&id)
     }
 
+    /// Whether the endpoint was there and is no more; one that is not there and is not gone is of a
+    /// later snapshot.
+    pub fn is_gone(&self, id: EndpointId) -> bool {
+        id.0 < self.next_endpoint && self.endpoint(id).is_none()
+    }
+
     pub fn endpoint_named(&self, tenant: &TenantId, name: &str) -> Option<&Arc<Endpoint>> {
         self.endpoint(*self.names.get(&(tenant.clone(), name.into()))?)
     }

@@ -57,6 +57,13 @@ fn a_letter_that_was_purged_may_be_resent_and_die_again() {
     holds(11699);
 }
 
+/// An endpoint was removed in the group in which a search for it began, and the shard heard of the
+/// removal first: the search stayed for ever.
+#[test]
+fn a_search_ends_with_its_endpoint_whichever_is_heard_of_first() {
+    holds(65422);
+}
+
 #[test]
 fn the_same_seed_goes_the_same_way() {
     for seed in 0..40 {

@@ -73,8 +73,11 @@ impl Search {
 }
 
 impl Shard {
-    /// The endpoint may be of a history that has still to come.
+    /// The endpoint may be of a history that has still to come, or gone with one that was faster.
     pub(super) fn begin_search(&mut self, lane: LaneId, row: &LaneRow) {
+        if self.history.latest().is_gone(lane.endpoint) {
+            return self.effects.lanes.push(Change::Remove(lane));
+        }
         let search = Search {
             cursor: row.cursor,
             until: row.high,
@@ -91,11 +94,11 @@ impl Shard {
         let latest = self.history.latest();
         let effects = &mut self.effects;
         self.searches.retain(|lane, _| {
-            let is_there = latest.endpoint(lane.endpoint).is_some();
-            if !is_there {
+            let is_gone = latest.is_gone(lane.endpoint);
+            if is_gone {
                 effects.lanes.push(Change::Remove(*lane));
             }
-            is_there
+            !is_gone
         });
     }
 
