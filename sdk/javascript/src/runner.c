@@ -50,13 +50,27 @@ static bool place_of(const char *stack, char *place, size_t room) {
     return true;
 }
 
+/* What is said of an error: its message or, where that is empty, its name. Of anything else that
+   was thrown, itself. */
+static JSValue words_of(JSValueConst error) {
+    if (!JS_IsError(error))
+        return JS_DupValue(ctx, error);
+    size_t len = 0;
+    JSValue words = JS_GetPropertyStr(ctx, error, "message");
+    const char *text = JS_IsException(words) ? NULL : JS_ToCStringLen(ctx, &len, words);
+    if (text && !len) {
+        JS_FreeValue(ctx, words);
+        words = JS_GetPropertyStr(ctx, error, "name");
+    }
+    JS_FreeCString(ctx, text);
+    return words;
+}
+
 /* Refuses the start with the exception's message and place. */
 static int refuse_exception(JSValue error) {
     char place[64] = "script", why[1024];
-    JSValue message = JS_DupValue(ctx, error), stack = JS_UNDEFINED;
+    JSValue message = words_of(error), stack = JS_UNDEFINED;
     if (JS_IsError(error)) {
-        JS_FreeValue(ctx, message);
-        message = JS_GetPropertyStr(ctx, error, "message");
         stack = JS_GetPropertyStr(ctx, error, "stack");
     }
     const char *text = JS_ToCString(ctx, message);
@@ -193,10 +207,8 @@ static void answer_thrown(uint32_t source) {
         JS_FreeValue(ctx, error);
         return;
     }
-    JSValue reason = JS_DupValue(ctx, error);
+    JSValue reason = words_of(error);
     if (JS_IsError(error)) {
-        JS_FreeValue(ctx, reason);
-        reason = JS_GetPropertyStr(ctx, error, "message");
         size_t len;
         JSValue stack = JS_GetPropertyStr(ctx, error, "stack");
         const char *trace = JS_IsString(stack) ? JS_ToCStringLen(ctx, &len, stack) : NULL;
@@ -205,9 +217,9 @@ static void answer_thrown(uint32_t source) {
         JS_FreeCString(ctx, trace);
         JS_FreeValue(ctx, stack);
     }
-    size_t len;
+    size_t len = 0;
     const char *text = JS_IsException(reason) ? NULL : JS_ToCStringLen(ctx, &len, reason);
-    if (text)
+    if (text && len)
         answer_reject(source, text, len);
     else
         answer_reject(source, "an error without a message", 26);

@@ -92,6 +92,10 @@ fn what_a_script_throws_rejects_its_event_alone() {
     the_second_is_no_good(&answer);
     let async_text = "export default async () => { await 1; throw new Error('later'); }";
     assert_eq!(reason(async_text, b""), "later");
+    for (thrown, said) in [("new TypeError('')", "TypeError"), ("''", "an error without a message")]
+    {
+        assert_eq!(reason(&format!("export default () => {{ throw {thrown} }}"), b""), said);
+    }
 }
 
 #[test]
