@@ -1,7 +1,10 @@
 use crate::diff::Diff;
-use crate::{ChangeSet, Circuit, FilterVersion, How, ModuleDigest, Origin, Rejected, Snapshot};
+use crate::{
+    Chain, ChangeSet, Circuit, FilterVersion, How, ModuleDigest, Origin, Rejected, Snapshot,
+};
 use event::TenantId;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// Another module or configuration for a filter, with the filter's own limits and policy.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -110,6 +113,31 @@ impl FilterVersion {
 }
 
 impl Snapshot {
+    /// The chain without canaries that have ended since: those judge nothing any more, also where
+    /// an earlier version rules.
+    pub fn without_ended(&self, chain: Arc<Chain>) -> Arc<Chain> {
+        if chain.filters.iter().all(|filter| self.ended(filter).is_none()) {
+            return chain;
+        }
+        let end = |filter: &Arc<FilterVersion>| {
+            let Some(ended) = self.ended(filter) else { return filter.clone() };
+            let mut filter = FilterVersion::clone(filter);
+            if let Some(candidate) = &mut filter.candidate {
+                candidate.ended = Some(ended.clone());
+            }
+            Arc::new(filter)
+        };
+        Arc::new(chain.with(chain.filters.iter().map(end).collect()))
+    }
+
+    /// How the canary of an earlier version has ended in this one.
+    fn ended(&self, filter: &FilterVersion) -> Option<&Ended> {
+        let tried = filter.candidate.as_ref().filter(|candidate| candidate.ended.is_none())?;
+        let newest = self.filter(&filter.tenant, &filter.name)?.candidate.as_ref()?;
+        let is_same = newest.module == tried.module && newest.config == tried.config;
+        newest.ended.as_ref().filter(|_| is_same)
+    }
+
     /// What ends the candidate of a filter of this digest, also of one that a configuration file
     /// declares: that one stays ended as long as the file says the same of the filter. An empty
     /// set where the filter is another by now.

@@ -18,6 +18,17 @@ pub struct Chain {
     pub filters: Vec<Arc<FilterVersion>>,
 }
 
+impl Chain {
+    /// Of the same tenant with the same condition.
+    pub(crate) fn with(&self, filters: Vec<Arc<FilterVersion>>) -> Chain {
+        let (tenant, condition) = (self.tenant.clone(), self.condition.clone());
+        let text = condition.as_ref().map(|condition| condition.text());
+        let id = ChainId::of(&tenant, text, &filters);
+        let run = ChainId::of(&tenant, None, &filters);
+        Chain { id, run, tenant, condition, filters }
+    }
+}
+
 /// A digest of a chain. Equal chains of one tenant have equal ids, so each is evaluated once an
 /// event; chains of two tenants never do, so they share no instance.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

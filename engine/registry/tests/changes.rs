@@ -9,6 +9,8 @@ use registry::{
     STOP_AFTER_FAULTS, Secret, Secrets, Share, Stale, Wrong,
 };
 
+use std::sync::Arc;
+
 fn tenant(name: &str) -> TenantId {
     TenantId::new(name)
 }
@@ -372,6 +374,14 @@ fn a_declared_canary_that_was_ended_stays_so_until_its_filter_is_declared_otherw
     assert!(over.trial().is_none() && over.canary_circuit().is_none());
     assert_ne!(over.digest(), begun.digest());
     assert!(end(&history, over.digest()).is_empty(), "it ends once");
+    let one = history.latest().endpoint_named(&tenant("a"), "one").unwrap().id;
+    let ruling = |offset| history.endpoint_at(one, Offset(offset)).unwrap().chain.clone().unwrap();
+    let (early, late) = (ruling(1), ruling(2));
+    assert!(early.filters[0].trial().is_some(), "what came then is ruled by what was in force");
+    let mended = history.latest().without_ended(early.clone());
+    assert!(mended.filters[0].trial().is_none(), "but the canary judges nothing any more");
+    assert_eq!((mended.id, mended.run), (late.id, late.run));
+    assert!(Arc::ptr_eq(&history.latest().without_ended(late.clone()), &late));
 
     assert!(history.latest().diff(&with(10, usual)).unwrap().is_empty(), "the file says the same");
     let more = FilterLimits { fuel: usual.fuel + 1, ..usual };

@@ -214,6 +214,7 @@ impl Erasure {
     /// What was erased so far is to go without a pause before it; its number, for `is_gone`.
     pub fn hurry(&mut self) -> u64 {
         self.pause = 0;
+        self.stuck.values_mut().for_each(|stuck| stuck.left = 0);
         self.wanted = self.noted;
         self.noted
     }

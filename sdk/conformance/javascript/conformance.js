@@ -54,6 +54,8 @@ const answers = {
   drop: () => false,
   reject: (event) => reject(event.text()),
   fail: (event) => {
+    // An error without a text would be told by its name.
+    if (!event.text()) return reject("");
     throw new Error(event.text());
   },
   retry: () => retry(60_000, "later"),

@@ -181,19 +181,17 @@ async fn make(control: &Control, call: &Call, given: &EndpointIn) -> Result<Endp
         updated: now,
     })?;
     may_reach(control, call, &new.url)?;
-    has_room(control, call, 0)?;
     let brought = Brought::by(control, call, &new.filters, &given.transformation).await?;
-    control
-        .change(|snapshot| {
-            let has_room = snapshot.endpoint_ids_of(app).len() < ENDPOINTS_MAX;
-            call.within(has_room, "endpoints", ENDPOINTS_MAX)?;
-            let mut edit = snapshot.edit();
-            let (id, mut new) = (edit.next_endpoint(), new.clone());
-            brought.add(&mut edit, control, snapshot, id, &mut new)?;
-            edit.create_endpoint(&new);
-            Ok((edit.finish()?, id))
-        })
-        .await
+    let change = control.change(|snapshot| {
+        let has_room = snapshot.endpoint_ids_of(app).len() < ENDPOINTS_MAX;
+        call.within(has_room, "endpoints", ENDPOINTS_MAX)?;
+        let mut edit = snapshot.edit();
+        let (id, mut new) = (edit.next_endpoint(), new.clone());
+        brought.add(&mut edit, control, snapshot, id, &mut new)?;
+        edit.create_endpoint(&new);
+        Ok((edit.finish()?, id))
+    });
+    within_room(control, call, 0, change).await
 }
 
 fn get(control: &Control, call: &Call) -> Answered {
@@ -304,11 +302,21 @@ impl Brought {
 }
 
 /// Holds customers to what they may write in an hour. `kept` is the bytes of what a new version has
-/// from the one before.
-fn has_room(control: &Control, call: &Call, kept: usize) -> Result<(), Problem> {
-    let Role::Portal { tenant, .. } = &call.principal.role else { return Ok(()) };
+/// from the one before. A change that fails costs nothing.
+async fn within_room<T>(
+    control: &Control,
+    call: &Call,
+    kept: usize,
+    change: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let Role::Portal { tenant, .. } = &call.principal.role else { return change.await };
     let (bytes, now) = (call.body.len() + kept, control.ports.clock.now());
-    control.writes.borrow_mut().take(tenant, bytes, now).map_err(Problem::TooFast)
+    control.writes.borrow_mut().take(tenant, bytes, now).map_err(Problem::TooFast)?;
+    let done = change.await;
+    if done.is_err() {
+        control.writes.borrow_mut().give_back(tenant, bytes);
+    }
+    done
 }
 
 /// Puts a new version of the path's endpoint in force, with what the change brings.
@@ -319,25 +327,23 @@ async fn rewrite(
     make: impl Fn(&Endpoint) -> Result<DeclaredEndpoint, Problem>,
 ) -> Result<EndpointId, Problem> {
     let kept = find(&control.snapshot(), call.app()?, call.named("endpoint_id"))?.about.len();
-    has_room(control, call, kept)?;
-    control
-        .change(|snapshot| {
-            let old = find(snapshot, call.app()?, call.named("endpoint_id"))?;
-            call.if_match(&EndpointOut::now(control, old))?;
-            let mut new = make(old)?;
-            if (new.url == POLLED) != old.is_polled() {
-                let text = "an endpoint that is polled stays so, and no other becomes one";
-                return Err(Problem::value(&["url"], text));
-            }
-            if *new.url != *old.url {
-                may_reach(control, call, &new.url)?;
-            }
-            let mut edit = snapshot.edit();
-            brought.add(&mut edit, control, snapshot, old.id, &mut new)?;
-            edit.update_endpoint(old.id, &new);
-            Ok((edit.finish()?, old.id))
-        })
-        .await
+    let change = control.change(|snapshot| {
+        let old = find(snapshot, call.app()?, call.named("endpoint_id"))?;
+        call.if_match(&EndpointOut::now(control, old))?;
+        let mut new = make(old)?;
+        if (new.url == POLLED) != old.is_polled() {
+            let text = "an endpoint that is polled stays so, and no other becomes one";
+            return Err(Problem::value(&["url"], text));
+        }
+        if *new.url != *old.url {
+            may_reach(control, call, &new.url)?;
+        }
+        let mut edit = snapshot.edit();
+        brought.add(&mut edit, control, snapshot, old.id, &mut new)?;
+        edit.update_endpoint(old.id, &new);
+        Ok((edit.finish()?, old.id))
+    });
+    within_room(control, call, kept, change).await
 }
 
 async fn delete(control: &Control, call: Call) -> Answered {

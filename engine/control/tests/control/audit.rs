@@ -139,11 +139,11 @@ fn a_long_script_hides_no_other_change_of_its_endpoint() {
 #[test]
 fn a_message_is_told_by_its_id_whatever_its_sender_calls_it() {
     let node = Node::new();
-    let body = r#"{"eventType":"a","eventId":"marker@example.com","payload":{}}"#;
+    let body = r#"{"eventType":"a","eventId":"marker-of.a.sender","payload":{}}"#;
     let made = node.send("POST", &format!("{APP}/msg"), body, &[]);
     assert_eq!(made.status, 202, "{}", made.body);
     let id = made.json()["id"].as_str().unwrap().to_owned();
-    for name in ["marker@example.com", "marker%40example.com", &*id] {
+    for name in ["marker-of.a.sender", "marker%2Dof.a.sender", &*id] {
         let path = format!("{APP}/msg/{name}/content");
         assert_eq!(node.send("DELETE", &path, "", &[]).status, 204, "{name}");
     }

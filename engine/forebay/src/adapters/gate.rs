@@ -33,8 +33,8 @@ pub struct Sifted {
     pub fuel: u64,
 }
 
-/// Runs whose gates are kept; more are forgotten together.
-const GATES_MAX: usize = 10_000;
+/// Chains whose gates are kept; more are forgotten together.
+const CHAINS_MAX: usize = 100_000;
 /// Fuel for one condition and one event: 250 ns at the four units a nanosecond that a slice is
 /// reckoned by, which most take less of.
 const CONDITION_COST: u64 = 1_000;
@@ -55,8 +55,8 @@ impl Meter {
     async fn charge(&mut self, fuel: u64) {
         self.fuel += fuel;
         self.unbroken += fuel;
-        if self.unbroken >= SLICE_FUEL {
-            self.unbroken = 0;
+        while self.unbroken >= SLICE_FUEL {
+            self.unbroken -= SLICE_FUEL;
             give_way().await;
         }
     }
@@ -94,7 +94,8 @@ impl Gates {
         }
         let gate = Rc::new(Gate::of(&question.chains, meter).await);
         let mut last = self.last.borrow_mut();
-        if last.len() >= GATES_MAX {
+        let kept: usize = last.values().map(|gate| gate.chains.len()).sum();
+        if kept + gate.chains.len() > CHAINS_MAX {
             last.clear();
         }
         last.insert(question.run(), gate.clone());

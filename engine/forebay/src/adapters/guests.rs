@@ -69,8 +69,10 @@ struct Judged {
 
 /// More chains than this are forgotten together and put together again when asked for.
 const CHAINS_MAX: usize = 10_000;
-/// An event that was erased may be on its way to a guest for so long at most.
-const ON_ITS_WAY: Duration = Duration::from_secs(10);
+/// An event that was erased may be on its way to a guest for so long: mostly the first, seldom the
+/// last.
+const ON_ITS_WAY: [Duration; 3] =
+    [Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(600)];
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 impl Guests for Chains {
@@ -193,7 +195,7 @@ impl Desk {
     }
 
     /// What guests keep in variables may be of an event that was erased since: another age begins
-    /// with each erasure of their tenant, and one more a while later, for what was on its way to
+    /// with each erasure of their tenant, and others a while later, for what was on its way to
     /// them then.
     fn age(&self, tenant: &TenantId, prepared: &Prepared) -> u64 {
         let mut known = prepared.forgetting.get();
@@ -202,9 +204,10 @@ impl Desk {
             known = Forgetting { heard: erasures, own: self.watch.erasures_of(tenant) };
             prepared.forgetting.set(known);
         }
-        known
-            .own
-            .map_or(0, |(count, at)| 2 * count + u64::from(self.clock.now() >= at + ON_ITS_WAY))
+        let Some((count, at)) = known.own else { return 0 };
+        let now = self.clock.now();
+        let passed = ON_ITS_WAY.iter().filter(|wait| now >= at + **wait).count();
+        count * (ON_ITS_WAY.len() as u64 + 1) + passed as u64
     }
 
     /// Why a chain is not asked, when one of its filters failed too often.

@@ -142,7 +142,8 @@ impl Shard {
     fn chain_at(&self, id: EndpointId, ruled_by: Offset) -> Option<Arc<Chain>> {
         let ruling = self.history.endpoint_at(id, ruled_by);
         let endpoint = ruling.or_else(|| self.history.latest().endpoint(id).cloned());
-        endpoint.and_then(|endpoint| endpoint.chain.clone())
+        let chain = endpoint.and_then(|endpoint| endpoint.chain.clone());
+        chain.map(|chain| self.history.latest().without_ended(chain))
     }
 
     pub(super) fn ring_alarms(&mut self, now: Time) {

@@ -44,6 +44,13 @@ impl Writes {
         Ok(())
     }
 
+    /// Nothing came of a change for which this was taken.
+    pub fn give_back(&mut self, app: &TenantId, bytes: usize) {
+        if let Some(window) = self.0.get_mut(app) {
+            window.bytes = window.bytes.saturating_sub(bytes.saturating_add(CHANGE_BYTES));
+        }
+    }
+
     /// What is over; and when nothing is, the oldest window.
     fn forget(&mut self, now: Time) {
         self.0.retain(|_, window| now.since(window.since) < WINDOW);
@@ -87,6 +94,17 @@ mod tests {
         let mut writes = Writes::default();
         assert_eq!(fill(&mut writes, 0, START), BYTES_MAX / CHANGE_BYTES);
         assert_eq!(fill(&mut writes, 2 * BYTES_MAX, START + WINDOW), 1);
+    }
+
+    #[test]
+    fn what_came_to_nothing_is_given_back() {
+        let mut writes = Writes::default();
+        for _ in 0..1_000 {
+            assert_eq!(writes.take(&app(1), LARGE, START), Ok(()));
+            writes.give_back(&app(1), LARGE);
+        }
+        writes.give_back(&app(2), LARGE);
+        assert_eq!(fill(&mut writes, LARGE, START), 40);
     }
 
     #[test]
