@@ -36,7 +36,8 @@ pub type Judging = Pin<Box<dyn Future<Output = Answer>>>;
 /// A question that takes longer than a slice goes on in its chain's next turn. Of those,
 /// [`BEGUN_MAX`] are under way at once, of one tenant [`TENANT_BEGUN_MAX`]. Any further one is on
 /// trial: it is dropped when it takes longer than [`TRIAL`] and begun again when there is room, and
-/// so is what waits behind it until one was short. So however many are long, what is short does not wait for them to end.
+/// so is what waits behind it until one was short. So however many are long, what is short does not
+/// wait for them to end.
 #[derive(Default)]
 pub struct Screen {
     /// Those with questions, and those that are empty and have burned more than their share.

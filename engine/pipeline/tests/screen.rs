@@ -120,8 +120,9 @@ proptest! {
         prop_assert_eq!(guests.begun.get(), 0);
     }
 
-    /// Among as many long ones as may be under way for one tenant, a chain that always has a question waiting
-    /// gets no less than any other, also than one that asks its next only once it has the answer.
+    /// Among as many long ones as one tenant may have under way, a chain that always has a question
+    /// waiting gets no less than any other, also than one that asks its next only once it has the
+    /// answer.
     #[test]
     fn no_way_of_asking_buys_more_than_a_share(
         chains in prop::collection::vec((1..FUEL_MAX, 1..5usize), 2..=TENANT_BEGUN_MAX),
