@@ -7,7 +7,7 @@ use crate::{
     ChangeSet, Declared, Endpoint, FilterVersion, Kind, Row, RowError, RowKey, SealingKey,
     Snapshot, Source, Stale, revive,
 };
-use event::{EndpointId, Offset};
+use event::{EndpointId, Offset, TenantId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -92,6 +92,12 @@ impl History {
         offset: Offset,
     ) -> impl Iterator<Item = &Arc<Endpoint>> {
         self.tables.endpoints_from(id, offset)
+    }
+
+    /// Whether there was a tenant of this id and is none now. Known until `forget_below` has come
+    /// past its removal: events of its own may be left as long.
+    pub fn is_removed(&self, tenant: &TenantId) -> bool {
+        self.tables.is_removed(tenant)
     }
 
     /// Every version of every filter, in no order.

@@ -55,6 +55,10 @@ impl Tables {
         self.supersede(Thing::Tenant(id.clone()), since, ended, is_gone);
     }
 
+    pub(crate) fn is_removed(&self, tenant: &TenantId) -> bool {
+        self.tenants.get(tenant).is_some_and(|versions| versions.is_removed())
+    }
+
     pub(crate) fn set_record(
         &mut self,
         since: Offset,

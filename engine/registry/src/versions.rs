@@ -27,6 +27,11 @@ impl<T> Versions<T> {
         self.0.iter().filter_map(|(_, value)| value.as_ref())
     }
 
+    /// Whether it was there, as far as is known yet, and is no more.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.at(Offset::MAX).is_none() && self.all().next().is_some()
+    }
+
     /// Answers which version this one ends, if any. Versions come in the order of their offsets;
     /// one from the same offset takes the place of the last.
     pub(crate) fn set(&mut self, since: Offset, value: Option<Arc<T>>) -> Option<Offset> {
@@ -78,5 +83,17 @@ mod tests {
         assert_eq!(from(5), ["b", "c"], "a tombstone is no version");
         assert_eq!(from(8), ["b", "c"]);
         assert_eq!(from(99), ["c"]);
+    }
+
+    #[test]
+    fn what_was_there_is_removed_until_it_is_forgotten() {
+        let mut versions = Versions::default();
+        assert!(!versions.is_removed());
+        versions.set(Offset(3), Some(Arc::new("a")));
+        assert!(!versions.is_removed());
+        versions.set(Offset(5), None);
+        assert!(versions.is_removed());
+        versions.remove(Offset(3));
+        assert!(!versions.is_removed(), "a tombstone alone hides nothing");
     }
 }

@@ -259,12 +259,26 @@ async fn create_or_get(
             if let Some(known) = known.filter(|_| may_exist) {
                 return Ok((snapshot.edit().finish()?, (shown(known), false)));
             }
+            check_free(control, new.uid.as_deref())?;
             let mut edit = snapshot.edit();
             edit.put_tenant(&new);
             let made = out(&id, new.uid.as_deref(), &new.about, Origin::Managed);
             Ok((edit.finish()?, (made, true)))
         })
         .await
+}
+
+const REMOVED: &str = "uid: an application with this for an id was removed, and what is left of it \
+                       is called so until retention has taken its events: take another uid, or \
+                       name that one in the configuration file again";
+
+/// Refuses a uid by which this application would be taken for what is left of a removed one.
+fn check_free(control: &Control, uid: Option<&str>) -> Result<(), Problem> {
+    let history = control.ports.commands.history();
+    match uid.is_some_and(|uid| history.is_removed(&TenantId::new(uid))) {
+        true => Err(Problem::Clash(REMOVED.into())),
+        false => Ok(()),
+    }
 }
 
 /// The application of this name, which is made when there is none. Its name is then its uid.
@@ -340,6 +354,9 @@ async fn replace(
         let has_uid = given.uid.as_ref().map(Word::as_str) == old.uid.as_deref();
         if !has_uid && call.principal.role != Role::Admin {
             return Err(Problem::Forbidden);
+        }
+        if !has_uid {
+            check_free(control, given.uid.as_ref().map(Word::as_str))?;
         }
         let created = Time::from_millis(About::of(id, &old.about).created);
         let new = given.declared(id, created, now);

@@ -1,6 +1,7 @@
 use crate::node::{Node, key, request, with_body};
 use control::Role;
 use event::TenantId;
+use registry::Declared;
 use serde_json::{Value, json};
 
 const APPS: &str = "/api/v1/app";
@@ -47,6 +48,34 @@ fn a_uid_is_given_once() {
     assert_eq!(node.send("PATCH", &path, r#"{"uid":"u"}"#, &[]).status, 409);
     let put = node.send("PUT", &format!("{APPS}/new"), r#"{"name":"n"}"#, &[]);
     assert_eq!((put.status, &put.json()["uid"]), (201, &json!("new")));
+}
+
+#[test]
+fn no_uid_is_the_id_of_a_removed_application_of_which_events_may_be_left() {
+    let node = Node::new();
+    let declare = |tenants: Vec<TenantId>| {
+        let mut history = node.history.borrow_mut();
+        let declared = Declared { tenants, ..Declared::default() };
+        let set = history.latest().diff(&declared).unwrap();
+        history.apply(set, node.log.head()).unwrap();
+    };
+    let tries = || {
+        let body = r#"{"name":"n","uid":"shop"}"#;
+        let at = |method, path: &str| node.send(method, &format!("{APPS}{path}"), body, &[]);
+        [at("PUT", "/own"), at("PUT", "/shop"), at("POST", "?get_if_exists=true"), at("POST", "")]
+    };
+    declare(vec![TenantId::new("shop")]);
+    node.publish("t", "{}");
+    create(&node, json!({ "name": "n", "uid": "own" }));
+    declare(Vec::new());
+    for refused in tries() {
+        assert_eq!((refused.status, &refused.json()["code"]), (409, &json!("conflict")));
+        assert!(refused.body.contains("take another uid"), "{}", refused.body);
+    }
+    let renamed = node.send("PUT", &format!("{APPS}/own"), r#"{"name":"m","uid":"own"}"#, &[]);
+    assert_eq!(renamed.status, 200, "it keeps its own: {}", renamed.body);
+    node.history.borrow_mut().forget_below(node.log.head());
+    assert_eq!(tries().map(|reply| reply.status), [200, 200, 200, 409]);
 }
 
 #[test]
