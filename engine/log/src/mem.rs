@@ -40,6 +40,9 @@ struct State {
     damaged: Vec<Offset>,
     damaged_parcels: Vec<DeliveryId>,
     damaged_dead: Vec<DeliveryId>,
+    lost_dead: Vec<DeliveryId>,
+    damaged_retries: Vec<DeliveryId>,
+    damaged_attempts: Vec<Offset>,
 }
 
 type DuplicateName = (TenantId, Arc<str>, Box<[u8]>);
@@ -123,6 +126,21 @@ impl MemLog {
         self.state().damaged_dead.push(delivery);
     }
 
+    /// The block of this dead letter cannot be read: its name is not known either.
+    pub fn lose_dead(&self, delivery: DeliveryId) {
+        self.state().lost_dead.push(delivery);
+    }
+
+    /// The retry row of this delivery is no longer what was written.
+    pub fn damage_retry(&self, delivery: DeliveryId) {
+        self.state().damaged_retries.push(delivery);
+    }
+
+    /// A row of an attempt at this event is no longer what was written.
+    pub fn damage_attempts(&self, offset: Offset) {
+        self.state().damaged_attempts.push(offset);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder of this lock panics")
     }
@@ -156,8 +174,8 @@ fn failed_sync() -> Failure {
     Failure::Disk { path: PathBuf::from("memory"), source }
 }
 
-fn damaged_dead() -> Failure {
-    Failure::DamagedRow { table: "dead", why: "it was damaged on purpose" }
+fn damaged(table: &'static str) -> Failure {
+    Failure::DamagedRow { table, why: "it was damaged on purpose" }
 }
 
 impl Image {
@@ -301,6 +319,9 @@ impl Log for MemLog {
 
     fn attempts(&self, range: Range<Offset>) -> Result<Vec<AttemptRow>, Failure> {
         let state = self.state();
+        if state.damaged_attempts.iter().any(|offset| range.contains(offset)) {
+            return Err(damaged("attempts"));
+        }
         let rows = &state.live.attempts;
         let inside = rows.iter().filter(|((offset, ..), _)| range.contains(offset));
         Ok(inside.map(|(_, row)| row.clone()).collect())
@@ -311,7 +332,12 @@ impl Log for MemLog {
         from: Option<RetryKey>,
         count: usize,
     ) -> Result<Vec<(RetryKey, RetryRow)>, Failure> {
-        Ok(page(&self.state().live.retries, from, count))
+        let state = self.state();
+        let rows = page(&state.live.retries, from, count);
+        match rows.iter().any(|(key, _)| state.damaged_retries.contains(&key.delivery)) {
+            true => Err(damaged("retry")),
+            false => Ok(rows),
+        }
     }
 
     fn parcel(&self, delivery: DeliveryId) -> Result<Option<Parcel>, Failure> {
@@ -331,25 +357,29 @@ impl Log for MemLog {
         let state = self.state();
         let rows = page(&state.live.dead, from, count);
         match rows.iter().any(|(delivery, _)| state.damaged_dead.contains(delivery)) {
-            true => Err(damaged_dead()),
+            true => Err(damaged("dead")),
             false => Ok(rows),
         }
     }
 
     fn letters(&self, from: Option<DeliveryId>, count: usize) -> Result<Letters, Failure> {
         let state = self.state();
-        let rows = page(&state.live.dead, from, count).into_iter();
+        let mut rows = page(&state.live.dead, from, count);
+        let found = rows.len();
+        rows.retain(|(delivery, _)| !state.lost_dead.contains(delivery));
+        let is_incomplete = rows.len() < found;
         let is_whole = |delivery: &DeliveryId| !state.damaged_dead.contains(delivery);
+        let rows = rows.into_iter();
         let rows =
             rows.map(|(delivery, row)| (delivery, Some(row).filter(|_| is_whole(&delivery))));
-        Ok(Letters { rows: rows.collect(), is_incomplete: false })
+        Ok(Letters { rows: rows.collect(), is_incomplete })
     }
 
     fn letter(&self, delivery: DeliveryId) -> Result<Option<DeadRow>, Failure> {
         let state = self.state();
         let row = state.live.dead.get(&delivery).cloned();
         match row.is_some() && state.damaged_dead.contains(&delivery) {
-            true => Err(damaged_dead()),
+            true => Err(damaged("dead")),
             false => Ok(row),
         }
     }

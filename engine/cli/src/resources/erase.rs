@@ -46,11 +46,11 @@ Examples:
 /// What it came to.
 struct Told {
     erased: u64,
-    /// Nobody knows whose they are.
+    /// Whose they are may not be known.
     damaged: u64,
 }
 
-const DAMAGED: &str = "nobody can read them, so whose they are is not known. Those in the log go \
+const DAMAGED: &str = "they stay, and whose they are may not be known. Those in the log go \
                        with their generations, by retention; dead letters that `forebay dlq ls` \
                        shows as damaged go by `forebay dlq purge`";
 const NOTHING: &str = "there is no application of this name, and nothing to erase of one that was \

@@ -9,6 +9,7 @@ use crate::reply::{answer, empty, of_change_before};
 use crate::{Control, Denied};
 use event::{EventId, Offset, TenantId, Time};
 use log::Log;
+use registry::History;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,8 +85,9 @@ struct EraseOut {
     offset: u64,
     head: u64,
     done: bool,
-    /// Events, and deliveries whose events retention has taken, that this look went past because
-    /// nobody can read them: whose they are is not known, and they may be of those to be erased.
+    /// Events and deliveries that this look went past because something of them cannot be read.
+    /// An admin's key is told of all, for whose they are may not be known; one that is bound to an
+    /// application of those that surely are its own.
     damaged: usize,
     /// No application has this id now. What was erased is of one that was removed.
     is_removed: bool,
@@ -119,8 +121,9 @@ async fn message(control: &Control, call: Call) -> Answered {
     one(control, &call, app, move |log| messages::id_of(log, &of, &name)).await
 }
 
-const DAMAGED: &str = "a record of it is damaged, so that nobody can read it: in the log it goes \
-                       with its generation, and a dead letter can be purged";
+const DAMAGED: &str = "a record of it is damaged, or one that may be of it, so that it is not \
+                       erased: in the log it goes with its generation, and a dead letter can be \
+                       purged";
 
 /// Erases the event that `find` names. Again is as good as once.
 async fn one(
@@ -131,12 +134,12 @@ async fn one(
 ) -> Answered {
     let now = control.ports.clock.wall();
     let of = app.clone();
-    let read = move |log: &dyn Log, _: &_| match find(log)? {
-        Some(id) => wanted::one(log, &of, id, now),
+    let read = move |log: &dyn Log, history: &History| match find(log)? {
+        Some(id) => wanted::one(log, history, &of, id, now)?.erasable(log),
         None => Ok(Found::default()),
     };
     let found = control.ask(&call.principal, read).await?;
-    let is_damaged = found.damaged > 0;
+    let is_damaged = found.damaged.told(&call.principal.role) > 0;
     if found.stubs.is_empty() && !is_damaged {
         return Err(messages::NONE);
     }
@@ -163,12 +166,13 @@ async fn several(control: &Control, call: Call) -> Answered {
     let place = place.transpose()?.unwrap_or_default();
     let now = control.ports.clock.wall();
     let app = wanted.app.clone();
-    let read = move |log: &dyn Log, _: &_| {
-        let found = wanted.gather(log, place, now)?;
+    let read = move |log: &dyn Log, history: &History| {
+        let found = wanted.gather(log, history, place, now)?.erasable(log)?;
         Ok((found, log.head()))
     };
     let (found, head) = control.ask(&call.principal, read).await?;
-    let (erased, damaged, next) = (found.stubs.len(), found.damaged, found.next);
+    let (erased, next) = (found.stubs.len(), found.next);
+    let damaged = found.damaged.told(&call.principal.role);
     erase(control, &app, found).await?;
     let iterator = next.map(|next| next.to_string());
     let told = EraseOut {

@@ -1,7 +1,10 @@
-use crate::node::{Node, dead, delivery, event, key, request, tenant, with_body};
+use crate::node::{NOW, Node, dead, delivery, event, key, request, tenant, with_body};
 use control::Role;
-use event::{Change, EndpointId, EventId, Offset, Parcel, Stage, TenantId, hash_of};
+use event::{
+    Change, Due, EndpointId, EventId, Offset, Parcel, RetryKey, RetryRow, Stage, TenantId, hash_of,
+};
 use log::{Group, Log, Sync};
+use registry::DeclaredEndpoint;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -158,6 +161,100 @@ fn a_letter_that_cannot_be_read_is_told_too() {
     node.log.damage_parcel(delivery(EndpointId(1), Offset(1)));
     node.commit(Group { floor: Some(Offset(4)), ..Group::default() });
     assert_eq!(erase_all(&node, "/v1/erase", json!({ "key": "k" })), (0, 1));
+}
+
+#[test]
+fn a_letter_of_a_damaged_event_is_erased() {
+    let node = node(4);
+    bury(&node, 1, None);
+    node.log.damage(Offset(1));
+    // The other one is event 3.
+    assert_eq!(erase_all(&node, "/v1/erase", json!({ "key": "k" })), (2, 1));
+    let is_given = || {
+        let given = node.commands.given.take().join("\n");
+        given.contains("erase [1] [") && !given.contains("erase [1] []")
+    };
+    assert!(is_given());
+    assert_eq!(node.send("DELETE", &format!("/v1/event/{}", id(1)), "", &[]).status, 204);
+    assert!(is_given());
+}
+
+#[test]
+fn a_damaged_row_of_an_attempt_keeps_its_event_and_no_other() {
+    let node = node(10);
+    node.log.damage_attempts(Offset(1));
+    assert_eq!(erase_all(&node, "/v1/erase", json!({ "everything": true })), (7, 1));
+    assert!((0..10).all(|n| is_erased(&node, n) == (!n.is_multiple_of(5) && n != 1)));
+    assert_eq!(node.send("DELETE", &format!("/v1/event/{}", id(1)), "", &[]).status, 409);
+}
+
+#[test]
+fn a_damaged_row_of_a_retry_hides_neither_those_before_it_nor_the_dead() {
+    let node = node(4);
+    let (stage, since, ruled_by) = (Stage::Output, NOW, Offset::ZERO);
+    let row = RetryRow { attempts: 1, stage, outputs: 1, since, ruled_by, key_hash: None };
+    for n in 0..3 {
+        let delivery = delivery(EndpointId(2), Offset(n));
+        let output = Arc::new(event(id(n), "t", "marker"));
+        let parcel = Parcel { stage, event: output, input_key: None };
+        node.commit(Group {
+            retries: vec![Change::Put(RetryKey { due: Due::At(NOW), delivery }, row)],
+            parcels: vec![Change::Put(delivery, parcel)],
+            ..Group::default()
+        });
+    }
+    bury(&node, 3, None);
+    node.log.damage_retry(delivery(EndpointId(2), Offset(1)));
+    node.commit(Group { floor: Some(Offset(4)), ..Group::default() });
+    assert_eq!(erase_all(&node, "/v1/erase", json!({ "everything": true })), (2, 1));
+    let given = node.commands.given.borrow().join("\n");
+    assert!(given.contains("erase [0]") && given.contains("erase [3]"), "{given}");
+}
+
+#[test]
+fn an_event_may_be_where_letters_cannot_be_read() {
+    let mut node = node(4);
+    let bearer = key(&mut node, Role::Manager(tenant()), u64::MAX);
+    bury(&node, 1, None);
+    node.log.lose_dead(delivery(EndpointId(1), Offset(1)));
+    node.commit(Group { floor: Some(Offset(4)), ..Group::default() });
+    let path = format!("/v1/event/{}", id(1));
+    assert_eq!(node.send("DELETE", &path, "", &[]).status, 409);
+    let line = format!("authorization: Bearer {bearer}");
+    assert_eq!(node.one(request("DELETE", &path, &[&line])).status, 404);
+}
+
+#[test]
+fn a_manager_is_told_of_damage_in_its_own_application_alone() {
+    let mut node = node(4);
+    node.declare(vec![DeclaredEndpoint::new(tenant(), "e", "https://example.com/in")]);
+    assert_eq!(node.endpoint("e"), EndpointId(1), "whose letter is buried");
+    bury(&node, 1, None);
+    node.log.damage_parcel(delivery(EndpointId(1), Offset(1)));
+    node.log.damage(Offset(1));
+    node.log.damage(Offset(2));
+    let own = key(&mut node, Role::Manager(tenant()), u64::MAX);
+    let other = key(&mut node, Role::Manager(TenantId::new("other")), u64::MAX);
+    let ask = |method: &str, path: &str, body: &str, bearer: &str| {
+        let line = format!("authorization: Bearer {bearer}");
+        node.one(with_body(method, path, body, &[&line]))
+    };
+    let damaged = |bearer: &str| {
+        let (mut body, mut damaged) = (json!({ "key": "none" }), 0);
+        loop {
+            let told = ask("POST", "/v1/erase", &body.to_string(), bearer).json();
+            damaged += told["damaged"].as_u64().unwrap();
+            match told["iterator"].as_str() {
+                Some(next) => body["iterator"] = json!(next),
+                None => return damaged,
+            }
+        }
+    };
+    assert_eq!([&node.key, &own, &other].map(|bearer| damaged(bearer)), [3, 1, 0]);
+    let one =
+        |n: u64, bearer: &str| ask("DELETE", &format!("/v1/event/{}", id(n)), "", bearer).status;
+    assert_eq!([&node.key, &own, &other].map(|bearer| one(1, bearer)), [409, 409, 404]);
+    assert_eq!([&node.key, &own, &other].map(|bearer| one(2, bearer)), [409, 404, 404]);
 }
 
 #[test]

@@ -1,7 +1,9 @@
+use crate::api::Role;
 use crate::letter;
 use crate::walk::{self, End, Path};
 use event::{DeliveryId, Due, Event, EventId, Offset, Parcel, RetryKey, TenantId, Time, hash_of};
 use log::{Failure, Letters, Log};
+use registry::History;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
@@ -24,12 +26,51 @@ pub(super) struct Wanted {
 pub(super) struct Found {
     /// In offset order.
     pub stubs: Vec<Arc<Event>>,
-    /// Of events that retention has taken; those of others the writer finds.
+    /// Of events that the log has no more, or not readable; those of others the writer finds.
     pub deliveries: Vec<DeliveryId>,
-    /// Events and parcels that nobody can read, whosesoever they are.
-    pub damaged: usize,
+    pub damaged: Damaged,
     /// Where to go on. None: all has been looked at.
     pub next: Option<Place>,
+}
+
+/// How many events and deliveries stay because something of them cannot be read.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Damaged {
+    /// Whosesoever they are.
+    all: usize,
+    /// Those that surely are the application's.
+    own: usize,
+}
+
+impl Damaged {
+    fn note(&mut self, is_own: bool) {
+        self.all += 1;
+        self.own += usize::from(is_own);
+    }
+
+    /// Whose key is bound to an application learns nothing of others'.
+    pub fn told(self, role: &Role) -> usize {
+        match *role == Role::Admin {
+            true => self.all,
+            false => self.own,
+        }
+    }
+}
+
+impl Found {
+    /// Without the events of which it cannot be read which deliveries keep them: the writer refuses
+    /// such a one with all that are beside it.
+    pub fn erasable(mut self, log: &dyn Log) -> Result<Found, Failure> {
+        let mut stubs = Vec::with_capacity(self.stubs.len());
+        for stub in std::mem::take(&mut self.stubs) {
+            match readable(log.attempts(stub.offset().only()))? {
+                Some(_) => stubs.push(stub),
+                None => self.damaged.note(true),
+            }
+        }
+        self.stubs = stubs;
+        Ok(self)
+    }
 }
 
 /// How far a walk has come: over the log, then over what is in trouble, then over the dead.
@@ -110,29 +151,26 @@ impl Wanted {
     }
 
     /// Some of it, from a place on.
-    pub fn gather(&self, log: &dyn Log, place: Place, now: Time) -> Result<Found, Failure> {
-        match place {
-            Place::Event(from) => self.in_log(log, from, now),
-            Place::Retry(from) => {
-                let rows = log.retries(from, ROWS_MAX)?;
-                let next = rows.last().filter(|_| rows.len() == ROWS_MAX).map(|(key, _)| {
-                    Place::Retry(Some(RetryKey { delivery: key.delivery.next(), ..*key }))
-                });
-                let all = rows.into_iter().map(|(key, _)| key.delivery);
-                self.in_parcels(log, all, next.unwrap_or(Place::Dead(None)), now)
-            }
-            Place::Dead(from) => {
-                let Letters { rows, is_incomplete } = log.letters(from, ROWS_MAX)?;
-                let last = rows.last().filter(|_| rows.len() == ROWS_MAX).map(|(id, _)| *id);
-                let all = rows.into_iter().map(|(id, _)| id);
-                let next = Place::Dead(last.map(|last| last.next()));
-                let mut found = self.in_parcels(log, all, next, now)?;
-                found.next = found.next.filter(|_| last.is_some());
-                // One at least.
-                found.damaged += usize::from(is_incomplete);
-                Ok(found)
+    pub fn gather(
+        &self,
+        log: &dyn Log,
+        history: &History,
+        place: Place,
+        now: Time,
+    ) -> Result<Found, Failure> {
+        let page = match place {
+            Place::Event(from) => return self.in_log(log, from, now),
+            Place::Retry(from) => retries(log, from)?,
+            Place::Dead(from) => letters(log, from)?,
+        };
+        let mut kept = Kept::new(log, history, &self.app, now);
+        kept.damaged.all += usize::from(page.is_incomplete);
+        for delivery in page.deliveries {
+            if kept.is_lost(delivery.offset)? {
+                kept.look(delivery, |parcel| self.wants_parcel(parcel))?;
             }
         }
+        Ok(Found { next: page.next, ..kept.whole() })
     }
 
     fn in_log(&self, log: &dyn Log, from: Offset, now: Time) -> Result<Found, Failure> {
@@ -154,105 +192,165 @@ impl Wanted {
             End::Enough => Place::Event(last.next()),
             End::Tired(at) => Place::Event(at.next()),
         };
-        // The next look begins there, and passes the others itself.
-        let damaged = damaged.into_iter().filter(|at| *at < next.offset()).count();
+        // The next look begins there, and passes the others itself. Whose they are nobody knows.
+        let all = damaged.into_iter().filter(|at| *at < next.offset()).count();
+        let damaged = Damaged { all, own: 0 };
         Ok(Found { stubs, damaged, next: Some(next), ..Found::default() })
     }
+}
 
-    /// Among deliveries whose events retention has taken: their parcels say what they were.
-    fn in_parcels(
-        &self,
-        log: &dyn Log,
-        all: impl Iterator<Item = DeliveryId>,
-        next: Place,
-        now: Time,
-    ) -> Result<Found, Failure> {
-        let floor = log.floor();
-        let mut found = Kept::default();
-        for delivery in all.filter(|delivery| delivery.offset < floor) {
-            found.look(log, delivery, now, |parcel| self.wants_parcel(parcel))?;
+/// Some of what is in trouble, or of the dead, as far as it can be read.
+struct Page {
+    deliveries: Vec<DeliveryId>,
+    next: Option<Place>,
+    /// There are others that cannot be read: one at least.
+    is_incomplete: bool,
+}
+
+/// Up to the first row that cannot be read; where that one is the first, it ends them.
+fn retries(log: &dyn Log, from: Option<RetryKey>) -> Result<Page, Failure> {
+    let mut count = ROWS_MAX;
+    let rows = loop {
+        match readable(log.retries(from, count))? {
+            Some(rows) => break rows,
+            None if count > 1 => count /= 2,
+            None => {
+                let next = Some(Place::Dead(None));
+                return Ok(Page { deliveries: Vec::new(), next, is_incomplete: true });
+            }
         }
-        Ok(Found { next: Some(next), ..found.whole() })
+    };
+    let last = rows.last().filter(|_| rows.len() == count).map(|(key, _)| *key);
+    let next = last.map(|last| RetryKey { delivery: last.delivery.next(), ..last });
+    let next = next.map_or(Place::Dead(None), |next| Place::Retry(Some(next)));
+    let deliveries = rows.into_iter().map(|(key, _)| key.delivery).collect();
+    Ok(Page { deliveries, next: Some(next), is_incomplete: false })
+}
+
+fn letters(log: &dyn Log, from: Option<DeliveryId>) -> Result<Page, Failure> {
+    let Letters { rows, is_incomplete } = log.letters(from, ROWS_MAX)?;
+    let last = rows.last().filter(|_| rows.len() == ROWS_MAX).map(|(id, _)| *id);
+    let next = last.map(|last| Place::Dead(Some(last.next())));
+    let deliveries = rows.into_iter().map(|(id, _)| id).collect();
+    Ok(Page { deliveries, next, is_incomplete })
+}
+
+/// None where what was asked for is damaged.
+fn readable<T>(found: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match found {
+        Err(Failure::Damaged { .. } | Failure::DamagedRow { .. }) => Ok(None),
+        found => found.map(Some),
     }
 }
 
-/// Deliveries of which only their parcels are left.
-#[derive(Default)]
-struct Kept {
+/// Deliveries of which only their parcels are left, or can be read: these say what they were.
+struct Kept<'a> {
+    log: &'a dyn Log,
+    history: &'a History,
+    app: &'a TenantId,
+    now: Time,
     stubs: BTreeMap<Offset, Arc<Event>>,
     deliveries: Vec<DeliveryId>,
-    damaged: usize,
+    damaged: Damaged,
+    /// Whether those that were asked for are lost.
+    lost: BTreeMap<Offset, bool>,
 }
 
-impl Kept {
+impl<'a> Kept<'a> {
+    fn new(log: &'a dyn Log, history: &'a History, app: &'a TenantId, now: Time) -> Kept<'a> {
+        Kept {
+            log,
+            history,
+            app,
+            now,
+            stubs: BTreeMap::new(),
+            deliveries: Vec::new(),
+            damaged: Damaged::default(),
+            lost: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the log has no event there, or a record that nobody can read.
+    fn is_lost(&mut self, offset: Offset) -> Result<bool, Failure> {
+        if offset < self.log.floor() {
+            return Ok(true);
+        }
+        if let Some(is_lost) = self.lost.get(&offset) {
+            return Ok(*is_lost);
+        }
+        let is_lost = readable(self.log.event(offset))?.flatten().is_none();
+        self.lost.insert(offset, is_lost);
+        Ok(is_lost)
+    }
+
     fn look(
         &mut self,
-        log: &dyn Log,
         delivery: DeliveryId,
-        now: Time,
         wants: impl Fn(&Parcel) -> bool,
     ) -> Result<(), Failure> {
-        let parcel = match log.parcel(delivery) {
-            // Nobody can read it; a person may purge it.
-            Err(Failure::Damaged { .. } | Failure::DamagedRow { .. }) => {
-                self.damaged += 1;
-                None
-            }
-            parcel => parcel?,
+        let Some(parcel) = readable(self.log.parcel(delivery))? else {
+            // A person may purge it.
+            let is_own = self.is_own(delivery);
+            self.damaged.note(is_own);
+            return Ok(());
         };
         if let Some(parcel) = parcel.filter(wants) {
-            self.stubs.insert(delivery.offset, Arc::new(parcel.event.stub(now)));
+            self.stubs.insert(delivery.offset, Arc::new(parcel.event.stub(self.now)));
             self.deliveries.push(delivery);
         }
         Ok(())
     }
 
+    /// Whether a delivery is of the application whatever it holds: its endpoint is.
+    fn is_own(&self, delivery: DeliveryId) -> bool {
+        let mut all = self.history.endpoints_from(delivery.lane.endpoint, delivery.offset);
+        all.any(|endpoint| endpoint.tenant == *self.app)
+    }
+
     fn whole(self) -> Found {
-        let Kept { stubs, deliveries, damaged } = self;
+        let Kept { stubs, deliveries, damaged, .. } = self;
         let stubs = stubs.into_values().collect();
         Found { stubs, deliveries, damaged, next: None }
     }
 }
 
 /// One event, wherever it still is.
-pub(super) fn one(log: &dyn Log, app: &TenantId, id: EventId, now: Time) -> Result<Found, Failure> {
+pub(super) fn one(
+    log: &dyn Log,
+    history: &History,
+    app: &TenantId,
+    id: EventId,
+    now: Time,
+) -> Result<Found, Failure> {
     let offset = id.offset();
     let is_it = |event: &Event| event.id == id && event.envelope.tenant == *app;
-    if offset >= log.floor() {
-        let event = match log.event(offset) {
-            Err(Failure::Damaged { .. }) => {
-                return Ok(Found { damaged: 1, ..Found::default() });
-            }
-            event => event?.filter(|event| is_it(event)),
-        };
+    let is_in_log = offset >= log.floor();
+    if is_in_log && let Some(event) = readable(log.event(offset))? {
         // Over a stub the same comes once more.
         let stub = |event: Arc<Event>| match event.is_erased() {
             true => event,
             false => Arc::new(event.stub(now)),
         };
+        let event = event.filter(|event| is_it(event));
         return Ok(Found { stubs: event.map(stub).into_iter().collect(), ..Found::default() });
     }
-    let (mut kept, mut from) = (Kept::default(), None);
+    let (mut kept, mut place) = (Kept::new(log, history, app, now), Some(Place::Retry(None)));
     loop {
-        let rows = log.retries(from, ROWS_MAX)?;
-        let last = rows.last().filter(|_| rows.len() == ROWS_MAX).map(|(key, _)| *key);
-        for (key, _) in rows.iter().filter(|(key, _)| key.delivery.offset == offset) {
-            kept.look(log, key.delivery, now, |parcel| is_it(&parcel.event))?;
+        let page = match place {
+            Some(Place::Retry(from)) => retries(log, from)?,
+            Some(Place::Dead(from)) => letters(log, from)?,
+            Some(Place::Event(_)) | None => break,
+        };
+        kept.damaged.all += usize::from(page.is_incomplete);
+        for delivery in page.deliveries.into_iter().filter(|delivery| delivery.offset == offset) {
+            kept.look(delivery, |parcel| is_it(&parcel.event))?;
         }
-        let Some(last) = last else { break };
-        from = Some(RetryKey { delivery: last.delivery.next(), ..last });
+        place = page.next;
     }
-    let mut from = None;
-    loop {
-        let rows = log.letters(from, ROWS_MAX)?.rows;
-        let last = rows.last().filter(|_| rows.len() == ROWS_MAX).map(|(id, _)| *id);
-        for (delivery, _) in rows.iter().filter(|(delivery, _)| delivery.offset == offset) {
-            kept.look(log, *delivery, now, |parcel| is_it(&parcel.event))?;
-        }
-        let Some(last) = last else { break };
-        from = Some(last.next());
-    }
-    Ok(kept.whole())
+    let mut found = kept.whole();
+    // A stub takes the place of the record.
+    found.damaged.all += usize::from(is_in_log && found.stubs.is_empty());
+    Ok(found)
 }
 
 #[cfg(test)]
