@@ -1,6 +1,7 @@
 use crate::node::{Node, key, request, with_body};
 use control::Role;
 use event::TenantId;
+use log::Log as _;
 use registry::Declared;
 use serde_json::{Value, json};
 
