@@ -96,6 +96,38 @@ fn what_a_script_raises_rejects_its_event_alone() {
     let answer = ask(&script(text), &events(&[b"a", b"bad", b"b"]));
     the_second_is_no_good(&answer);
     assert_eq!(reason("event.json()['a']", b"{}"), "KeyError: 'a'");
+    for (raised, said) in [("ValueError('')", "ValueError"), ("KeyError()", "KeyError")] {
+        let text = format!("def filter(event, config):\n    raise {raised}\n");
+        assert_eq!(rejected(&ask(&script(&text), &events(&[b""])).verdicts[0]), said);
+    }
+}
+
+#[test]
+fn large_bodies_need_no_more_fuel_together_than_they_are_given() {
+    let chain = expression("", "len(event.json()) > 1000");
+    let item = |n: usize| format!(r#"{{"id":{n},"name":"n{n}","price":{n}.5,"tags":["a","b"]}}"#);
+    let items: Vec<String> = (0..1200).map(item).collect();
+    let body = format!("[{}]", items.join(","));
+    let bodies = vec![body.as_bytes(); 12];
+    let answer = ask(&chain, &events(&bodies));
+    assert_eq!(answer.verdicts, vec![Verdict::Pass; 12]);
+    assert_eq!(answer.starts, 1, "the batch ran out of fuel, and was asked about again in parts");
+}
+
+#[test]
+fn cycles_do_not_pile_up_from_event_to_event() {
+    let text = "def filter(event, config):
+        for _ in range(1000):
+            kept = ['x' * 200]
+            kept.append(kept)
+        return True
+    ";
+    let chain = script(text);
+    let runner = Runner::new(engine().clone());
+    for _ in 0..40 {
+        let answer = runner.run(&chain, &events(&[&b""[..]; 10]), Purpose::Live);
+        assert!(answer.faults.is_empty(), "{:?}", answer.faults);
+    }
 }
 
 #[test]

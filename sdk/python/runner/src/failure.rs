@@ -18,18 +18,20 @@ pub fn at_start(error: &PyBaseExceptionRef, vm: &VirtualMachine) -> String {
     }
     let class = error.class().name().to_string();
     let line = places(error).last().map_or(0, |(_, line)| *line);
-    format!("script:{line}: {class}: {}", error_text(error, vm))
+    match error_text(error, vm) {
+        text if text.is_empty() => format!("script:{line}: {class}"),
+        text => format!("script:{line}: {class}: {text}"),
+    }
 }
 
 /// What an event is rejected with: the error's own text. Where that says nothing by itself, it
 /// begins with the error's name.
 pub fn text_of(error: &Py<PyBaseException>, vm: &VirtualMachine) -> String {
     let (class, text) = (error.class().name().to_string(), error_text(error, vm));
-    let is_mute = error.args().is_empty() && text.is_empty();
-    if error.fast_isinstance(vm.ctx.exceptions.key_error) {
-        format!("{class}: {text}")
-    } else if is_mute {
+    if text.is_empty() {
         class
+    } else if error.fast_isinstance(vm.ctx.exceptions.key_error) {
+        format!("{class}: {text}")
     } else {
         text
     }

@@ -33,6 +33,7 @@ fn verdict_of<'a>(_: &'a start::Script, event: Event<'a>) -> Verdict<'a> {
         let verdict = answer.and_then(|answer| answer::verdict_of(answer, script, event, vm));
         let verdict = verdict.unwrap_or_else(|thrown| answer::of_thrown(&thrown, script, vm));
         event::end();
+        start::free_cycles(vm);
         verdict
     })
 }

@@ -3,6 +3,7 @@
 use crate::{datetime, event, failure, host, json, math};
 use forebay_filter::Config;
 use rustpython_vm::builtins::{PyDict, PyList, PyMappingProxy, PyStr, PyTypeRef};
+use rustpython_vm::gc_state::gc_state;
 use rustpython_vm::scope::Scope;
 use rustpython_vm::{
     Interpreter, PyObjectRef, PyPayload, PyResult, Settings, VirtualMachine, compiler, py_freeze,
@@ -27,6 +28,13 @@ thread_local! {
 /// Python calls that may be open at once. The host's stack is not touched by them.
 const CALLS_MAX: usize = 400;
 
+/// New containers among which cycles are looked for while a script runs. All that is in use is
+/// looked at too: with fewer of them, that would cost more than reading a large body does.
+const CYCLES_AMONG: u32 = 20_000;
+
+/// New containers that an event may leave behind before cycles are looked for among them.
+const LEFT_MAX: usize = 2000;
+
 impl Config for Script {
     fn read(bytes: &[u8]) -> Result<Script, String> {
         let interpreter = interpreter();
@@ -44,6 +52,14 @@ pub fn with_script<T>(run: impl FnOnce(&VirtualMachine, &Loaded) -> T) -> T {
         let (interpreter, loaded) = cell.get().expect("the host starts before it shows events");
         interpreter.enter(|vm| run(vm, loaded))
     })
+}
+
+/// Frees cycles after an event, when what it used is no longer in the way.
+pub fn free_cycles(vm: &VirtualMachine) {
+    let (new, ..) = gc_state().get_count();
+    if new >= LEFT_MAX {
+        vm.state.gc.collect(0);
+    }
 }
 
 fn interpreter() -> Interpreter {
@@ -72,6 +88,7 @@ fn interpreter() -> Interpreter {
 
 fn load(bytes: &[u8], vm: &VirtualMachine) -> Result<Loaded, String> {
     vm.recursion_limit.set(CALLS_MAX);
+    vm.state.gc.set_threshold(CYCLES_AMONG, None, None);
     let told = |error| failure::at_start(&error, vm);
     let config = json::read(bytes, vm).map_err(told)?;
     let missing = || "the configuration has no `script`, the text of the filter".to_owned();
@@ -86,6 +103,8 @@ fn load(bytes: &[u8], vm: &VirtualMachine) -> Result<Loaded, String> {
     let filter = run(text, &ours, vm).map_err(told)?;
     let filter = filter.ok_or("the script must define its filter: def filter(event, config)")?;
     let config = frozen(config.into(), vm).map_err(told)?;
+    // What the start has made stays, and is looked at no more.
+    vm.state.gc.freeze();
     Ok(Loaded { filter, config, reject, retry })
 }
 

@@ -1,5 +1,5 @@
 use super::DEPTH_MAX;
-use rustpython_vm::builtins::PyBaseExceptionRef;
+use rustpython_vm::builtins::{PyBaseExceptionRef, PyStrRef};
 use rustpython_vm::common::wtf8::{CodePoint, Wtf8, Wtf8Buf};
 use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
 
@@ -20,12 +20,18 @@ pub fn read_with(text: &[u8], hooks: Hooks, vm: &VirtualMachine) -> PyResult {
     let Some(all) = Wtf8::from_bytes(text) else {
         return Err(vm.new_value_error("the text is not UTF-8"));
     };
-    let mut reader = Reader { text, at: 0, depth: 0, hooks, vm };
+    let names = [const { None }; NAMES];
+    let mut reader = Reader { all, text, at: 0, depth: 0, names, hooks, vm };
     let value = reader.whole().map_err(|fault| match fault {
         Fault::Raised(error) => error,
         Fault::Text(words, at) => decode_error(words, all, at, vm),
     })?;
     Ok(value)
+}
+
+/// Whether a string's letters cannot be taken as they are from this byte on.
+fn ends_plain(byte: u8) -> bool {
+    byte == b'"' || byte == b'\\' || byte < 0x20
 }
 
 enum Fault {
@@ -53,15 +59,21 @@ fn decode_error(words: &str, all: &Wtf8, at: usize, vm: &VirtualMachine) -> PyBa
     }
 }
 
+/// Places for names of members that came before: the objects of a list have the same ones.
+const NAMES: usize = 32;
+
 struct Reader<'a> {
+    all: &'a Wtf8,
+    /// The same, as bytes.
     text: &'a [u8],
     at: usize,
     depth: usize,
+    names: [Option<PyStrRef>; NAMES],
     hooks: Hooks,
     vm: &'a VirtualMachine,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn whole(&mut self) -> Result<PyObjectRef, Fault> {
         self.skip_blanks();
         let value = self.value()?;
@@ -91,7 +103,10 @@ impl Reader<'_> {
     fn value(&mut self) -> Result<PyObjectRef, Fault> {
         let ctx = &self.vm.ctx;
         match self.peek() {
-            Some(b'"') => Ok(ctx.new_str(self.string()?).into()),
+            Some(b'"') => match self.plain() {
+                Some(plain) => Ok(ctx.new_str(plain).into()),
+                None => Ok(ctx.new_str(self.string()?).into()),
+            },
             Some(b'{') => self.nested(Self::object),
             Some(b'[') => self.nested(Self::array),
             Some(b'n') if self.word("null") => Ok(ctx.none()),
@@ -156,7 +171,7 @@ impl Reader<'_> {
             if self.peek() != Some(b'"') {
                 return Err(Fault::Text(NAME, self.at));
             }
-            let name = vm.ctx.new_str(self.string()?);
+            let name = self.name()?;
             self.skip_blanks();
             if self.peek() != Some(b':') {
                 return Err(Fault::Text("Expecting ':' delimiter", self.at));
@@ -232,17 +247,40 @@ impl Reader<'_> {
         }
     }
 
+    /// A member's name: one object for all that are alike, which knows its hash already.
+    fn name(&mut self) -> Result<PyStrRef, Fault> {
+        let Some(plain) = self.plain() else { return Ok(self.vm.ctx.new_str(self.string()?)) };
+        let bytes = plain.as_bytes();
+        let ends = [bytes.first(), bytes.last()].map(|byte| byte.map_or(0, |byte| *byte as usize));
+        let place = &mut self.names[(bytes.len() * 7 + ends[0] * 3 + ends[1]) % NAMES];
+        if let Some(name) = place.as_ref().filter(|name| name.as_bytes() == bytes) {
+            return Ok(name.clone());
+        }
+        let name = self.vm.ctx.new_str(plain);
+        *place = Some(name.clone());
+        Ok(name)
+    }
+
+    /// A whole string that has no escapes; of another nothing, and it is still to be read.
+    fn plain(&mut self) -> Option<&'a Wtf8> {
+        let from = self.at + 1;
+        let end = from + self.text[from..].iter().position(|byte| ends_plain(*byte))?;
+        if self.text[end] != b'"' {
+            return None;
+        }
+        self.at = end + 1;
+        Some(&self.all[from..end])
+    }
+
     fn string(&mut self) -> Result<Wtf8Buf, Fault> {
         let quote = self.at;
         self.at += 1;
         let mut made = Wtf8Buf::new();
         loop {
             let from = self.at;
-            while self.peek().is_some_and(|byte| byte != b'"' && byte != b'\\' && byte >= 0x20) {
-                self.at += 1;
-            }
-            let plain = Wtf8::from_bytes(&self.text[from..self.at]);
-            made.push_wtf8(plain.expect("it is cut at ASCII"));
+            let rest = &self.text[from..];
+            self.at += rest.iter().position(|byte| ends_plain(*byte)).unwrap_or(rest.len());
+            made.push_wtf8(&self.all[from..self.at]);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;

@@ -48,6 +48,11 @@ pub fn indent_of(indent: &PyObject, vm: &VirtualMachine) -> PyResult<String> {
     }
 }
 
+/// Whether a letter stands in JSON as it is, in every style.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
 struct Writer<'a> {
     out: String,
     depth: usize,
@@ -57,10 +62,10 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn value(&mut self, value: &PyObject) -> PyResult<()> {
-        if let Some(word) = self.scalar(value)? {
-            self.out += &word;
-        } else if let Some(text) = value.downcast_ref::<PyStr>() {
+        if let Some(text) = value.downcast_ref::<PyStr>() {
             self.string(text.as_wtf8());
+        } else if let Some(word) = self.scalar(value)? {
+            self.out += &word;
         } else if let Some(list) = value.downcast_ref::<PyList>() {
             let members = list.borrow_vec().to_vec();
             self.nested(|writer| writer.array(&members))?;
@@ -194,8 +199,15 @@ impl Writer<'_> {
 
     fn string(&mut self, text: &Wtf8) {
         self.out.push('"');
-        for point in text.code_points() {
+        let mut rest = text;
+        loop {
+            let bytes = rest.as_bytes();
+            let plain = bytes.iter().position(|byte| !is_plain(*byte)).unwrap_or(bytes.len());
+            self.out += std::str::from_utf8(&bytes[..plain]).expect("plain letters are ASCII");
+            rest = &rest[plain..];
+            let Some(point) = rest.code_points().next() else { break };
             self.letter(point);
+            rest = &rest[point.len_wtf8()..];
         }
         self.out.push('"');
     }
