@@ -129,7 +129,7 @@ fn output<'a>(part: &PyObject, event: Event<'a>, vm: &VirtualMachine) -> PyResul
             "key" | "type" | "headers" | "body" if is_left_out => {}
             "key" => output.key = Some(word(&value, "key", vm)?.into()),
             "type" => output.event_type = Some(word(&value, "type", vm)?.into()),
-            "headers" => output.headers = Some(headers(&value, vm)?),
+            "headers" => output = output.headers(headers(&value, vm)?),
             "body" => output.body = Some(body(&value, vm)?.into()),
             _ => {
                 return Err(vm.new_type_error(format!(
