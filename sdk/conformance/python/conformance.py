@@ -2,6 +2,9 @@
 
 
 def fail(event):
+    # An error without a text would be told by its class.
+    if not event.text():
+        return reject("")
     raise Exception(event.text())
 
 
