@@ -145,10 +145,7 @@ impl Inquiry<'_> {
             &some
         };
         let age = self.setting.age;
-        let kept = match self.spec.isolate {
-            true => None,
-            false => self.pool.borrow_mut().take(self.spec, age),
-        };
+        let kept = self.pool.borrow_mut().take(self.spec, age);
         let mut instance = match kept {
             Some(instance) => instance,
             None => self.start().await?,

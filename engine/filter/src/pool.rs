@@ -21,8 +21,11 @@ struct Idle {
 const REFUSALS_MAX: usize = 4096;
 
 impl Pool {
-    /// One of this age; those of another are ended.
+    /// One of this age; those of another are ended. None for a filter that is to be isolated.
     pub(crate) fn take(&mut self, spec: &FilterSpec, age: u64) -> Option<Instance> {
+        if spec.isolate {
+            return None;
+        }
         let is_own = |idle: &Idle| idle.identity == spec.identity;
         let place = self.idle.iter().rposition(is_own)?;
         if self.idle[place].age == age {

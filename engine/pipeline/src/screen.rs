@@ -166,13 +166,7 @@ impl Screen {
 
     /// The chain whose turn it is: the same one while it has credit, else the next that has.
     fn next_place(&mut self) -> Option<Place> {
-        let begun = std::mem::take(&mut self.begun);
-        let place = self.find_place(|tenant| has_room(&begun, tenant));
-        self.begun = begun;
-        place
-    }
-
-    fn find_place(&mut self, has_room: impl Fn(&TenantId) -> bool) -> Option<Place> {
+        let has_room = |tenant: &TenantId| has_room(&self.begun, tenant);
         if let Some(place) = &self.turn
             && self.queues.get(place).is_some_and(|queue| queue.may_burn(|| has_room(&place.0)))
         {

@@ -22,6 +22,14 @@ fn has_marker(dir: &Path) -> bool {
 }
 
 /// Neither of a server, at once after the erasure's answer, nor of a directory that one has left.
+/// A command of an admin's.
+fn run(folder: &Folder, serving: &Serving, line: &str) -> Ended {
+    let arguments: Vec<&str> = line.split(' ').collect();
+    let mut command = folder.command(&arguments);
+    command.env("FOREBAY_URL", &serving.url).env("FOREBAY_KEY", ADMIN_KEY);
+    Ended::of(command.output().unwrap())
+}
+
 #[test]
 fn what_was_erased_before_a_backup_is_not_in_it() {
     let folder = Folder::new();
@@ -57,12 +65,7 @@ fn what_was_erased_before_a_backup_is_not_in_it() {
 fn an_erasure_that_cannot_end_is_told_to_whoever_waits() {
     let folder = Folder::new();
     let serving = Serving::start(&folder);
-    let run = |line: &str| {
-        let arguments: Vec<&str> = line.split(' ').collect();
-        let mut command = folder.command(&arguments);
-        command.env("FOREBAY_URL", &serving.url).env("FOREBAY_KEY", ADMIN_KEY);
-        Ended::of(command.output().unwrap())
-    };
+    let run = |line: &str| run(&folder, &serving, line);
     // A folder is none that is removed.
     std::fs::create_dir_all(folder.path().join("forebay-data/aside/stays")).unwrap();
     assert_eq!(run("send --type a --data {} --event-key k").code, 0);
@@ -109,12 +112,7 @@ fn what_is_left_of_a_removed_application_can_be_erased_in_either_order() {
 fn what_is_erased_is_in_no_file_of_the_data_directory() {
     let folder = Folder::new();
     let serving = Serving::start(&folder);
-    let run = |line: &str| {
-        let arguments: Vec<&str> = line.split(' ').collect();
-        let mut command = folder.command(&arguments);
-        command.env("FOREBAY_URL", &serving.url).env("FOREBAY_KEY", ADMIN_KEY);
-        Ended::of(command.output().unwrap())
-    };
+    let run = |line: &str| run(&folder, &serving, line);
     let ok = |line: &str| assert_eq!(run(line).code, 0, "{line}");
     // Nobody listens there: what is to be tried again keeps its bytes.
     ok(&format!("endpoint create --app default --to {} --uid e", nobody()));

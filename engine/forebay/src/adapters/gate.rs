@@ -20,7 +20,14 @@ pub struct Gate {
 /// The gate of each run's last question, which is mostly that of its next.
 #[derive(Default)]
 pub struct Gates {
-    last: RefCell<BTreeMap<ChainId, Rc<Gate>>>,
+    last: RefCell<Last>,
+}
+
+#[derive(Default)]
+struct Last {
+    gates: BTreeMap<ChainId, Rc<Gate>>,
+    /// Of all of them.
+    chains: usize,
 }
 
 /// What the conditions of a question came to.
@@ -88,17 +95,19 @@ impl Gates {
     }
 
     async fn gate(&self, question: &Question, meter: &mut Meter) -> Rc<Gate> {
-        let known = self.last.borrow().get(&question.run()).cloned();
+        let known = self.last.borrow().gates.get(&question.run()).cloned();
         if let Some(gate) = known.filter(|gate| gate.is_of(&question.chains)) {
             return gate;
         }
         let gate = Rc::new(Gate::of(&question.chains, meter).await);
         let mut last = self.last.borrow_mut();
-        let kept: usize = last.values().map(|gate| gate.chains.len()).sum();
-        if kept + gate.chains.len() > CHAINS_MAX {
-            last.clear();
+        if last.chains + gate.chains.len() > CHAINS_MAX {
+            *last = Last::default();
         }
-        last.insert(question.run(), gate.clone());
+        last.chains += gate.chains.len();
+        if let Some(before) = last.gates.insert(question.run(), gate.clone()) {
+            last.chains -= before.chains.len();
+        }
         gate
     }
 }
