@@ -23,7 +23,7 @@ const NEIGHBOURS: [(&str, usize, &str); 6] = [
 ];
 /// Events a second: little, so that the machine has room for both.
 const RATE: &str = "200";
-const TURNS: usize = 3;
+const TURNS: usize = 5;
 
 #[derive(Parser)]
 struct Line {

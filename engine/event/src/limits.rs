@@ -1,5 +1,7 @@
 //! Limits that every room keeps. A configuration may lower them, none may raise them.
 
+use std::time::Duration;
+
 /// The largest body that is ever stored.
 pub const BODY_BYTES_MAX: usize = 25 << 20;
 /// Of all stored headers of one event, names and values together.
@@ -22,5 +24,7 @@ pub const BATCH_BYTES_MAX: usize = 1 << 20;
 /// Fuel after which a running guest gives way to the others of its thread: about an
 /// eighth of a millisecond.
 pub const SLICE_FUEL: u64 = 500_000;
+/// Processor time that counts as a slice where it is more than the fuel says.
+pub const SLICE_TIME: Duration = Duration::from_micros(125);
 /// What an instance's start costs the host beside the fuel that it burns, in fuel.
 pub const START_COST: u64 = SLICE_FUEL;

@@ -10,3 +10,4 @@ pub mod deliver;
 mod gate;
 pub mod guests;
 pub mod tables;
+mod turns;

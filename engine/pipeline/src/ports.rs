@@ -1,6 +1,7 @@
 //! What the pumps say to each other and to the rooms behind the ports.
 
 use crate::Pairs;
+use crate::screen::Place;
 use event::{
     Attempted, DeliveryId, EndpointId, Event, LaneId, LaneRow, Offset, Parcel, RetryKey, RetryRow,
     TenantId, Verdict,
@@ -44,6 +45,11 @@ impl Question {
 
     pub fn tenant(&self) -> &TenantId {
         &self.any().tenant
+    }
+
+    /// Where it waits for its turn.
+    pub fn place(&self) -> Place {
+        (self.tenant().clone(), self.run())
     }
 
     /// Those that are run. None: only conditions are asked.

@@ -10,7 +10,7 @@ mod start;
 mod writer;
 
 pub use publisher::{Publisher, Refused, Reply, Ticket};
-pub use screen::GuestMaker;
+pub use screen::{GUEST_NICE, GuestMaker};
 pub use shard::{Deliver, DeliverMaker, Delivering};
-pub use start::{GUEST_NICE, PumpOptions, Pumps, Road};
+pub use start::{PumpOptions, Pumps, Road};
 pub use writer::OnCommit;

@@ -1,3 +1,7 @@
+mod long;
+
+pub use long::LongRuns;
+
 use crate::{Answer, Question};
 use event::TenantId;
 use event::limits::SLICE_FUEL;
@@ -37,7 +41,7 @@ pub type Judging = Pin<Box<dyn Future<Output = Answer>>>;
 /// [`BEGUN_MAX`] are under way at once, of one tenant [`TENANT_BEGUN_MAX`]. Any further one is on
 /// trial: it is dropped when it takes longer than [`TRIAL`] and begun again when there is room, and
 /// so is what waits behind it until one was short. So however many are long, what is short does not
-/// wait for them to end.
+/// wait for them to end. It still waits for their turns: [`LongRuns`] says how that is avoided.
 #[derive(Default)]
 pub struct Screen {
     /// Those with questions, and those that are empty and have burned more than their share.
@@ -48,7 +52,18 @@ pub struct Screen {
     turn: Option<Place>,
 }
 
-type Place = (TenantId, ChainId);
+/// Whose questions stand in one queue.
+pub type Place = (TenantId, ChainId);
+
+/// What a turn came to.
+#[derive(Debug)]
+pub struct Step {
+    pub place: Place,
+    /// None: the question goes on in a later turn.
+    pub answer: Option<Answer>,
+    /// The question has taken more than a [`TRIAL`] so far.
+    pub is_long: bool,
+}
 
 #[derive(Default)]
 struct Queue {
@@ -100,7 +115,7 @@ impl Queue {
                 // What was charged too much comes back, but buys no more than a round.
                 self.credit = (self.credit + begun.charged - fuel - BASE_COST).min(QUANTUM);
                 self.questions.pop_front();
-                self.is_long = begun.charged >= TRIAL.cast_signed();
+                self.is_long = begun.charged.max(fuel) >= TRIAL.cast_signed();
             }
             Poll::Pending => {
                 self.credit -= QUANTUM;
@@ -114,8 +129,7 @@ impl Queue {
 
 impl Screen {
     pub fn push(&mut self, question: Question) {
-        let place = (question.tenant().clone(), question.run());
-        self.queues.entry(place).or_default().questions.push_back(Arc::new(question));
+        self.queues.entry(question.place()).or_default().questions.push_back(Arc::new(question));
         self.waiting += 1;
     }
 
@@ -123,45 +137,62 @@ impl Screen {
         self.waiting == 0
     }
 
-    /// Lets the chain whose turn it is burn a slice: an answer, if that ended a question.
-    pub fn step(&mut self, guests: &mut dyn Guests) -> Option<Answer> {
+    /// Lets the chain whose turn it is burn a slice. None if it is idle.
+    pub fn step(&mut self, guests: &mut dyn Guests) -> Option<Step> {
         let place = self.next_place()?;
         self.turn = Some(place.clone());
         let queue = self.queues.get_mut(&place).expect("it was found here");
         let was_begun = queue.begun.is_some();
         let is_full = !has_room(&self.begun, &place.0);
         if was_begun {
-            let own = self.begun.iter().position(|tenant| *tenant == place.0);
-            self.begun.swap_remove(own.expect("it is among those that are begun"));
+            forget(&mut self.begun, &place.0);
         }
         let answer = loop {
             match queue.step(guests) {
                 Poll::Ready(answer) => break answer,
                 Poll::Pending if has_room(&self.begun, &place.0) => {
-                    self.begun.push(place.0);
-                    return None;
+                    self.begun.push(place.0.clone());
+                    let is_long = !queue.is_on_trial();
+                    return Some(Step { place, answer: None, is_long });
                 }
                 Poll::Pending if queue.is_on_trial() => {}
                 Poll::Pending => {
                     (queue.begun, queue.is_long) = (None, true);
-                    return None;
+                    return Some(Step { place, answer: None, is_long: true });
                 }
             }
         };
+        let is_long = queue.is_long;
         if was_begun && is_full && self.queues.values().any(Queue::waits_for_place) {
             // Those had their turn before it begins its next one.
             let queue = self.queues.get_mut(&place).expect("it was found here");
             queue.credit = queue.credit.min(0);
         }
-        if self.queues.get(&place).is_some_and(Queue::is_spent) {
-            self.queues.remove(&place);
+        self.ended(&place, 1);
+        Some(Step { place, answer: Some(answer), is_long })
+    }
+
+    /// Gives up the questions of a chain, in their order. One that is begun has no effect.
+    pub fn leave(&mut self, place: &Place) -> Vec<Question> {
+        let Some(queue) = self.queues.get_mut(place) else { return Vec::new() };
+        if queue.begun.take().is_some() {
+            forget(&mut self.begun, &place.0);
         }
-        self.waiting -= 1;
+        let questions = std::mem::take(&mut queue.questions);
+        self.ended(place, questions.len());
+        questions.into_iter().map(Arc::unwrap_or_clone).collect()
+    }
+
+    /// So many questions of a chain do not wait any more.
+    fn ended(&mut self, place: &Place, count: usize) {
+        if self.queues.get(place).is_some_and(Queue::is_spent) {
+            self.queues.remove(place);
+        }
+        self.waiting -= count;
         if self.waiting == 0 {
             // Nobody waited for what was burned.
             self.queues.clear();
         }
-        Some(answer)
     }
 
     /// The chain whose turn it is: the same one while it has credit, else the next that has.
@@ -198,6 +229,12 @@ impl Screen {
         let first = || self.queues.keys().next().expect("there is a queue");
         later.unwrap_or_else(first).clone()
     }
+}
+
+/// One question of the tenant is not begun any more.
+fn forget(begun: &mut Vec<TenantId>, tenant: &TenantId) {
+    let own = begun.iter().position(|other| other == tenant);
+    begun.swap_remove(own.expect("it is among those that are begun"));
 }
 
 /// Whether one more of the tenant's questions may go on for longer than a slice.

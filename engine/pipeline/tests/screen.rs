@@ -4,7 +4,7 @@
 
 use event::limits::SLICE_FUEL;
 use event::{TenantId, Verdict};
-use pipeline::screen::{BEGUN_MAX, Guests, Judging, Screen, TENANT_BEGUN_MAX, TRIAL};
+use pipeline::screen::{BEGUN_MAX, Guests, Judging, LongRuns, Screen, TENANT_BEGUN_MAX, TRIAL};
 use pipeline::{Answer, Pairs, Question};
 use proptest::prelude::*;
 use registry::{Chain, ChainId};
@@ -76,6 +76,10 @@ fn question_of(tenant: &str, id: u64, chain: u8) -> Question {
     Question { id, shard: 0, chains, events: Vec::new(), asking }
 }
 
+fn step(screen: &mut Screen, guests: &mut Burning) -> Option<Answer> {
+    screen.step(guests)?.answer
+}
+
 /// Takes steps until there is an answer. It must be to the first question of its chain.
 fn answers(
     screen: &mut Screen,
@@ -83,7 +87,7 @@ fn answers(
     open: &mut BTreeMap<u8, VecDeque<u64>>,
 ) -> bool {
     while !screen.is_idle() {
-        let answer = screen.step(guests);
+        let answer = step(screen, guests);
         assert!(guests.begun.get() <= TENANT_BEGUN_MAX);
         let Some(answer) = answer else { continue };
         let queue = open.values_mut().find(|queue| queue.front() == Some(&answer.id));
@@ -142,7 +146,7 @@ proptest! {
                 guests.fuel.insert(id, chains[chain].0);
                 screen.push(question(id, chain as u8));
             }
-            let Some(answer) = screen.step(&mut guests) else { continue };
+            let Some(answer) = step(&mut screen, &mut guests) else { continue };
             let chain = asked[answer.id as usize];
             burnt[chain] += answer.fuel + BASE_COST;
             to_ask.push(chain);
@@ -169,7 +173,7 @@ proptest! {
             screen.push(question(id, (id % chains) as u8));
         }
         for _ in 0..2000 {
-            let Some(answer) = screen.step(&mut guests) else { continue };
+            let Some(answer) = step(&mut screen, &mut guests) else { continue };
             let chain = answer.id % chains;
             last[chain as usize] = guests.burnt.get();
             let id = answer.id + 2 * chains;
@@ -203,12 +207,13 @@ proptest! {
         guests.fuel.insert(u64::MAX, fuel);
         screen.push(question(u64::MAX, 100));
         let burnt = guests.burnt.get();
-        while screen.step(&mut guests).is_none_or(|answer| answer.id != u64::MAX) {}
+        while step(&mut screen, &mut guests).is_none_or(|answer| answer.id != u64::MAX) {}
         let waited = guests.burnt.get() - burnt;
         let turn = if hogs.len() < TENANT_BEGUN_MAX { 2 * SLICE_FUEL } else { SLICE_FUEL + TRIAL };
         let most = hogs.len() as u64 * turn + fuel;
         prop_assert!(waited <= most, "{waited} beside {} others", hogs.len());
     }
+
     /// However much one tenant asks, another's long question is begun at once and has its share of
     /// what is under way.
     #[test]
@@ -234,10 +239,54 @@ proptest! {
         guests.fuel.insert(u64::MAX, fuel);
         screen.push(question_of("zeta", u64::MAX, 0));
         let burnt = guests.burnt.get();
-        while screen.step(&mut guests).is_none_or(|answer| answer.id != u64::MAX) {}
+        while step(&mut screen, &mut guests).is_none_or(|answer| answer.id != u64::MAX) {}
         let waited = guests.burnt.get() - burnt;
         let tried = hogs.len() as u64 * (TRIAL + SLICE_FUEL);
         let most = (fuel + 2 * SLICE_FUEL) * (TENANT_BEGUN_MAX as u64 + 1) + tried;
         prop_assert!(waited <= most, "{waited} of {most} beside {} others", hogs.len());
+    }
+
+    /// Whenever a chain leaves, its questions are given up in their order, also one that is begun,
+    /// and all others are answered.
+    #[test]
+    fn what_leaves_is_given_up_whole_and_nobody_else_is(
+        asked in prop::collection::vec((0..12u8, 0..FUEL_MAX), 1..60),
+        before in 0..400usize,
+        leaving in 0..12u8,
+    ) {
+        let mut screen = Screen::default();
+        let mut guests = Burning::default();
+        let mut open: BTreeMap<u8, VecDeque<u64>> = BTreeMap::new();
+        for (id, (chain, fuel)) in (0..).zip(asked) {
+            guests.fuel.insert(id, fuel);
+            open.entry(chain).or_default().push_back(id);
+            screen.push(question(id, chain));
+        }
+        for _ in 0..before {
+            let Some(answer) = step(&mut screen, &mut guests) else { continue };
+            let queue = open.values_mut().find(|queue| queue.front() == Some(&answer.id));
+            queue.unwrap().pop_front();
+        }
+        let left = screen.leave(&question(0, leaving).place());
+        let expected: Vec<u64> = open.remove(&leaving).into_iter().flatten().collect();
+        prop_assert_eq!(left.iter().map(|question| question.id).collect::<Vec<_>>(), expected);
+        while answers(&mut screen, &mut guests, &mut open) {}
+        prop_assert!(open.values().all(VecDeque::is_empty));
+        prop_assert_eq!(guests.begun.get(), 0);
+    }
+}
+
+#[test]
+fn a_run_is_long_until_many_of_its_questions_in_a_row_were_short() {
+    let mut long = LongRuns::default();
+    let [place, other] = [1, 2].map(|chain| question(0, chain).place());
+    long.add(place.clone());
+    assert!(long.has(&place) && !long.has(&other));
+    for is_long in [false, true, false] {
+        (0..63).for_each(|_| long.answered(&place, false));
+        assert!(long.has(&place));
+        long.answered(&place, is_long);
+        assert_eq!(long.has(&place), is_long);
+        long.add(place.clone());
     }
 }

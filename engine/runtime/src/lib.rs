@@ -16,4 +16,4 @@ pub use descriptors::descriptors_max;
 pub use entropy::{Entropy, OsEntropy};
 pub use event::Rng;
 pub use net::{Dialling, Net, OsNet, Resolving, listen};
-pub use thread::{on_stack, spawn_thread};
+pub use thread::{on_stack, processor_time, spawn_thread};

@@ -1,5 +1,6 @@
 use std::io;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 /// Starts a named thread. `nice` is added to the process's own, from 0 (like it) to 19 (last);
 /// systems that have no priority per thread ignore it. Names are cut at 15 bytes by Linux.
@@ -24,6 +25,18 @@ pub fn on_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> io::R
         let running = thread.spawn_scoped(scope, work)?;
         Ok(running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
+}
+
+/// How long this thread has had a processor; zero where the system does not say.
+#[cfg(target_os = "linux")]
+pub fn processor_time() -> Duration {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(spent).unwrap_or_default()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn processor_time() -> Duration {
+    Duration::ZERO
 }
 
 /// A thread keeps its priority if the system refuses: slower for others, never wrong.

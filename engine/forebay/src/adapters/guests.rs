@@ -1,5 +1,6 @@
 use super::canaries::{Canaries, Canary};
 use super::gate::{Gates, Sifted};
+use super::turns::{Suspicion, by_time};
 use crate::modules::Modules;
 use crate::tables::Tables;
 use control::{CircuitState, Compared, FilterWatch, Metrics, SaidLine as Said};
@@ -48,6 +49,7 @@ struct Prepared {
     circuits: Vec<(Arc<str>, Arc<CircuitState>)>,
     canaries: Canaries,
     forgetting: Cell<Forgetting>,
+    suspicion: Rc<Suspicion>,
 }
 
 /// What of its tenant's erasures the guests of a run have forgotten.
@@ -81,7 +83,11 @@ impl Guests for Chains {
     fn judge(&mut self, question: &Arc<Question>) -> Judging {
         let prepared = self.prepared(question);
         let (desk, gates, question) = (self.desk.clone(), self.gates.clone(), question.clone());
-        Box::pin(async move { desk.judge(&question, &gates, prepared).await })
+        let suspicion = prepared.as_ref().map(|found| found.suspicion.clone()).unwrap_or_default();
+        Box::pin(async move {
+            let judging = desk.judge(&question, &gates, prepared);
+            by_time(&*desk.clock, &suspicion, judging).await
+        })
     }
 }
 
@@ -122,7 +128,8 @@ impl Chains {
             |filter: &Arc<FilterVersion>| Some((filter.name.clone(), watch.circuit(filter)?));
         let circuits = filters.iter().filter_map(circuit).collect();
         let canaries = Canaries::of(filters, watch, |filter| self.desk.alone(filter))?;
-        let prepared = Rc::new(Prepared { spec, circuits, canaries, forgetting: Cell::default() });
+        let (forgetting, suspicion) = (Cell::default(), Rc::default());
+        let prepared = Rc::new(Prepared { spec, circuits, canaries, forgetting, suspicion });
         self.prepared.insert(question.run(), prepared.clone());
         Ok(prepared)
     }

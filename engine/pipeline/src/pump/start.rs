@@ -1,11 +1,11 @@
 use super::publisher::{Publisher, Queued};
 use super::reader::ReaderPump;
-use super::screen::{GuestMaker, ScreenPump};
+use super::screen::{GuestMaker, GuestThreads};
 use super::shard::{DeliverMaker, ShardPump};
 use super::writer::{OnCommit, ShardDoor, WriterPump};
 use crate::door::{Bell, Door};
 use crate::writer::{Loss, Started};
-use crate::{Shard, ShardStart};
+use crate::{Question, Shard, ShardStart};
 use arc_swap::ArcSwap;
 use event::{LaneId, Offset};
 use log::{Failure, Log};
@@ -20,10 +20,6 @@ const ARRIVALS_MAX: usize = 16_384;
 const COMMANDS_MAX: usize = 256;
 const SHARD_INBOX_MAX: usize = 1024;
 const READS_MAX: usize = 4096;
-const QUESTIONS_MAX: usize = 1024;
-/// Of the threads that guests run on: where they and the rest of the road want the same core, the
-/// road, which everybody waits for, has most of it.
-pub const GUEST_NICE: u8 = 5;
 
 pub struct PumpOptions {
     pub clock: Arc<dyn Clock>,
@@ -127,20 +123,14 @@ impl Pumps {
         Ok(requests)
     }
 
-    fn start_guests(
-        &mut self,
-        options: &PumpOptions,
-    ) -> io::Result<Vec<Arc<Door<crate::Question>>>> {
+    fn start_guests(&mut self, options: &PumpOptions) -> io::Result<Vec<Arc<Door<Question>>>> {
         let mut doors = Vec::new();
         for n in 0..options.guest_threads.max(1) {
-            let bell = Bell::new();
-            self.bells.push(bell.clone());
-            let questions = Door::new(QUESTIONS_MAX, bell.clone());
-            doors.push(questions.clone());
-            let (maker, shards) = (options.guests.clone(), self.inboxes.clone());
-            let stop = self.stop_rest.clone();
-            let pump = ScreenPump { maker, bell, questions, shards, stop };
-            self.rest.push(spawn_thread(&format!("guest-{n}"), GUEST_NICE, move || pump.run())?);
+            let GuestThreads { questions, bells, threads } =
+                GuestThreads::start(n, &options.guests, &self.inboxes, &self.stop_rest)?;
+            self.bells.extend(bells);
+            self.rest.extend(threads);
+            doors.push(questions);
         }
         Ok(doors)
     }
@@ -203,6 +193,6 @@ impl Pumps {
 type ShardDoors = (
     Arc<Door<crate::ToShard>>,
     Arc<Door<crate::ReadRequest>>,
-    Vec<Arc<Door<crate::Question>>>,
+    Vec<Arc<Door<Question>>>,
     Arc<Door<crate::Report>>,
 );
