@@ -342,7 +342,8 @@ impl One<'_> {
         put(&mut words, "module", json!(Word::of_module(&name, &module)));
         let (own, config) = (module.digest(), config.to_string());
         let candidate = tried.as_ref().map(|tried| tried.beside(own, &config, Module::digest));
-        put(&mut words, "candidate", candidate.as_ref().map_or(json!(null), candidate_words));
+        let tried_words = candidate.as_ref().map(|other| candidate_words(&name, other));
+        put(&mut words, "candidate", json!(tried_words));
         let mut found = self.found(ResourceKind::Filter, &app, &name, words);
         found.filter = Some(DeclaredFilter {
             tenant: TenantId::new(&app),
