@@ -74,3 +74,26 @@ fn whatever_is_tried_beside_a_filter_is_applied_as_it_was_exported() {
     assert_eq!(again.code, 0, "{}", again.err);
     assert_eq!(place.out("export --app default"), exported);
 }
+
+#[test]
+fn one_that_does_not_start_stops_it_before_the_first_change() {
+    let place = Place::new();
+    let refused = |candidate: &str, why: &str| {
+        let filter = "[[filter]]\nname = \"f\"\nmodule = \"forebay/redact\"\n";
+        let text = format!("[[event_type]]\nname = \"a\"\n{filter}candidate = {{ {candidate} }}\n");
+        place.folder.write("f.toml", &text);
+        let told = place.run("apply -f f.toml --yes");
+        assert_eq!(told.code, 1, "{}", told.out);
+        told.says("error: filter `f`: candidate: 422 ");
+        told.says(why);
+        told.says("done before it: nothing\nnot begun: event type `a`, filter `f`\n");
+        place.run("event-type ls").expect(0, "").says("there are none");
+    };
+    refused("config = { odd = 1 }", "the filter does not start");
+    place.run("filter get f").expect(1, "");
+    place.out("filter push f forebay/redact");
+    refused("config = { odd = 1 }, canary = 5", "the filter does not start");
+    let unknown = format!("module = \"sha256:{}\"", "0".repeat(64));
+    refused(&unknown, "no module of this SHA-256 was uploaded");
+    place.run("filter candidate show f").expect(1, "").says("nothing is on trial");
+}
