@@ -20,7 +20,8 @@ pub enum Share {
     /// Everything, after the filter itself, and nothing comes of it. It reads that it is a dry run.
     Shadow,
     /// In the filter's place, what belongs to so many of a hundred keys; an event without a key
-    /// has its offset for one. A key is always judged by the same side.
+    /// has its offset for one. A key is always judged by the same side, but that a canary stops
+    /// nothing: where its error policy would, the filter judges what it failed at.
     Canary { percent: u8 },
 }
 
@@ -85,11 +86,16 @@ pub(crate) async fn settle_by_both(
             };
             let (taken, left) = (side(true), side(false));
             let by_filter = settle(engine, pool, spec, &left, setting, findings).await;
-            seen.fuel_in_force = findings.fuel - fuel_before;
             own.unbroken = findings.unbroken;
-            let by_other = settle(engine, pool, &candidate.spec, &taken, setting, &mut own).await;
+            let mut by_other =
+                settle(engine, pool, &candidate.spec, &taken, setting, &mut own).await;
             seen.judged = taken.len();
             seen.faults = own.faults.len();
+            findings.unbroken = own.unbroken;
+            let stopped = (&taken[..], &mut by_other[..]);
+            settle_stopped(engine, pool, spec, stopped, setting, findings).await;
+            own.unbroken = findings.unbroken;
+            seen.fuel_in_force = findings.fuel - fuel_before;
             let (mut by_filter, mut by_other) = (by_filter.into_iter(), by_other.into_iter());
             let next = |taken| if taken { by_other.next() } else { by_filter.next() };
             sides.into_iter().map(next).map(|verdict| verdict.expect("one for each")).collect()
@@ -104,6 +110,29 @@ pub(crate) async fn settle_by_both(
     findings.faults.append(&mut own.faults);
     findings.comparisons.push(seen);
     verdicts
+}
+
+/// Asks the filter about what its canary stopped at, and puts its verdicts there.
+async fn settle_stopped(
+    engine: &Engine,
+    pool: &RefCell<Pool>,
+    spec: &FilterSpec,
+    (inputs, verdicts): (&[Input<'_>], &mut [Verdict]),
+    setting: Setting<'_>,
+    findings: &mut Findings,
+) {
+    let both = inputs.iter().zip(verdicts.iter());
+    let stopped = both.filter(|(_, verdict)| is_stop(verdict));
+    let stopped: Vec<Input<'_>> = stopped.map(|(input, _)| *input).collect();
+    let by_filter = settle(engine, pool, spec, &stopped, setting, findings).await;
+    let places = verdicts.iter_mut().filter(|verdict| is_stop(verdict));
+    for (place, verdict) in places.zip(by_filter) {
+        *place = verdict;
+    }
+}
+
+fn is_stop(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Stop { .. })
 }
 
 impl Comparison {

@@ -21,7 +21,7 @@ pub enum ErrorPolicy {
     Pass,
     /// The event is asked about again after this time.
     Retry(Duration),
-    /// The endpoint is paused before the event.
+    /// The endpoint is paused before the event. What a canary fails at, its filter judges.
     Stop,
 }
 

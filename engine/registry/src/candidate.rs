@@ -1,6 +1,7 @@
 use crate::diff::Diff;
 use crate::{
-    Chain, ChangeSet, Circuit, FilterVersion, How, ModuleDigest, Origin, Rejected, Snapshot,
+    Chain, ChangeSet, Circuit, FilterVersion, How, ModuleDigest, OnError, Origin, Rejected,
+    Snapshot,
 };
 use event::TenantId;
 use sha2::{Digest, Sha256};
@@ -13,8 +14,9 @@ pub struct Candidate {
     /// A JSON text, handed to the module as it is.
     pub config: String,
     pub share: Share,
-    /// So many failures of a canary within [`STOP_WITHIN_MS`] end it; 0: none do. A shadow has the
-    /// usual number, which says nothing: it has no say that it could lose.
+    /// So many failures of a canary within [`STOP_WITHIN_MS`] end it, and the first one where its
+    /// filter stops at failures; 0: none do. A shadow has the usual number, which says nothing: it
+    /// has no say that it could lose.
     #[serde(default = "usual", skip_serializing_if = "is_usual")]
     pub stop_after_faults: u32,
     /// The engine ended it: it judges nothing any more, and is kept to be looked at.
@@ -94,11 +96,15 @@ impl FilterVersion {
         self.candidate()
     }
 
-    /// How often its canary may not fail, if it has one that ends by that.
+    /// How often its canary may not fail, if it has one that ends by that. Where failures stop the
+    /// filter they are not to be borne, and its canary is over by one.
     pub fn canary_circuit(&self) -> Option<Circuit> {
         let candidate = self.candidate.as_ref().filter(|candidate| candidate.ended.is_none())?;
         let is_canary = matches!(candidate.share, Share::Canary(_));
-        let faults = candidate.stop_after_faults;
+        let faults = match self.on_error {
+            OnError::Stop => candidate.stop_after_faults.min(1),
+            _ => candidate.stop_after_faults,
+        };
         (is_canary && faults > 0).then_some(Circuit { faults, within_ms: STOP_WITHIN_MS })
     }
 

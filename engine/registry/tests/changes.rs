@@ -5,7 +5,7 @@
 use event::{Offset, TenantId};
 use registry::{
     Candidate, Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource, Ended, FilterLimits,
-    FilterVersion, History, How, Kind, ModuleDigest, Origin, Rejected, Row, RowKey,
+    FilterVersion, History, How, Kind, ModuleDigest, OnError, Origin, Rejected, Row, RowKey,
     STOP_AFTER_FAULTS, Secret, Secrets, Share, Stale, Wrong,
 };
 
@@ -330,6 +330,25 @@ fn rows_that_cannot_be_read_are_refused() {
     let key = RowKey { kind: 99, id: Box::default(), since: Offset(0) };
     let unknown = [rows.clone(), vec![Row { key, value: Vec::new() }]].concat();
     assert!(read(unknown).unwrap_err().to_string().contains("kind 99"));
+}
+
+#[test]
+fn where_a_filter_stops_at_failures_the_first_one_ends_its_canary() {
+    let ends_at = |on_error, share, stop_after_faults| {
+        let (module, config) = (ModuleDigest([2; 32]), "{}".to_owned());
+        let candidate = Candidate { module, config, share, stop_after_faults, ended: None };
+        let declared =
+            DeclaredFilter { on_error, candidate: Some(candidate), ..filter("a", "f", 1) };
+        let mut history = History::default();
+        apply(&mut history, &Declared { filters: vec![declared], ..Declared::default() }, 1);
+        let filter = history.latest().filter(&tenant("a"), "f").unwrap();
+        filter.canary_circuit().map(|circuit| circuit.faults)
+    };
+    let canary = Share::Canary(10);
+    assert_eq!(ends_at(OnError::Reject, canary, 5), Some(5));
+    assert_eq!(ends_at(OnError::Stop, canary, 5), Some(1));
+    assert_eq!(ends_at(OnError::Stop, canary, 0), None, "none does");
+    assert_eq!(ends_at(OnError::Stop, Share::Shadow, 5), None, "it stops nothing");
 }
 
 #[test]

@@ -45,7 +45,8 @@ Examples:
         /// It judges the events of so many of a hundred keys, in the filter's place
         #[arg(long, value_name = "PERCENT")]
         canary: Option<u8>,
-        /// The engine ends a canary that fails so often within a minute; 0: never [default: 20]
+        /// So many failures within a minute end a canary; where --on-error is stop, one does; 0:
+        /// never [default: 20]
         #[arg(long, value_name = "N", requires = "canary")]
         stop_after_faults: Option<u32>,
     },

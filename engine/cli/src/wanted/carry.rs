@@ -43,8 +43,8 @@ pub fn done_word(deed: Deed) -> &'static str {
     }
 }
 
-/// Whether every filter starts with its settings, before anything is changed. One of an application
-/// that is still to be made is tried when it is made.
+/// Whether every filter starts with its settings, and what is tried beside it, before anything is
+/// changed. One of an application that is still to be made is tried when it is made.
 fn try_filters(server: &ServerArguments, plan: &Plan) -> Result<(), Failure> {
     let is_new = |app: &str| {
         plan.changes.iter().any(|change| {
@@ -54,18 +54,30 @@ fn try_filters(server: &ServerArguments, plan: &Plan) -> Result<(), Failure> {
     for change in &plan.changes {
         let is_filter = change.kind == ResourceKind::Filter && change.deed != Deed::Delete;
         if is_filter && !is_new(&change.app) {
-            let about = |failure: Failure| failure.about(&change.title);
-            let filter = filter_members(server, change).map_err(about)?;
-            // Then what is tried beside it changes alone, and is tried when it is put there.
-            if filter.is_empty() {
-                continue;
-            }
-            let body = json!({ "filter": filter, "events": 1, "examples": 0 });
-            let path = beside(&change.path, "dry-run");
-            asked(server, Method::POST, &path, Some(as_json(&body)), None).map_err(about)?;
+            try_filter(server, change).map_err(|failure| failure.about(&change.title))?;
         }
     }
     Ok(())
+}
+
+/// What is tried beside a filter has the filter's settings but for its own.
+fn try_filter(server: &ServerArguments, change: &Change) -> Result<(), Failure> {
+    let starts = |filter: &Words| {
+        let body = json!({ "filter": filter, "events": 1, "examples": 0 });
+        let path = beside(&change.path, "dry-run");
+        asked(server, Method::POST, &path, Some(as_json(&body)), None)
+    };
+    let mut members = filter_members(server, change)?;
+    let is_patched = !members.is_empty();
+    if is_patched {
+        starts(&members)?;
+    }
+    let Some(words) = begun(change, is_patched) else { return Ok(()) };
+    let tried = candidate_members(server, change, words).and_then(|own| {
+        members.extend(own);
+        starts(&members)
+    });
+    tried.map(drop).map_err(|failure| failure.about("candidate"))
 }
 
 fn make(server: &ServerArguments, change: &Change) -> Result<(), Failure> {
@@ -156,27 +168,41 @@ fn try_beside(
     is_patched: bool,
     tag: &Option<String>,
 ) -> Result<(), Failure> {
-    let (before, after) = (change.before.get("candidate"), change.after.get("candidate"));
     let path = beside(&change.path, "candidate");
-    let Some(words) = after else {
-        let is_there = before.is_some() && !is_patched;
-        let end = || asked(server, Method::DELETE, &path, None, guard(tag)).map(drop);
-        return if is_there { end() } else { Ok(()) };
-    };
-    if !is_patched && before == after {
-        return Ok(());
-    }
-    let mut members = json!({ "config": words.get("config").cloned().unwrap_or(json!({})) });
-    for (word, member) in [("canary", "canary"), ("stop_after_faults", "stopAfterFaults")] {
-        if let Some(value) = words.get(word) {
-            members[member] = value.clone();
+    if let Some(words) = begun(change, is_patched) {
+        let mut members = candidate_members(server, change, words)?;
+        for (word, member) in [("canary", "canary"), ("stop_after_faults", "stopAfterFaults")] {
+            members.extend(words.get(word).map(|value| (member.to_owned(), value.clone())));
         }
+        let body = Some(as_json(&members.into()));
+        return asked(server, Method::PUT, &path, body, guard(tag)).map(drop);
     }
+    let is_over =
+        change.before.contains_key("candidate") && !change.after.contains_key("candidate");
+    let end = || asked(server, Method::DELETE, &path, None, guard(tag)).map(drop);
+    if is_over && !is_patched { end() } else { Ok(()) }
+}
+
+/// What is said of a candidate that is put beside a filter: of another one, or of the same again
+/// where what was put in force has ended it.
+fn begun(change: &Change, is_patched: bool) -> Option<&Value> {
+    let (before, after) = (change.before.get("candidate"), change.after.get("candidate"));
+    after.filter(|_| is_patched || before != after)
+}
+
+/// In what it differs from its filter, with its module, which the server has by then.
+fn candidate_members(
+    server: &ServerArguments,
+    change: &Change,
+    words: &Value,
+) -> Result<Words, Failure> {
+    let mut members = Words::new();
+    members.insert("config".to_owned(), words["config"].clone());
     let own = change.wanted.as_ref().and_then(|wanted| wanted.candidate.as_ref());
     if let Some(module) = own {
-        members["module"] = staged(server, change, module)?;
+        members.insert("module".to_owned(), staged(server, change, module)?);
     }
-    asked(server, Method::PUT, &path, Some(as_json(&members)), guard(tag)).map(drop)
+    Ok(members)
 }
 
 /// All that a lookup table holds: of a file, or of a version that the server still has.

@@ -39,8 +39,13 @@ fn key(name: &str) -> String {
     }
 }
 
-/// A setting as it stands in a file. What TOML cannot say is said as a text of JSON.
+/// A setting as it stands in a file. What TOML cannot say is said as a text of JSON; what is tried
+/// beside a filter is made of settings itself.
 pub fn line(name: &str, value: &Value) -> String {
+    if let ("candidate", Value::Object(own)) = (name, value) {
+        let own: Vec<String> = own.iter().map(|(name, value)| line(name, value)).collect();
+        return format!("{name} = {{ {} }}", own.join(", "));
+    }
     let is_free = matches!(name, "config" | "schemas");
     let is_table = value.is_object() || value.is_array();
     match inline(value).filter(|_| !is_free || is_table) {
@@ -68,6 +73,11 @@ mod tests {
         assert_eq!(line("config", &json!({ "a": null })), "config_json = '{\"a\":null}'");
         assert_eq!(line("config", &json!({ "a": 1 })), "config = { a = 1 }");
         assert_eq!(line("config", &json!(7)), "config_json = \"7\"");
+        let tried = json!({ "canary": 5, "config": { "a": null } });
+        let told = line("candidate", &tried);
+        assert_eq!(told, "candidate = { canary = 5, config_json = '{\"a\":null}' }");
+        let read: toml::Table = told.parse().unwrap();
+        assert_eq!(read["candidate"]["config_json"].as_str(), Some("{\"a\":null}"));
         assert_eq!(inline(&json!(u64::MAX)), None);
     }
 }

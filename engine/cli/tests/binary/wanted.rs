@@ -1,3 +1,5 @@
+mod candidates;
+
 use crate::nobody::nobody;
 use crate::resources::{Place, ask};
 use crate::run::{Ended, Folder, SECRET};
@@ -554,31 +556,4 @@ fn a_manager_applies_to_its_own_application() {
     place.folder.write("own.toml", own);
     let told = place.with_key(key.trim(), "diff -f own.toml");
     told.expect(2, "").says("this key may not read the header `authorization`");
-}
-
-#[test]
-fn what_is_tried_beside_a_filter_is_applied_exported_and_ended() {
-    let place = Place::new();
-    std::fs::copy(PUSHES, place.folder.path().join("main.wasm")).unwrap();
-    let apply = |more: &str| {
-        let filter =
-            "[[filter]]\nname = \"f\"\nmodule = \"main.wasm\"\nconfig = { branch = \"a\" }";
-        place.folder.write("f.toml", &format!("{filter}\n{more}\n"));
-        let told = place.run("apply -f f.toml --yes");
-        assert_eq!(told.code, 0, "{more}: {}", told.err);
-        place.run("diff -f f.toml").expect(0, "");
-    };
-    let shown = || place.json("filter candidate show f");
-    apply("candidate = { config = { branch = \"b\" }, canary = 10 }");
-    assert_eq!((&shown()["canary"], &shown()["stopAfterFaults"]), (&json!(10), &json!(20)));
-    let other = "candidate = { config = { branch = \"b\" }, canary = 20, stop_after_faults = 5 }";
-    apply(other);
-    assert_eq!((&shown()["canary"], &shown()["stopAfterFaults"]), (&json!(20), &json!(5)));
-    apply(&format!("on_error = \"drop\"\n{other}"));
-    assert_eq!(shown()["canary"], 20, "what is put in force ends it, and it is begun again");
-    let exported = place.out("export --app default");
-    assert!(exported.contains("candidate = { "), "{exported}");
-    place.run_with("diff -f -", &exported).expect(0, "");
-    apply("on_error = \"drop\"");
-    place.run("filter candidate show f").expect(1, "").says("nothing is on trial");
 }

@@ -10,6 +10,7 @@ macro_rules! guest {
 }
 
 mod bombs;
+mod candidates;
 mod conformance;
 mod determinism;
 mod generated;

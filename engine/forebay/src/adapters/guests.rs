@@ -291,7 +291,7 @@ impl Desk {
         }
     }
 
-    /// What they failed at has gone the way of the error policy by then.
+    /// What they failed at is settled by then, as the error policy says or by their filter.
     fn count_faults_of_canaries(&self, prepared: &Prepared, answer: &ChainAnswer) {
         let now = self.clock.now();
         for fault in answer.faults.iter().filter(|fault| is_own(fault.kind)) {
@@ -305,10 +305,11 @@ impl Desk {
     fn end(&self, canary: &Canary, last: FaultKind) {
         let (filter, at) = (&canary.filter, self.clock.wall());
         let faults = filter.canary_circuit().map_or(0, |circuit| circuit.faults);
-        let reason = format!(
-            "it failed {faults} times within a minute, the last time by `{}`",
-            last.label()
-        );
+        let last = last.label();
+        let reason = match faults {
+            1 => format!("it failed, by `{last}`"),
+            _ => format!("it failed {faults} times within a minute, the last time by `{last}`"),
+        };
         self.metrics.filter_canary_ended(&filter.name);
         let text = format!("ended by the engine: {reason}; its events go by the one in force");
         tracing::error!(filter = %canary.name, app = filter.tenant.as_str(), "{text}");

@@ -1,14 +1,13 @@
-use crate::config::modules::{Reader, config, wasm};
 use crate::config::section::Section;
 use crate::config::value::Count;
-use registry::{Candidate, FilterLimits, ModuleDigest, STOP_AFTER_FAULTS, Share};
+use registry::{Candidate, ModuleDigest, STOP_AFTER_FAULTS, Share};
 use std::sync::Arc;
 
 /// Another module, another configuration or both, tried on live events beside a filter.
 #[derive(Clone)]
-pub struct Tried {
+pub struct Tried<M = Arc<[u8]>> {
     /// The filter's own where there is none.
-    pub wasm: Option<Arc<[u8]>>,
+    pub module: Option<M>,
     /// A JSON text; the filter's own where there is none.
     pub config: Option<String>,
     pub share: Share,
@@ -18,11 +17,16 @@ pub struct Tried {
 
 const FAULTS_MAX: u64 = 10_000;
 
-impl Tried {
-    /// Beside a filter of this module and configuration.
-    pub(crate) fn declared(&self, module: ModuleDigest, config: &str) -> Candidate {
+impl<M> Tried<M> {
+    /// Beside a filter of this module and configuration; `digest` is that of a module of its own.
+    pub(crate) fn beside(
+        &self,
+        module: ModuleDigest,
+        config: &str,
+        digest: impl FnOnce(&M) -> ModuleDigest,
+    ) -> Candidate {
         Candidate {
-            module: self.wasm.as_deref().map_or(module, crate::digest_of),
+            module: self.module.as_ref().map_or(module, digest),
             config: self.config.as_deref().unwrap_or(config).to_owned(),
             share: self.share,
             stop_after_faults: self.stop_after_faults,
@@ -31,35 +35,31 @@ impl Tried {
     }
 }
 
-pub(crate) fn candidate(
+/// What is tried beside a filter, if anything is. `module` reads the one that is named, `config`
+/// what is said of it, if anything is.
+pub(crate) fn candidate<M>(
     section: &mut Section<'_, '_>,
-    reader: &Reader<'_>,
-    limits: FilterLimits,
-) -> Option<Tried> {
+    module: impl FnOnce(&mut Section<'_, '_>, &str) -> Option<M>,
+    config: impl FnOnce(&mut Section<'_, '_>) -> Option<String>,
+) -> Option<Tried<M>> {
     let mut own = section.section("candidate");
     if !own.is_there() {
         return None;
     }
-    let path = own.optional::<String>("module");
-    let place = own.place("module");
-    let wasm = path.and_then(|path| wasm(&mut own, reader, &path, &place, limits));
-    let config = own.node("config").is_some().then(|| config(&mut own));
-    differs(&mut own, config.is_some());
+    let named = own.optional::<String>("module");
+    let module = named.and_then(|named| module(&mut own, &named));
+    let config = config(&mut own);
+    if own.node("module").is_none() && config.is_none() {
+        let message = "`candidate` says nothing in which it differs from its filter".to_owned();
+        own.refuse("module", message, "name its `module`, its `config`, or both");
+    }
     let (share, stop_after_faults) = share(&mut own);
     own.finish();
-    Some(Tried { wasm, config, share, stop_after_faults })
-}
-
-/// Refuses a candidate that is the filter itself.
-pub(crate) fn differs(candidate: &mut Section<'_, '_>, has_config: bool) {
-    if candidate.node("module").is_none() && !has_config {
-        let message = "`candidate` says nothing in which it differs from its filter".to_owned();
-        candidate.refuse("module", message, "name its `module`, its `config`, or both");
-    }
+    Some(Tried { module, config, share, stop_after_faults })
 }
 
 /// What it gets to judge, and the failures that end it.
-pub(crate) fn share(candidate: &mut Section<'_, '_>) -> (Share, u32) {
+fn share(candidate: &mut Section<'_, '_>) -> (Share, u32) {
     let canary = candidate.optional::<Count>("canary").map(|percent| u8::try_from(percent.0));
     let shadow = candidate.optional::<bool>("shadow");
     let share = match (canary, shadow) {

@@ -61,7 +61,8 @@ impl Filter {
 
     pub(crate) fn declared(&self) -> DeclaredFilter {
         let module = self.digest();
-        let candidate = self.candidate.as_ref().map(|tried| tried.declared(module, &self.config));
+        let digest = |wasm: &Arc<[u8]>| crate::digest_of(wasm);
+        let beside = |tried: &Tried| tried.beside(module, &self.config, digest);
         DeclaredFilter {
             tenant: self.tenant.clone(),
             name: self.name.clone(),
@@ -71,7 +72,7 @@ impl Filter {
             on_error: self.on_error,
             isolate: self.isolate,
             circuit: self.circuit,
-            candidate,
+            candidate: self.candidate.as_ref().map(beside),
             about: "{}".into(),
         }
     }
@@ -112,21 +113,24 @@ fn one(mut section: Section<'_, '_>, reader: &Reader<'_>) -> Option<Filter> {
     let tenant = section.value("app", TenantId::DEFAULT.to_owned());
     let advice = "name a WebAssembly file, or one of Forebay's own such as \"forebay/redact\"";
     let path = section.required::<String>("module", advice);
-    let place = section.place("module");
     let limits = guest_limits(&mut section, reader.guests.limits);
-    let wasm = path.and_then(|path| wasm(&mut section, reader, &path, &place, limits));
+    let found = path.and_then(|path| wasm(&mut section, reader, &path, limits));
     let on_error = section.choice_or_first("on_error", ON_ERROR);
     let filter = Filter {
         tenant: TenantId::new(&tenant),
         name: name.unwrap_or_default(),
         // Known by name all the same, so that endpoints which need it are not faulted too.
-        wasm: wasm.unwrap_or_else(|| [].into()),
+        wasm: found.unwrap_or_else(|| [].into()),
         config: config(&mut section),
         limits,
         on_error,
         isolate: section.value("isolate", false),
         circuit: circuit(&mut section),
-        candidate: candidate(&mut section, reader, limits),
+        candidate: candidate(
+            &mut section,
+            |own, path| wasm(own, reader, path, limits),
+            |own| own.node("config").is_some().then(|| config(own)),
+        ),
     };
     section.finish();
     (!filter.name.is_empty()).then_some(filter)
@@ -163,21 +167,21 @@ pub(crate) fn config(section: &mut Section<'_, '_>) -> String {
     json
 }
 
-/// The module's bytes, read and verified.
+/// The bytes of the module that the section names by this path, read and verified.
 pub(crate) fn wasm(
     section: &mut Section<'_, '_>,
     reader: &Reader<'_>,
     path: &str,
-    place: &Place,
     limits: FilterLimits,
 ) -> Option<Arc<[u8]>> {
+    let place = section.place("module");
     let found = match Shipped::find(path) {
         Some(shipped) => Ok(shipped.wasm.into()),
         None if path.starts_with(PREFIX) => {
             let (message, advice) = unknown(path);
             Err((message, Some(advice)))
         }
-        None => from_file(reader, path, place, limits)
+        None => from_file(reader, path, &place, limits)
             .map_err(|(message, advice)| (message, advice.map(str::to_owned))),
     };
     let refuse = |(message, advice): (String, Option<String>)| {

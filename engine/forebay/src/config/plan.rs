@@ -58,7 +58,7 @@ impl Config {
     pub fn module_bytes(&self) -> BTreeMap<ModuleDigest, Arc<[u8]>> {
         let mut bytes = BTreeMap::new();
         for filter in self.all_filters() {
-            let tried = filter.candidate.as_ref().and_then(|tried| tried.wasm.clone());
+            let tried = filter.candidate.as_ref().and_then(|tried| tried.module.clone());
             bytes.extend(tried.map(|wasm| (crate::digest_of(&wasm), wasm)));
             bytes.insert(filter.digest(), filter.wasm);
         }

@@ -100,6 +100,33 @@ fn one_that_fails_too_often_is_ended_for_good_and_nothing_is_lost() {
     });
 }
 
+#[test]
+fn one_that_fails_under_stop_pauses_nothing_and_is_ended_by_its_first_failure() {
+    let data = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_| 200);
+    run(async {
+        let engine = open(data.path());
+        let at = engine.addr().unwrap();
+        put_up(at, &constant(true), json!({ "onError": "stop" }), &receiver.url()).await;
+        let trap = wat::parse_str(TRAP).unwrap();
+        let staged = push(at, "/v1/filter/f/version?stage=true", &trap).await;
+        let mut trial = json!({ "module": staged["module"], "canary": 50, "stopAfterFaults": 0 });
+        assert_eq!(ask(at, ADMIN, "PUT", CANDIDATE, trial.clone()).await.0, 201);
+        all_arrive(&engine, &receiver, "doubted").await;
+        let seen = get(at, CANDIDATE).await;
+        assert!(seen["faults"].as_u64() > Some(20) && seen["ended"].is_null(), "{seen}");
+
+        trial["stopAfterFaults"] = json!(20);
+        assert_eq!(ask(at, ADMIN, "PUT", CANDIDATE, trial).await.0, 200);
+        all_arrive(&engine, &receiver, "ended").await;
+        let told = until(at, CANDIDATE, |told| told["ended"].is_object()).await;
+        assert_eq!(told["ended"]["reason"], "it failed, by `trap`");
+        let letters = get(at, "/v1/dead-letter?limit=250").await;
+        assert_eq!(letters["data"], json!([]), "nothing is lost");
+        shutdown(engine).await;
+    });
+}
+
 /// With an API, for receivers on this machine.
 fn settled(plan: Plan) -> Plan {
     let mut plan = with_api(frugal(plan));

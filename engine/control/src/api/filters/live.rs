@@ -137,7 +137,8 @@ struct CandidateIn {
     #[schemars(range(min = 1, max = 99))]
     canary: Option<u8>,
     /// The engine ends a canary that fails so often within a minute: its keys go by the filter in
-    /// force again. 20 when it is not said; 0: it goes on however often it fails.
+    /// force again. 20 when it is not said; where the filter's `onError` is `stop`, its first
+    /// failure ends it. 0: it goes on however often it fails.
     #[schemars(range(max = 10_000))]
     stop_after_faults: Option<u32>,
 }
@@ -151,7 +152,8 @@ struct CandidateOut {
     #[schemars(with = "Value")]
     config: Box<RawValue>,
     canary: Option<u8>,
-    /// Of a canary; 0: it goes on however often it fails.
+    /// Of a canary; 0: it goes on however often it fails. Where the filter's `onError` is `stop`,
+    /// any other number is as good as 1.
     stop_after_faults: Option<u32>,
     /// Once the engine has ended it: it judges nothing any more, and is kept to be looked at.
     ended: Option<EndedOut>,

@@ -2,7 +2,7 @@ use super::words::{
     TABLE_CONTENT, Word, candidate_words, count_word, put, size_word, source_words, span_word,
 };
 use super::{Module, ResourceKind, TableText, Wanted, Words};
-use crate::config::candidate;
+use crate::config::candidate::candidate;
 use crate::config::load::Reach;
 use crate::config::modules::{self, ON_ERROR, Reader, circuit};
 use crate::config::notes::Notes;
@@ -20,8 +20,8 @@ use delivery::Address;
 use event::TenantId;
 use filter::FilterEngine;
 use registry::{
-    Candidate, Circuit, DeclaredEndpoint, DeclaredFilter, FilterLimits, ModuleDigest, OnError,
-    Ordering, POLLED, Secret, Share, Terms,
+    Circuit, DeclaredEndpoint, DeclaredFilter, FilterLimits, ModuleDigest, OnError, Ordering,
+    POLLED, Secret, Terms,
 };
 use serde_json::json;
 use signature::SecretForm;
@@ -35,26 +35,6 @@ pub(super) struct Found {
     pub source: Option<Source>,
     pub filter: Option<DeclaredFilter>,
     pub endpoint: Option<DeclaredEndpoint>,
-}
-
-/// What is tried beside a filter; what is left out is the filter's own.
-struct Tried {
-    module: Option<Module>,
-    config: Option<serde_json::Value>,
-    share: Share,
-    stop_after_faults: u32,
-}
-
-impl Tried {
-    fn beside(&self, module: &Module, config: &serde_json::Value) -> Candidate {
-        Candidate {
-            module: self.module.as_ref().unwrap_or(module).digest(),
-            config: self.config.as_ref().unwrap_or(config).to_string(),
-            share: self.share,
-            stop_after_faults: self.stop_after_faults,
-            ended: None,
-        }
-    }
 }
 
 pub(super) type OriginOf<'o> = dyn Fn(&Place) -> Origin + 'o;
@@ -328,7 +308,14 @@ impl One<'_> {
         let isolate = section.value("isolate", false);
         let circuit = circuit(&mut section);
         let config = any(&mut section, "config", "config_json");
-        let tried = self.candidate(&mut section, &reader, limits);
+        let tried = candidate(
+            &mut section,
+            |own, named| self.module(own, &reader, named, limits),
+            |own| {
+                let is_said = own.node("config").or(own.node("config_json")).is_some();
+                is_said.then(|| any(own, "config", "config_json").to_string())
+            },
+        );
         let is_given = |key: &str| self.table.node(key).is_some();
         let mut words = Words::new();
         put(&mut words, "config", config.clone());
@@ -353,14 +340,16 @@ impl One<'_> {
         section.finish();
         let (name, module) = (name?, module?);
         put(&mut words, "module", json!(Word::of_module(&name, &module)));
-        let candidate = tried.as_ref().map(|tried| tried.beside(&module, &config));
-        put(&mut words, "candidate", candidate.as_ref().map_or(json!(null), candidate_words));
+        let (own, config) = (module.digest(), config.to_string());
+        let candidate = tried.as_ref().map(|tried| tried.beside(own, &config, Module::digest));
+        let tried_words = candidate.as_ref().map(|other| candidate_words(&name, other));
+        put(&mut words, "candidate", json!(tried_words));
         let mut found = self.found(ResourceKind::Filter, &app, &name, words);
         found.filter = Some(DeclaredFilter {
             tenant: TenantId::new(&app),
             name,
-            module: module.digest(),
-            config: config.to_string(),
+            module: own,
+            config,
             limits,
             on_error,
             isolate,
@@ -371,27 +360,6 @@ impl One<'_> {
         found.wanted.module = Some(module);
         found.wanted.candidate = tried.and_then(|tried| tried.module);
         Some(found)
-    }
-
-    fn candidate(
-        &self,
-        section: &mut Section<'_, '_>,
-        reader: &Reader<'_>,
-        limits: FilterLimits,
-    ) -> Option<Tried> {
-        let mut own = section.section("candidate");
-        if !own.is_there() {
-            return None;
-        }
-        let named = own.optional::<String>("module");
-        let module = named.and_then(|named| self.module(&mut own, reader, &named, limits));
-        let config = any(&mut own, "config", "config_json");
-        let has_config = own.node("config").or(own.node("config_json")).is_some();
-        candidate::differs(&mut own, has_config);
-        let (share, stop_after_faults) = candidate::share(&mut own);
-        own.finish();
-        let config = has_config.then_some(config);
-        Some(Tried { module, config, share, stop_after_faults })
     }
 
     fn module(
@@ -405,8 +373,7 @@ impl One<'_> {
         if let Some(digest) = ModuleDigest::read(bare) {
             return Some(Module::Digest(digest));
         }
-        let place = section.place("module");
-        let wasm = modules::wasm(section, reader, named, &place, limits)?;
+        let wasm = modules::wasm(section, reader, named, limits)?;
         Some(match named.starts_with(PREFIX) {
             true => Module::Shipped(named.to_owned(), crate::digest_of(&wasm)),
             false => Module::Bytes(wasm),

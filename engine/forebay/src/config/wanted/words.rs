@@ -128,7 +128,7 @@ impl ResourceKind {
         if self == ResourceKind::Filter {
             let digest = told["module"].as_str().unwrap_or_default();
             words.insert("module".into(), module_word(name, digest).into());
-            put(&mut words, CANDIDATE, candidate_of_api(&told[CANDIDATE]));
+            put(&mut words, CANDIDATE, candidate_of_api(name, &told[CANDIDATE]));
         }
         words
     }
@@ -251,26 +251,28 @@ fn millis(span: Duration) -> u64 {
 }
 
 /// Whole, whatever of it is the filter's own: so it reads the same, whoever tells it.
-pub(super) fn candidate_words(candidate: &Candidate) -> Value {
+pub(super) fn candidate_words(filter: &str, candidate: &Candidate) -> Value {
     let config: Value = serde_json::from_str(&candidate.config).unwrap_or_default();
     let (canary, faults) = match candidate.share {
         Share::Canary(percent) => (Some(percent), Some(candidate.stop_after_faults)),
         Share::Shadow => (None, None),
     };
-    candidate_of_api(&json!({
+    let told = json!({
         "module": candidate.module.to_string(),
         "config": config,
         "canary": canary,
         "stopAfterFaults": faults,
-    }))
+    });
+    candidate_of_api(filter, &told)
 }
 
-/// Nothing where there is none.
-fn candidate_of_api(told: &Value) -> Value {
+/// Nothing where there is none. Its configuration is said also where it is empty: what is left out
+/// is the filter's own.
+fn candidate_of_api(filter: &str, told: &Value) -> Value {
     let Some(digest) = told["module"].as_str() else { return Value::Null };
     let mut words = Words::new();
-    put(&mut words, "module", format!("sha256:{digest}").into());
-    put(&mut words, "config", told["config"].clone());
+    put(&mut words, "module", module_word(filter, digest).into());
+    words.insert("config".to_owned(), told["config"].clone());
     put(&mut words, "canary", told["canary"].clone());
     let faults = told["stopAfterFaults"].as_u64();
     if faults != Some(STOP_AFTER_FAULTS.into()) {
@@ -431,10 +433,14 @@ mod tests {
             "stop_after_faults": 0,
         });
         assert_eq!(ResourceKind::Filter.words(&told, "n")["candidate"], words);
-        assert_eq!(candidate_words(&candidate), words);
+        assert_eq!(candidate_words("n", &candidate), words);
         candidate.share = Share::Shadow;
         candidate.config = "{}".to_owned();
-        assert_eq!(candidate_words(&candidate), json!({ "module": words["module"] }));
+        let bare = json!({ "module": words["module"], "config": {} });
+        assert_eq!(candidate_words("n", &candidate), bare);
+        candidate.module = Shipped::find("forebay/redact").unwrap().digest();
+        let shipped = candidate_words("forebay/redact", &candidate);
+        assert_eq!(shipped["module"], "forebay/redact", "as the filter's own is named");
     }
 
     #[test]
