@@ -130,6 +130,26 @@ fn each_look_of_a_condition_at_a_text_is_paid_for() {
 }
 
 #[test]
+fn conditions_that_are_asked_in_turns_are_joined_once() {
+    let gates = Gates::default();
+    let fuel = |set: usize| {
+        let chains = (0..50).map(|n| chain(50 * set + n, Some("data.n = 1"))).collect();
+        let question = question(chains, vec![event(0, "{\"n\":1}")], |_, _| true);
+        let (sifted, _) = sift(&gates, &question);
+        assert_eq!(sifted.met, 50);
+        sifted.fuel
+    };
+    let first: Vec<u64> = (0..GATES_MAX).map(fuel).collect();
+    let again: Vec<u64> = (0..GATES_MAX).map(fuel).collect();
+    for (first, again) in first.iter().zip(again) {
+        assert_eq!(first - again, 50 * CONDITION_COST);
+    }
+    (0..3 * GATES_MAX).for_each(|set| assert!(fuel(set) > 0));
+    assert_eq!(gates.last.borrow().chains, 50 * GATES_MAX, "others are forgotten");
+    assert_eq!(fuel(0), first[0], "the first one too");
+}
+
+#[test]
 fn other_conditions_of_a_run_are_not_taken_for_those_before() {
     let gates = Gates::default();
     for (number, wanted) in [(0, vec![1]), (1, vec![2]), (0, vec![1])] {
