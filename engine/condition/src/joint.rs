@@ -1,5 +1,5 @@
 use crate::wanted::{Union, Wanted};
-use crate::{Condition, ParsedBody, eval};
+use crate::{Condition, Inquiry, ParsedBody};
 use event::Event;
 use std::sync::Arc;
 
@@ -43,8 +43,12 @@ impl Joint {
     /// What the condition of this number says of the event by itself too. `body` keeps what was
     /// read of the body until it is given another event or another joint.
     pub fn matches(&self, number: usize, event: &Event, body: &mut ParsedBody) -> bool {
+        self.ask(number, event).finish(body)
+    }
+
+    /// The same in steps. `body` is the same for all of them.
+    pub fn ask<'a>(&'a self, number: usize, event: &'a Event) -> Inquiry<'a> {
         let Joined { condition, slots } = &self.conditions[number];
-        body.turn_to(&event.body, &self.wanted);
-        eval::truth(&condition.root, event, body, Some(&slots[..])) == Some(true)
+        Inquiry::of(&condition.root, &self.wanted, Some(&slots[..]), event)
     }
 }

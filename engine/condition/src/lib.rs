@@ -43,6 +43,7 @@ mod body;
 mod compile;
 mod eval;
 mod failure;
+mod inquiry;
 mod joint;
 mod like;
 mod moment;
@@ -55,6 +56,7 @@ mod wanted;
 
 pub use body::ParsedBody;
 pub use failure::ConditionError;
+pub use inquiry::Inquiry;
 pub use joint::{Joining, Joint};
 pub use nearest::nearest;
 
@@ -104,7 +106,6 @@ impl Condition {
     /// only what the expression names is kept, and entries of a list only where `contains` looks
     /// for one.
     pub fn matches(&self, event: &Event, body: &mut ParsedBody) -> bool {
-        body.turn_to(&event.body, &self.wanted);
-        eval::truth(&self.root, event, body, None) == Some(true)
+        Inquiry::of(&self.root, &self.wanted, None, event).finish(body)
     }
 }

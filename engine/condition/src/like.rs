@@ -3,6 +3,13 @@ use std::collections::BTreeMap;
 /// The longest pattern, in characters: it bounds what one character of text can cost.
 pub(crate) const PATTERN_CHARS_MAX: usize = 1024;
 
+/// Fuel for each byte of a text in which plain text is looked for: 1 ns.
+const PLAIN_COST: u64 = 4;
+/// Fuel for each byte of a text that is looked at character by character: 10 ns, and one more for
+/// each word of state.
+const CHARACTER_COST: u64 = 40;
+const WORD_COST: u64 = 4;
+
 /// A compiled LIKE or ILIKE pattern.
 ///
 /// Matching reads the text once. A piece with `_`, or one that ignores case, is looked for with
@@ -64,18 +71,26 @@ impl Pattern {
         Ok(Pattern { ignores_case, first, middle, last })
     }
 
-    pub(crate) fn matches(&self, text: &str) -> bool {
-        let Some(rest) = self.first.strip_start(text, self.ignores_case) else { return false };
-        let Some(last) = &self.last else { return rest.is_empty() };
-        let Some(mut rest) = last.strip_end(rest, self.ignores_case) else { return false };
+    /// Whether the text matches, and the fuel for what was read of it. The ends are as good as
+    /// free: they are no longer than the pattern.
+    pub(crate) fn look(&self, text: &str) -> (bool, u64) {
+        let Some(rest) = self.first.strip_start(text, self.ignores_case) else {
+            return (false, 0);
+        };
+        let Some(last) = &self.last else { return (rest.is_empty(), 0) };
+        let Some(mut rest) = last.strip_end(rest, self.ignores_case) else { return (false, 0) };
+        let mut fuel = 0;
         // The leftmost place for each piece leaves the most for those after it.
         for piece in &self.middle {
-            match piece.skip_past(rest, self.ignores_case) {
+            let after = piece.skip_past(rest, self.ignores_case);
+            let read = rest.len() - after.map_or(0, str::len);
+            fuel += piece.cost() * read as u64;
+            match after {
                 Some(after) => rest = after,
-                None => return false,
+                None => return (false, fuel),
             }
         }
-        true
+        (true, fuel)
     }
 }
 
@@ -87,6 +102,14 @@ impl Piece {
             None => bits(&chars),
         };
         Piece { chars, search }
+    }
+
+    /// Fuel for each byte of a text in which it is looked for.
+    fn cost(&self) -> u64 {
+        match &self.search {
+            Search::Plain(_) => PLAIN_COST,
+            Search::Bits { other, .. } => CHARACTER_COST + WORD_COST * other.len() as u64,
+        }
     }
 
     fn strip_start<'a>(&self, text: &'a str, ignores_case: bool) -> Option<&'a str> {

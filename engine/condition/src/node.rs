@@ -65,6 +65,16 @@ impl Function {
         found.map(|(_, function)| *function)
     }
 
+    /// Whether it gives TRUE, FALSE or NULL, whatever it is given.
+    pub(crate) fn is_test(self) -> bool {
+        match self {
+            Function::StartsWith | Function::EndsWith | Function::Contains | Function::Exists => {
+                true
+            }
+            Function::Lower | Function::Upper | Function::Length | Function::Coalesce => false,
+        }
+    }
+
     /// How many arguments it takes; None is one or more.
     pub(crate) fn arity(self) -> Option<usize> {
         match self {

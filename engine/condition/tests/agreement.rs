@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use bytes::Bytes;
-use condition::{Condition, Joining, ParsedBody};
+use condition::{Condition, Joining, NODES_MAX, ParsedBody};
 use event::{Envelope, Event, EventId, Offset, TenantId, Time};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -223,6 +223,10 @@ proptest! {
         for (number, expr) in exprs.iter().enumerate() {
             let expected = expr.value(&event, &json) == json!(true);
             prop_assert_eq!(joint.matches(number, &event, &mut body), expected, "{}", expr.text());
+            // In steps of one look each.
+            let mut inquiry = joint.ask(number, &event);
+            let stepped = (0..2 * NODES_MAX).find_map(|_| inquiry.step(&mut body, 0));
+            prop_assert_eq!(stepped, Some(expected), "{} in steps", expr.text());
         }
     }
 }

@@ -6,8 +6,9 @@ mod trial;
 pub use circuit::CircuitState;
 pub(crate) use trial::{DifferenceOut, Seen};
 
+use circuit::Circuits;
 use event::{Event, EventId, TenantId, Time, Verdict};
-use registry::{CANDIDATE, Circuit, Ended, FilterVersion};
+use registry::{CANDIDATE, Ended, FilterVersion};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,8 +40,8 @@ struct State {
 struct Watched {
     lines: VecDeque<Line>,
     bytes: usize,
-    circuit: Option<([u8; 16], Arc<CircuitState>)>,
-    canary: Option<([u8; 16], Arc<CircuitState>)>,
+    circuits: Circuits,
+    canaries: Circuits,
     seen: Option<Seen>,
 }
 
@@ -132,20 +133,21 @@ impl FilterWatch {
         }
     }
 
-    /// The circuit of a filter that has one. It is new for a new version.
+    /// The circuit of a filter that has one. Each version has its own: one whose turn comes again,
+    /// for a lane that is behind, goes on counting.
     pub fn circuit(&self, filter: &FilterVersion) -> Option<Arc<CircuitState>> {
         let settings = filter.circuit?;
         let mut state = self.state();
-        let kept = &mut state.of(&filter.tenant, &filter.name).circuit;
-        Some(circuit_of(kept, filter.digest(), settings))
+        let watched = state.of(&filter.tenant, &filter.name);
+        Some(watched.circuits.of(filter.digest(), settings))
     }
 
     /// The circuit of a filter's canary, where its failures end it: open, the canary is not asked.
     pub fn canary(&self, filter: &FilterVersion) -> Option<Arc<CircuitState>> {
         let settings = filter.canary_circuit()?;
         let mut state = self.state();
-        let kept = &mut state.of(&filter.tenant, &filter.name).canary;
-        Some(circuit_of(kept, filter.digest(), settings))
+        let watched = state.of(&filter.tenant, &filter.name);
+        Some(watched.canaries.of(filter.digest(), settings))
     }
 
     /// The canary of this version is to be ended for good. Where nobody does, it has its say again
@@ -231,8 +233,11 @@ impl FilterWatch {
         }
     }
 
-    pub(crate) fn open_until(&self, tenant: &TenantId, name: &str) -> Option<Time> {
-        self.state().find(tenant, name)?.circuit.as_ref()?.1.open_until()
+    /// When the circuit of this very version closes by itself, if it is open or was.
+    pub(crate) fn open_until(&self, filter: &FilterVersion) -> Option<Time> {
+        let state = self.state();
+        let watched = state.find(&filter.tenant, &filter.name)?;
+        watched.circuits.find(filter.digest())?.open_until()
     }
 
     /// What was seen of the candidate of this digest.
@@ -244,21 +249,6 @@ impl FilterWatch {
     fn state(&self) -> MutexGuard<'_, State> {
         // What a panic left behind is whole enough to be shown.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn circuit_of(
-    kept: &mut Option<([u8; 16], Arc<CircuitState>)>,
-    version: [u8; 16],
-    settings: Circuit,
-) -> Arc<CircuitState> {
-    match kept {
-        Some((known, circuit)) if *known == version => circuit.clone(),
-        _ => {
-            let circuit = Arc::new(CircuitState::new(settings));
-            *kept = Some((version, circuit.clone()));
-            circuit
-        }
     }
 }
 
@@ -296,9 +286,26 @@ impl Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use registry::{Circuit, FilterLimits, ModuleDigest, OnError, Origin};
 
     fn tenant() -> TenantId {
         TenantId::new("t")
+    }
+
+    fn version(module: u8) -> FilterVersion {
+        FilterVersion {
+            tenant: tenant(),
+            name: "f".into(),
+            origin: Origin::Managed,
+            module: ModuleDigest([module; 32]),
+            config: "{}".into(),
+            limits: FilterLimits::default(),
+            on_error: OnError::Drop,
+            isolate: false,
+            circuit: Some(Circuit { faults: 3, within_ms: 60_000 }),
+            candidate: None,
+            about: "".into(),
+        }
     }
 
     fn say(watch: &FilterWatch, filter: &str, level: u8, text: &str) {
@@ -332,6 +339,20 @@ mod tests {
         say(&watch, &format!("f{CANDIDATE}"), 1, "new");
         let lines = watch.lines((&tenant(), "f"), 0, 0, 9);
         assert!(lines[0].of_candidate && &*lines[0].text == "new");
+    }
+
+    #[test]
+    fn a_version_that_is_asked_in_turns_with_another_opens_its_circuit() {
+        let watch = FilterWatch::default();
+        let (old, new, now) = (version(1), version(2), Time::from_secs(100));
+        let opened = [(); 3].map(|()| {
+            watch.circuit(&new).unwrap();
+            watch.circuit(&old).unwrap().failed(now)
+        });
+        assert_eq!(opened, [false, false, true]);
+        assert!(watch.circuit(&new).unwrap().is_closed(now), "it did not fail");
+        assert_eq!(watch.open_until(&old), Some(Time::from_secs(160)));
+        assert_eq!(watch.open_until(&new), None);
     }
 
     #[test]

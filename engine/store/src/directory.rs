@@ -16,6 +16,14 @@ pub struct Directory {
     lock: File,
 }
 
+/// Too little room for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    pub free_bytes: u64,
+    /// So many have to be free, with the floor.
+    pub needed_bytes: u64,
+}
+
 /// Below this nothing can be opened: a start writes a little before it can free anything.
 const START_BYTES: u64 = 4 << 20;
 
@@ -57,9 +65,12 @@ impl Directory {
         Ok(Room { free_bytes, is_below_floor: free_bytes < self.disk_floor_bytes })
     }
 
-    /// Whether there is room for so many bytes above the floor.
-    pub fn has_room_for(&self, bytes: u64) -> Result<bool, Failure> {
-        Ok(self.free_bytes()? >= self.disk_floor_bytes.saturating_add(bytes))
+    /// What is missing for so many bytes to have room above the floor, if anything is.
+    pub fn shortage(&self, bytes: u64) -> Result<Option<Shortage>, Failure> {
+        let free_bytes = self.free_bytes()?;
+        let needed_bytes = self.disk_floor_bytes.saturating_add(bytes);
+        let shortage = Shortage { free_bytes, needed_bytes };
+        Ok((free_bytes < needed_bytes).then_some(shortage))
     }
 
     /// Refuses what would take the last room: events below the floor, rows below a quarter of it.

@@ -30,7 +30,7 @@ mod unfinished;
 mod upkeep;
 mod writer;
 
-pub use directory::RESTORING;
+pub use directory::{RESTORING, Shortage};
 pub use index::{IndexEntry, key_hash};
 pub use options::{Durability, Spawn, StoreOptions, Tell};
 pub use recovery::{Recovered, TornTail};

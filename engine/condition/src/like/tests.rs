@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn matches(text: &str, pattern: &str, ignores_case: bool) -> bool {
-    Pattern::compile(pattern, Some('\\'), ignores_case).unwrap().matches(text)
+    Pattern::compile(pattern, Some('\\'), ignores_case).unwrap().look(text).0
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn patterns_match_whole_texts() {
 #[test]
 fn a_pattern_that_ends_in_its_escape_is_refused() {
     assert!(Pattern::compile("a\\", Some('\\'), false).is_err());
-    assert!(Pattern::compile("a\\", None, false).unwrap().matches("a\\"));
+    assert!(Pattern::compile("a\\", None, false).unwrap().look("a\\").0);
     assert!(Pattern::compile(&"a".repeat(PATTERN_CHARS_MAX + 1), None, false).is_err());
 }
 
@@ -58,6 +58,22 @@ fn a_hostile_pattern_reads_its_text_once() {
     assert!(!matches(&text, &pattern, false));
     assert!(!matches(&text, &pattern, true));
     assert!(!matches(&text, &format!("%{}b", "a%".repeat(500)), false));
+}
+
+#[test]
+fn what_is_read_of_a_text_is_paid_for() {
+    let text = format!("{}needle{}", "x".repeat(1000), "y".repeat(100_000));
+    let fuel = |pattern: &str, ignores_case| {
+        Pattern::compile(pattern, None, ignores_case).unwrap().look(&text).1
+    };
+    assert_eq!(fuel("%needle%", false), 1006 * PLAIN_COST, "no more than up to there");
+    assert_eq!(fuel("%needle%", true), 1006 * (CHARACTER_COST + WORD_COST));
+    assert_eq!(fuel("%z%", false), text.len() as u64 * PLAIN_COST);
+    assert_eq!(fuel("x%y", true), 0, "its ends alone");
+    let long = "_".repeat(65) + "z";
+    let words = 2;
+    let all = text.len() as u64 * (CHARACTER_COST + words * WORD_COST);
+    assert_eq!(fuel(&format!("%{long}%"), false), all);
 }
 
 /// By the book, in exponential time.

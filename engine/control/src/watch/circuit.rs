@@ -2,7 +2,7 @@ use event::Time;
 use registry::Circuit;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Counts the failures of one version of a filter. Shared by the guest threads.
@@ -15,8 +15,18 @@ pub struct CircuitState {
     open_until: AtomicU64,
 }
 
+/// The circuits of a filter's versions, of those that were asked for last. A lane that is behind is
+/// judged by an older one while the others are by the newest.
+#[derive(Default)]
+pub(super) struct Circuits {
+    /// By what tells versions apart; the one that was asked for last is the last.
+    kept: VecDeque<([u8; 16], Arc<CircuitState>)>,
+}
+
 /// More failures than this are not told apart.
 const FAULTS_MAX: usize = 10_000;
+/// Versions of a filter that lanes are judged by at a time are one or two as a rule.
+const VERSIONS_MAX: usize = 8;
 
 impl CircuitState {
     pub fn new(circuit: Circuit) -> CircuitState {
@@ -55,12 +65,35 @@ impl CircuitState {
     }
 }
 
+impl Circuits {
+    /// That of this version, which is a new one where it is not kept.
+    pub fn of(&mut self, version: [u8; 16], settings: Circuit) -> Arc<CircuitState> {
+        let place = self.kept.iter().position(|(kept, _)| *kept == version);
+        let known = place.and_then(|place| self.kept.remove(place));
+        let new = || (version, Arc::new(CircuitState::new(settings)));
+        let (_, circuit) = known.unwrap_or_else(new);
+        self.kept.push_back((version, circuit.clone()));
+        if self.kept.len() > VERSIONS_MAX {
+            self.kept.pop_front();
+        }
+        circuit
+    }
+
+    /// That of this version, if it is kept.
+    pub fn find(&self, version: [u8; 16]) -> Option<&CircuitState> {
+        let found = self.kept.iter().find(|(kept, _)| *kept == version);
+        found.map(|(_, circuit)| &**circuit)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SETTINGS: Circuit = Circuit { faults: 3, within_ms: 10_000 };
+
     fn circuit() -> CircuitState {
-        CircuitState::new(Circuit { faults: 3, within_ms: 10_000 })
+        CircuitState::new(SETTINGS)
     }
 
     fn at(secs: u64) -> Time {
@@ -82,5 +115,17 @@ mod tests {
     fn old_failures_are_forgotten() {
         let circuit = circuit();
         assert!((0..20).all(|n| !circuit.failed(at(100 + n * 6))));
+    }
+
+    #[test]
+    fn versions_that_are_asked_for_are_kept_and_old_ones_go() {
+        let mut circuits = Circuits::default();
+        let first = circuits.of([0; 16], SETTINGS);
+        for n in 1..=100 {
+            circuits.of([n; 16], SETTINGS);
+            assert!(Arc::ptr_eq(&circuits.of([0; 16], SETTINGS), &first), "after version {n}");
+        }
+        assert_eq!(circuits.kept.len(), VERSIONS_MAX);
+        assert!(circuits.find([100; 16]).is_some() && circuits.find([1; 16]).is_none());
     }
 }

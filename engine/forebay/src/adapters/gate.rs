@@ -17,7 +17,8 @@ pub struct Gate {
     numbers: Vec<Option<usize>>,
 }
 
-/// The gate of each run's last question, which is mostly that of its next.
+/// The gates of each run's last questions, one of which is mostly that of its next: who asks goes
+/// by the events that a question is about.
 #[derive(Default)]
 pub struct Gates {
     last: RefCell<Last>,
@@ -25,7 +26,8 @@ pub struct Gates {
 
 #[derive(Default)]
 struct Last {
-    gates: BTreeMap<ChainId, Rc<Gate>>,
+    /// Of each run, the one that was asked last at the end.
+    gates: BTreeMap<ChainId, Vec<Rc<Gate>>>,
     /// Of all of them.
     chains: usize,
 }
@@ -42,14 +44,13 @@ pub struct Sifted {
 
 /// Chains whose gates are kept; more are forgotten together.
 const CHAINS_MAX: usize = 100_000;
-/// Fuel for one condition and one event: 250 ns at the four units a nanosecond that a slice is
-/// reckoned by, which most take less of.
+/// Gates of one run that are kept.
+const GATES_MAX: usize = 4;
+/// Fuel for one condition and one event, beside what it reads of texts: 250 ns at the four units a
+/// nanosecond that a slice is reckoned by, which most take less of.
 const CONDITION_COST: u64 = 1_000;
 /// Fuel for each byte of a body that is parsed: 12 ns.
 const PARSE_COST: u64 = 48;
-/// Fuel for each byte of a body that a condition asks for: what it says of a text takes time that
-/// goes with the text.
-const LOOK_COST: u64 = 1;
 
 /// What conditions have burned, and how much of it since others had their turn.
 #[derive(Default)]
@@ -95,20 +96,35 @@ impl Gates {
     }
 
     async fn gate(&self, question: &Question, meter: &mut Meter) -> Rc<Gate> {
-        let known = self.last.borrow().gates.get(&question.run()).cloned();
-        if let Some(gate) = known.filter(|gate| gate.is_of(&question.chains)) {
+        let known = self.last.borrow_mut().find(question);
+        if let Some(gate) = known {
             return gate;
         }
         let gate = Rc::new(Gate::of(&question.chains, meter).await);
-        let mut last = self.last.borrow_mut();
-        if last.chains + gate.chains.len() > CHAINS_MAX {
-            *last = Last::default();
-        }
-        last.chains += gate.chains.len();
-        if let Some(before) = last.gates.insert(question.run(), gate.clone()) {
-            last.chains -= before.chains.len();
-        }
+        self.last.borrow_mut().keep(question.run(), gate.clone());
         gate
+    }
+}
+
+impl Last {
+    fn find(&mut self, question: &Question) -> Option<Rc<Gate>> {
+        let gates = self.gates.get_mut(&question.run())?;
+        let place = gates.iter().position(|gate| gate.is_of(&question.chains))?;
+        let gate = gates.remove(place);
+        gates.push(gate.clone());
+        Some(gate)
+    }
+
+    fn keep(&mut self, run: ChainId, gate: Rc<Gate>) {
+        if self.chains + gate.chains.len() > CHAINS_MAX {
+            *self = Last::default();
+        }
+        self.chains += gate.chains.len();
+        let gates = self.gates.entry(run).or_default();
+        gates.push(gate);
+        if gates.len() > GATES_MAX {
+            self.chains -= gates.remove(0).chains.len();
+        }
     }
 }
 
@@ -146,17 +162,16 @@ impl Gate {
         if event.envelope.addressee().is_some() {
             return true;
         }
-        let was_read = body.is_read();
-        let is_met = self.joint.matches(number, event, body);
-        let condition = self.chains[column].condition.as_ref();
-        let looks = body.is_read() && condition.is_some_and(|condition| condition.needs_body());
-        let of_a_byte = match (looks, was_read) {
-            (false, _) => 0,
-            (true, true) => LOOK_COST,
-            (true, false) => LOOK_COST + PARSE_COST,
-        };
-        meter.charge(CONDITION_COST + of_a_byte * event.body.len() as u64).await;
-        is_met
+        let mut inquiry = self.joint.ask(number, event);
+        loop {
+            let was_read = body.is_read();
+            let is_met = inquiry.step(body, SLICE_FUEL);
+            let parsed = if body.is_read() && !was_read { event.body.len() as u64 } else { 0 };
+            meter.charge(CONDITION_COST + PARSE_COST * parsed + inquiry.fuel()).await;
+            if let Some(is_met) = is_met {
+                return is_met;
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use store::{RESTORING, Snapshot, Store, StoreOptions};
+use store::{RESTORING, Shortage, Snapshot, Store, StoreOptions};
 use tar::{Builder, EntryType, Header};
 
 /// A node as it was at one moment, in open files: whatever it does meanwhile, this is written.
@@ -43,6 +43,7 @@ const LEFT_OUT: [&str; 6] = ["LOCK", "BALLAST", "HEAD", "log", "aside", RESTORIN
 /// Twice as long as it takes on a node of ordinary size.
 const ERASING_MAX: Duration = Duration::from_secs(240);
 const ERASING_BEAT: Duration = Duration::from_millis(20);
+const MIB: u64 = 1 << 20;
 
 impl Backup {
     /// Holds what the engine on `store` and `data` has, once no file has what was erased before
@@ -136,16 +137,30 @@ fn wait_for_erasures(
     let mut waited = Duration::ZERO;
     while !store.is_off_disk(erased) {
         if waited >= ERASING_MAX {
-            let why = "what was erased has not left the disk yet, and would be in the backup: \
-                       wait for it with `forebay erase --wait`, then make one"
-                .to_owned();
-            return Err(Failure::Unusable { path: data.to_owned(), why });
+            return Err(still_on_disk((store, data)));
         }
         beat()?;
         std::thread::park_timeout(ERASING_BEAT);
         waited += ERASING_BEAT;
     }
     Ok(())
+}
+
+/// Why there is no backup as long as what was erased is there.
+fn still_on_disk((store, data): (&Store, &Path)) -> Failure {
+    let why = match store.erasing_shortage() {
+        Err(failure) => return failure,
+        Ok(None) => "what was erased has not left the disk yet, and would be in the backup: wait \
+                     for it with `forebay erase --wait`, then make one"
+            .to_owned(),
+        Ok(Some(Shortage { free_bytes, needed_bytes })) => format!(
+            "the disk is too full for what was erased to leave it, and that would be in the \
+             backup: {} MiB have to be free, and {} MiB are; free some, then make one",
+            needed_bytes.div_ceil(MIB),
+            free_bytes / MIB,
+        ),
+    };
+    Failure::Unusable { path: data.to_owned(), why }
 }
 
 /// Every file of a data directory that is worth keeping, but the log.
@@ -237,5 +252,44 @@ impl Read for Counted<'_> {
         self.hash.update(&into[..count]);
         self.left -= count as u64;
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use event::{Envelope, Event, EventId, TenantId};
+    use log::{Group, Sync};
+    use std::sync::Arc;
+
+    fn open(data: &Path, disk_floor_bytes: u64) -> Store {
+        let options =
+            StoreOptions { ballast_bytes: 0, disk_floor_bytes, ..StoreOptions::new(data) };
+        Store::open(options).unwrap().0
+    }
+
+    #[test]
+    fn a_disk_without_room_for_an_erasure_is_told_of_where_it_keeps_a_backup_waiting() {
+        let data = tempfile::tempdir().unwrap();
+        let told = |store: &Store| {
+            store.reclaim(store.claim().unwrap()).unwrap();
+            still_on_disk((store, data.path())).to_string()
+        };
+        let store = open(data.path(), 0);
+        let envelope = Envelope::new(TenantId::new("t"), "s", "note", Time::from_secs(1));
+        let (id, body) = (EventId::new(1_000, Offset(0)), Bytes::from_static(b"x"));
+        let event = Event { id, envelope, body };
+        let erased = vec![Arc::new(event.stub(Time::from_secs(2)))];
+        let events = vec![Arc::new(event)];
+        for group in [Group { events, ..Group::default() }, Group { erased, ..Group::default() }] {
+            store.commit(store.claim().unwrap(), &group, Sync::Now).unwrap();
+        }
+        assert!(told(&store).contains("`forebay erase --wait`"), "{}", told(&store));
+        // Rows still go in.
+        let floor = store.room().unwrap().free_bytes.saturating_mul(2);
+        drop(store);
+        let told = told(&open(data.path(), floor));
+        assert!(told.contains("MiB have to be free") && !told.contains("--wait"), "{told}");
     }
 }

@@ -1,6 +1,6 @@
 use super::take::Take;
 use bytes::Bytes;
-use condition::{Condition, Joining, ParsedBody};
+use condition::{Condition, Joining, NODES_MAX, ParsedBody};
 use event::{Envelope, Event, EventId, Headers, Offset, TenantId, Time};
 
 pub const WORDS: &[&str] = &[
@@ -83,6 +83,9 @@ pub fn conditions(bytes: &[u8]) {
         joint.matches(number, &event, &mut body);
     });
     assert_eq!(joint.matches(others.len(), &event, &mut body), is_true, "among others");
+    let mut inquiry = joint.ask(others.len(), &event);
+    let stepped = (0..2 * NODES_MAX).find_map(|_| inquiry.step(&mut body, 0));
+    assert_eq!(stepped, Some(is_true), "in steps");
     let also = |form: &str| {
         let text = form.replace('?', &format!("({text}\n)"));
         let condition = Condition::compile(&text).ok()?;

@@ -1,4 +1,5 @@
 use super::Store;
+use crate::directory::Shortage;
 use crate::erasure::{FILLERS, NO_GENERATION, Rewriting, filler};
 use crate::writer::{View, Writer};
 use event::Event;
@@ -38,6 +39,19 @@ impl Store {
     /// Whether no file has any of that, save of what `erasing_trouble` tells.
     pub fn is_off_disk(&self, erased: u64) -> bool {
         self.writer().erasure.is_gone(erased)
+    }
+
+    /// What is missing for what was erased to leave the disk, when that waits for room. It begins
+    /// with the first step of `reclaim`.
+    pub fn erasing_shortage(&self) -> Result<Option<Shortage>, Failure> {
+        let writer = self.writer();
+        let Some(round) = &writer.erasure.round else { return Ok(None) };
+        let is_wanted = {
+            let rewriting = round.rewriting.lock().expect("no holder of this lock panics");
+            matches!(*rewriting, Rewriting::Wanted)
+        };
+        let bytes = if is_wanted { largest(&self.concerned(&writer)) } else { 0 };
+        self.directory.shortage(bytes)
     }
 
     /// One step towards files that hold nothing of what was erased.
@@ -100,9 +114,7 @@ impl Store {
             None => {
                 let (rewriting, seqno) = (round.rewriting.clone(), round.seqno);
                 let some = self.concerned(writer);
-                // A table is there twice until the last of its old files goes.
-                let needed = some.iter().map(|(_, table)| table.disk_space()).max().unwrap_or(0);
-                if !self.directory.has_room_for(needed)? {
+                if self.directory.shortage(largest(&some))?.is_some() {
                     return Ok(false);
                 }
                 self.fill(writer, 1)?;
@@ -143,4 +155,9 @@ impl Store {
         let mut view = View::clone(&self.view());
         (0..fillers).try_for_each(|_| self.write_rows(writer, &mut view, vec![filler()]))
     }
+}
+
+/// What rewriting them takes: a table is there twice until the last of its old files goes.
+fn largest(some: &[(u64, Keyspace)]) -> u64 {
+    some.iter().map(|(_, table)| table.disk_space()).max().unwrap_or(0)
 }

@@ -138,6 +138,29 @@ fn what_was_erased_is_in_no_file() {
     }
 }
 
+#[test]
+fn what_waits_for_room_says_how_much_has_to_be_free() {
+    let dir = scratch();
+    let log = open(small(dir.path(), false));
+    fill(&log, 0, 900);
+    erase(&log);
+    // Rows still go in.
+    let floor = log.room().unwrap().free_bytes.saturating_mul(2);
+    drop(log);
+    let log = open(StoreOptions { disk_floor_bytes: floor, ..small(dir.path(), false) });
+    let lease = log.claim().unwrap();
+    (0..10).for_each(|_| log.reclaim(lease).unwrap());
+    assert!(log.is_erasing());
+    let shortage = log.erasing_shortage().unwrap().expect("there is no room");
+    assert!(shortage.free_bytes < floor && shortage.needed_bytes > floor, "{shortage:?}");
+    drop(log);
+    let log = open(small(dir.path(), false));
+    log.reclaim(log.claim().unwrap()).unwrap();
+    assert_eq!(log.erasing_shortage().unwrap(), None, "there is room");
+    go_on(&log, |_| {});
+    assert_eq!(files_with_marker(dir.path()), [] as [&str; 0]);
+}
+
 /// The directory as a kill leaves it after each few steps of a round, opened and taken to the end.
 #[test]
 fn a_kill_at_any_step_of_a_round_is_made_good() {

@@ -102,13 +102,51 @@ fn many_conditions_give_way_and_are_paid_for() {
     assert_eq!((first.met, first.wanted.len()), (256, 256), "each event has its one condition");
     assert!(first.fuel >= 256_000 * CONDITION_COST);
     assert!(turns >= first.fuel / (2 * SLICE_FUEL), "{turns} turns for {} units", first.fuel);
-    // Read once and looked at by each, not read by each.
+    // Read once, not by each.
     let bytes: usize = question.events.iter().map(|event| event.body.len()).sum();
-    let most = 257_000 * CONDITION_COST + bytes as u64 * (PARSE_COST + 1000 * LOOK_COST);
+    let most = 257_000 * CONDITION_COST + bytes as u64 * PARSE_COST;
     assert!(first.fuel <= most, "{} units, {most} at most", first.fuel);
     let (again, _) = sift(&gates, &question);
     assert_eq!(first.fuel - again.fuel, 1000 * CONDITION_COST, "what was joined is kept");
     assert_eq!(first.unmet, again.unmet);
+}
+
+#[test]
+fn each_look_of_a_condition_at_a_text_is_paid_for() {
+    let body = format!("{{\"text\":\"{}\"}}", "x".repeat(64 << 10));
+    let fuel = |looks: usize| {
+        let looks: Vec<_> = (0..looks).map(|n| format!("data.text ILIKE '%y{n}%'")).collect();
+        let chains = vec![chain(0, Some(looks.join(" OR ").as_str()))];
+        let (sifted, turns) =
+            sift(&Gates::default(), &question(chains, vec![event(0, &body)], |_, _| true));
+        assert_eq!(sifted.met, 0);
+        assert!(turns >= sifted.fuel / (2 * SLICE_FUEL), "{turns} turns");
+        sifted.fuel
+    };
+    let (one, many) = (fuel(1), fuel(100));
+    let each = (many - one) / 99;
+    // A nanosecond a byte at least.
+    assert!(each >= 4 * body.len() as u64, "{each} units for a look at {} bytes", body.len());
+}
+
+#[test]
+fn conditions_that_are_asked_in_turns_are_joined_once() {
+    let gates = Gates::default();
+    let fuel = |set: usize| {
+        let chains = (0..50).map(|n| chain(50 * set + n, Some("data.n = 1"))).collect();
+        let question = question(chains, vec![event(0, "{\"n\":1}")], |_, _| true);
+        let (sifted, _) = sift(&gates, &question);
+        assert_eq!(sifted.met, 50);
+        sifted.fuel
+    };
+    let first: Vec<u64> = (0..GATES_MAX).map(fuel).collect();
+    let again: Vec<u64> = (0..GATES_MAX).map(fuel).collect();
+    for (first, again) in first.iter().zip(again) {
+        assert_eq!(first - again, 50 * CONDITION_COST);
+    }
+    (0..3 * GATES_MAX).for_each(|set| assert!(fuel(set) > 0));
+    assert_eq!(gates.last.borrow().chains, 50 * GATES_MAX, "others are forgotten");
+    assert_eq!(fuel(0), first[0], "the first one too");
 }
 
 #[test]
