@@ -1,3 +1,4 @@
+use super::compared::compared;
 use super::fields::Members;
 use super::within::OfFilters;
 use super::{One, Settings, ask};
@@ -111,53 +112,6 @@ fn counts(counts: &Value) -> String {
     told.push(format!("{}.{:03} ms, {} fuel", micros / 1000, micros % 1000, number("fuel")));
     told.push(format!("{} of memory", size(number("memoryBytes") as usize)));
     told.join(", ")
-}
-
-/// An event and what two filters say of it, or one of them alone.
-pub(super) fn compared(text: &mut String, example: &Value, (before, after): (&str, &str)) {
-    let (after, before) = (&example[after], &example[before]);
-    let was = before["verdict"].as_str().map(|was| format!("{was} → ")).unwrap_or_default();
-    let (id, event_type) = (plain(&example["eventId"]), plain(&example["eventType"]));
-    let _ = writeln!(text, "\n{id}  {event_type}  {was}{}", plain(&after["verdict"]));
-    let _ = writeln!(text, "  {}", shown(&example["body"]));
-    if let Some(reason) = after["reason"].as_str() {
-        let _ = writeln!(text, "  because: {reason}");
-    }
-    add_outputs(text, '-', before);
-    add_outputs(text, '+', after);
-}
-
-fn add_outputs(text: &mut String, sign: char, verdict: &Value) {
-    for output in verdict["outputs"].as_array().into_iter().flatten() {
-        for name in ["eventType", "key"] {
-            if output[name].is_string() {
-                let _ = writeln!(text, "  {sign} {name}: {}", plain(&output[name]));
-            }
-        }
-        for (name, value) in output["headers"].as_object().into_iter().flatten() {
-            let name = plain(&Value::from(name.as_str()));
-            let _ = writeln!(text, "  {sign} {name}: {}", plain(value));
-        }
-        if !output["body"].is_null() {
-            let _ = writeln!(text, "  {sign} {}", shown(&output["body"]));
-        }
-    }
-}
-
-/// A body on one line.
-fn shown(body: &Value) -> String {
-    const CHARACTERS_MAX: usize = 200;
-    let whole = body["text"].as_str().map(str::to_owned);
-    let whole = whole.unwrap_or_else(|| format!("base64 {}", plain(&body["base64"])));
-    let line: String = whole.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    match line.chars().count() {
-        count if count <= CHARACTERS_MAX => line,
-        _ => format!(
-            "{}… ({} bytes)",
-            line.chars().take(CHARACTERS_MAX).collect::<String>(),
-            body["bytes"]
-        ),
-    }
 }
 
 pub(super) fn plain(value: &Value) -> String {

@@ -552,7 +552,8 @@ fn a_filter_is_tried_before_it_is_put_in_force() {
     assert!(first.ends_with(" of memory") && !first.contains(", 0 bytes"), "{tried}");
     assert!(
         tried.contains(
-            "  {\"n\":3,\"mail\":\"a3@example.com\"}\n  + {\"n\":3,\"mail\":\"[redacted]\"}"
+            "  {\"n\":3,\"mail\":\"a3@example.com\"}\n  - /mail: \"a3@example.com\"\n  \
+             + /mail: \"[redacted]\"\n"
         ),
         "{tried}"
     );

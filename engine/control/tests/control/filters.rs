@@ -252,6 +252,7 @@ fn a_dry_run_shows_a_filter_what_the_log_has() {
     );
     assert_eq!(told["examples"][0]["body"]["text"], "{\"n\":7}");
     assert_eq!((&told["differing"], &told["cutShort"]), (&json!(null), &json!(false)));
+    assert_eq!(told["examples"][0]["differences"], json!([]), "a dropped event has no outputs");
     assert_eq!(node.get("/v1/filter/f").status, 404, "nothing was made");
 
     let made = r#"{"module":"forebay/redact","config":{"drop":":1"}}"#;

@@ -1,5 +1,6 @@
 //! Dry runs: what a filter would make of events that the log has. Nothing is delivered.
 
+use super::differences::{Comparison, OutputDifference};
 use super::model::{FilterPatch, Settings};
 use super::verdict::{Excerpt, VerdictOut};
 use super::{NONE, check_own_module, check_version, is_name, module};
@@ -95,6 +96,9 @@ struct DryRunExample {
     after: VerdictOut,
     /// What the filter in force says, when another was tried.
     before: Option<VerdictOut>,
+    /// Each output that differs from that of the filter in force, or from the event where nothing
+    /// else is put out.
+    differences: Vec<OutputDifference>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -227,12 +231,14 @@ fn told(events: &[Arc<Event>], trials: &[Trial], most: usize) -> DryRunOut {
         None => *verdict != Verdict::Pass,
     };
     let examples = shown.clone().filter(|(n, (_, verdict))| is_example(*n, verdict)).take(most);
+    let mut comparison = Comparison::new();
     let examples = examples.map(|(n, (event, verdict))| DryRunExample {
         event_id: event.id.to_string(),
         event_type: event.envelope.event_type.to_string(),
         body: Excerpt::of(&event.body),
         after: VerdictOut::of(event, verdict),
         before: was(n).map(|was| VerdictOut::of(event, was)),
+        differences: comparison.of(event, was(n), verdict),
     });
     let id = |n: usize| events.get(n).map(|event| event.id.to_string());
     let faults = after.faults.iter().map(|fault: &Fault| FaultOut {
