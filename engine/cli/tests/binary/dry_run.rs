@@ -1,8 +1,39 @@
 //! Filters that are tried on events that a server has.
 
 use crate::nobody::nobody;
-use crate::resources::{PUSHES, Place, until};
-use serde_json::json;
+use crate::resources::{PUSHES, Place, ask_with, until};
+use serde_json::{Value, json};
+
+/// Returns when all are in the log.
+fn send_lines(place: &Place, count: usize) {
+    let line = |n| format!("{{\"type\":\"note\",\"data\":{{\"n\":{n}}}}}\n");
+    let lines: String = (0..count).map(line).collect();
+    let headers = "content-type: application/x-ndjson\r\n";
+    ask_with(&place.serving.url, "POST", "/v1/events", headers, &lines);
+}
+
+#[test]
+fn many_events_are_asked_for_in_parts_and_what_is_left_out_is_told() {
+    let place = Place::new();
+    send_lines(&place, 1_003);
+    let run = format!("filter dry-run f --module {PUSHES} --examples 1");
+    let shown = |told: &Value| {
+        assert_eq!(told["events"], told["dropped"]);
+        (told["events"].clone(), told["cutShort"].clone())
+    };
+    for (events, count, is_cut_short) in
+        [("", 100, true), (" --events 1001", 1_001, true), (" --events 5000", 1_003, false)]
+    {
+        let told = place.json(&format!("{run}{events}"));
+        assert_eq!(shown(&told), (json!(count), json!(is_cut_short)), "{events}");
+        assert_eq!(told["examples"].as_array().unwrap().len(), 1);
+    }
+    let words = "\nthe newest 3 of this range; --events N looks at more\n";
+    let told = place.out(&format!("{run} --events 3"));
+    assert!(told.contains(words), "{told}");
+    assert!(!place.out(&format!("{run} --events 1003")).contains("of this range"));
+    assert_eq!(place.serving.stop(), 0);
+}
 
 #[test]
 fn a_candidate_is_shown_with_what_differs_in_its_outputs() {

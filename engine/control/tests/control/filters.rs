@@ -310,6 +310,35 @@ fn a_dry_run_is_of_events_of_a_time() {
 }
 
 #[test]
+fn a_dry_run_says_when_it_was_not_shown_all_and_goes_on_there() {
+    let node = Node::new();
+    for n in 0..14 {
+        node.publish(if n % 2 == 0 { "a" } else { "b" }, &format!("{{\"n\":{n}}}"));
+    }
+    let run = |events: usize, iterator: &Value| {
+        let tried = json!({ "module": "forebay/redact", "config": { "drop": "n" } });
+        let body = json!({
+            "filter": tried, "events": events, "eventTypes": ["a"], "iterator": iterator,
+        });
+        node.send("POST", "/v1/filter/f/dry-run", &body.to_string(), &[])
+    };
+    let (mut iterator, mut seen) = (json!(null), Vec::new());
+    for (count, is_cut_short) in [(3, true), (3, true), (1, false)] {
+        let told = run(3, &iterator).json();
+        assert_eq!((&told["events"], &told["cutShort"]), (&json!(count), &json!(is_cut_short)));
+        assert_eq!(told["iterator"].is_string(), is_cut_short);
+        let examples = told["examples"].as_array().unwrap();
+        seen.extend(examples.iter().map(|one| one["body"]["text"].clone()));
+        iterator = told["iterator"].clone();
+    }
+    let wanted = (0..7).rev().map(|n| json!(format!("{{\"n\":{}}}", 2 * n)));
+    assert_eq!(seen, wanted.collect::<Vec<_>>(), "each once, the newest first");
+    let whole = run(7, &json!(null)).json();
+    assert_eq!((&whole["events"], &whole["cutShort"]), (&json!(7), &json!(false)), "just all");
+    assert_eq!(run(3, &json!("evt_1")).status, 422);
+}
+
+#[test]
 fn a_dry_run_is_of_events_of_ones_own() {
     let mut node = Node::new();
     node.publish("a", "{}");
