@@ -3,6 +3,15 @@
 use crate::nobody::nobody;
 use crate::resources::{PUSHES, Place, ask_with, until};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Traps in a function of its own at a body that is a list, and keeps all else.
+const FAILS: &str = "(module (memory (export \"memory\") 1)
+  (func (export \"forebay_buffer\") (param i32) (result i32) (i32.const 4096))
+  (func $check_order unreachable)
+  (func $look (export \"forebay_filter_v1\") (param $body i32) (param $bytes i32) (result i32)
+    (if (i32.eq (i32.load8_u (local.get $body)) (i32.const 91)) (then (call $check_order)))
+    (i32.const 1)))";
 
 /// Returns when all are in the log.
 fn send_lines(place: &Place, count: usize) {
@@ -10,6 +19,35 @@ fn send_lines(place: &Place, count: usize) {
     let lines: String = (0..count).map(line).collect();
     let headers = "content-type: application/x-ndjson\r\n";
     ask_with(&place.serving.url, "POST", "/v1/events", headers, &lines);
+}
+
+#[test]
+fn what_a_filter_fails_at_is_told_with_kind_and_function() {
+    let place = Place::new();
+    std::fs::write(place.folder.path().join("fails.wasm"), wat::parse_str(FAILS).unwrap()).unwrap();
+    let send = |data: &str| {
+        let event = place.out(&format!("send --type note --data {data}"));
+        event.trim().to_owned()
+    };
+    let ids = ["[1]", "{}", "[2]"].map(send);
+    let run = "filter dry-run f --module fails.wasm";
+    let told = place.json(&format!("{run} --on-error drop"));
+    let counts = ["events", "passed", "dropped", "rejected", "faultCount"].map(|of| &told[of]);
+    assert_eq!(counts, [3, 1, 2, 0, 2].map(|count| json!(count)).each_ref(), "{told}");
+    let faults = told["faults"].as_array().unwrap();
+    let failed: BTreeSet<&str> = faults.iter().map(|of| of["eventId"].as_str().unwrap()).collect();
+    assert_eq!(failed, BTreeSet::from([&*ids[0], &*ids[2]]));
+    for fault in faults {
+        assert_eq!(fault["kind"], "trap");
+        let text = fault["text"].as_str().unwrap();
+        assert!(text.contains("`unreachable`"), "{text}");
+        assert!(text.contains("; at check_order < look"), "{text}");
+    }
+    let told = place.out(run);
+    assert!(told.starts_with("3 events, 1 passed, 2 rejected, "), "the usual policy: {told}");
+    let line = format!("\n{}  failed (trap): filter f: ", ids[2]);
+    assert!(told.contains(&line) && told.contains("check_order"), "{told}");
+    assert_eq!(place.serving.stop(), 0);
 }
 
 #[test]
