@@ -2,6 +2,7 @@
 
 mod audit;
 mod choice;
+mod compared;
 mod deed;
 mod erase;
 mod fields;

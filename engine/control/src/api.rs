@@ -53,7 +53,7 @@ pub(crate) use endpoints::Writes;
 pub(crate) use erase::Erasures;
 pub(crate) use failures::Failures;
 pub use filters::filter_modules;
-pub(crate) use filters::{Excerpt, Staged, VerdictOut};
+pub(crate) use filters::{Comparison, Excerpt, OutputDifference, Staged, VerdictOut};
 pub use keys::KeyRing;
 pub(crate) use keys::{KEY, Uses};
 #[cfg(test)]

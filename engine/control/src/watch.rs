@@ -228,7 +228,7 @@ impl FilterWatch {
             watched.lines.retain(|line| line.event.as_ref().is_some_and(is_kept));
             watched.bytes = watched.lines.iter().map(|line| line.text.len()).sum();
             if let Some(seen) = &mut watched.seen {
-                seen.examples.retain(|(event, _)| is_kept(event));
+                seen.examples.retain(|example| is_kept(&example.event()));
             }
         }
     }

@@ -19,3 +19,13 @@ pub enum Verdict {
     /// The filter failed and its policy is to stop: the endpoint is paused before this event.
     Stop { reason: Box<str> },
 }
+
+impl Verdict {
+    /// What the events that it puts out weigh in memory, about.
+    pub fn weight(&self) -> usize {
+        match self {
+            Verdict::Emit(outputs) => outputs.iter().map(|output| output.weight()).sum(),
+            _ => 0,
+        }
+    }
+}

@@ -150,18 +150,11 @@ fn dry_run(
             let answer = runner.run_in(&chain, chunk, setting);
             trial.took += clock.now().since(before);
             trial.memory_bytes = runner.memory_bytes_max();
-            bytes += answer.verdicts.iter().map(weight).sum::<usize>();
+            bytes += answer.verdicts.iter().map(Verdict::weight).sum::<usize>();
             add(trial, answer, n * CHUNK);
         }
     }
     Ok(trials.into_iter().map(|(_, trial)| trial).collect())
-}
-
-fn weight(verdict: &Verdict) -> usize {
-    match verdict {
-        Verdict::Emit(outputs) => outputs.iter().map(|output| output.weight()).sum(),
-        _ => 0,
-    }
 }
 
 fn add(trial: &mut Trial, answer: ChainAnswer, first: usize) {

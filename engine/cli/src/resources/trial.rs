@@ -1,3 +1,5 @@
+use super::compared::compared;
+use super::erase::bar;
 use super::fields::Members;
 use super::within::OfFilters;
 use super::{One, Settings, ask};
@@ -18,7 +20,7 @@ pub struct Trial {
     module: Option<String>,
     #[command(flatten)]
     settings: Settings,
-    /// So many events, the newest [default: 100]
+    /// So many events, the newest, 1,000 at a time [default: 100]
     #[arg(long, value_name = "N")]
     events: Option<usize>,
     /// Events of this type alone; may be given several times
@@ -35,6 +37,13 @@ pub struct Trial {
     examples: Option<usize>,
 }
 
+const EVENTS_DEFAULT: usize = 100;
+const EXAMPLES_DEFAULT: usize = 10;
+/// What a server takes in one request.
+const PART_EVENTS_MAX: usize = 1_000;
+/// Of several parts as many are told as of one.
+const LISTS: [(&str, usize); 2] = [("faults", 20), ("logs", 100)];
+
 impl One<OfFilters> {
     pub(super) fn dry_run(&self, trial: &Trial) -> Result<Exit, Failure> {
         let mut filter = trial.settings.members()?;
@@ -45,18 +54,75 @@ impl One<OfFilters> {
         let types = (!trial.types.is_empty()).then(|| json!(trial.types));
         let body = Members::new()
             .with("filter", &filter)
-            .with("events", &trial.events)
             .with("eventTypes", &types)
             .with("since", &trial.since)
-            .with("until", &trial.until)
-            .with("examples", &trial.examples);
-        let path = self.path_below("dry-run")?;
-        let answer = ask(&self.server, Method::POST, &path, Some(&body.0.into()))?;
+            .with("until", &trial.until);
+        let told = self.in_parts(body.0.into(), trial)?;
         match self.server.json {
-            true => answer.print()?,
-            false => print(&report(&answer.json()))?,
+            true => print(&format!("{told}\n"))?,
+            false => print(&report(&told))?,
         }
         Ok(Exit::Ok)
+    }
+
+    /// One request, or as many as it takes for the events that were asked for by number.
+    fn in_parts(&self, mut body: Value, trial: &Trial) -> Result<Value, Failure> {
+        let (path, bar) = (self.path_below("dry-run")?, bar());
+        let events = trial.events.unwrap_or(EVENTS_DEFAULT);
+        let mut examples_left = trial.examples.unwrap_or(EXAMPLES_DEFAULT);
+        let (mut seen, mut whole) = (0, Value::Null);
+        loop {
+            body["events"] = PART_EVENTS_MAX.min(events.saturating_sub(seen)).into();
+            body["examples"] = examples_left.into();
+            let part = ask(&self.server, Method::POST, &path, Some(&body))?.json();
+            seen += part["events"].as_u64().unwrap_or(0) as usize;
+            let examples = part["examples"].as_array().map_or(0, Vec::len);
+            examples_left = examples_left.saturating_sub(examples);
+            let iterator = part["iterator"].clone();
+            add(&mut whole, part);
+            if trial.events.is_none() || seen >= events || iterator.is_null() {
+                break;
+            }
+            body["iterator"] = iterator;
+            bar.set_length(events as u64);
+            bar.set_position(seen as u64);
+            bar.set_message("events");
+        }
+        bar.finish_and_clear();
+        for (name, most) in LISTS {
+            if let Some(list) = whole.get_mut(name).and_then(Value::as_array_mut) {
+                list.truncate(most);
+            }
+        }
+        Ok(whole)
+    }
+}
+
+/// What came of a part, added to what came of those before it.
+fn add(whole: &mut Value, part: Value) {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            for (name, part) in part {
+                match whole.get_mut(&name) {
+                    // Each part has instances of its own.
+                    Some(most) if name == "memoryBytes" => {
+                        if part.as_u64() > most.as_u64() {
+                            *most = part;
+                        }
+                    }
+                    Some(sum) => add(sum, part),
+                    None => {
+                        whole.insert(name, part);
+                    }
+                }
+            }
+        }
+        (Value::Array(whole), Value::Array(part)) => whole.extend(part),
+        (Value::Number(sum), Value::Number(part)) => {
+            let both = sum.as_u64().zip(part.as_u64());
+            *sum = both.map_or(part, |(sum, part)| sum.saturating_add(part).into());
+        }
+        (whole, part) => *whole = part,
     }
 }
 
@@ -69,7 +135,8 @@ fn report(told: &Value) -> String {
         let _ = writeln!(text, "in force: {}; {differing} differ", counts(&told["before"]));
     }
     if told["cutShort"] == true {
-        text.push_str("there may be further ones: it took too long, or they are too large\n");
+        let events = &told["events"];
+        let _ = writeln!(text, "the newest {events} of this range; --events N looks at more");
     }
     for example in told["examples"].as_array().into_iter().flatten() {
         compared(&mut text, example, ("before", "after"));
@@ -113,53 +180,32 @@ fn counts(counts: &Value) -> String {
     told.join(", ")
 }
 
-/// An event and what two filters say of it, or one of them alone.
-pub(super) fn compared(text: &mut String, example: &Value, (before, after): (&str, &str)) {
-    let (after, before) = (&example[after], &example[before]);
-    let was = before["verdict"].as_str().map(|was| format!("{was} → ")).unwrap_or_default();
-    let (id, event_type) = (plain(&example["eventId"]), plain(&example["eventType"]));
-    let _ = writeln!(text, "\n{id}  {event_type}  {was}{}", plain(&after["verdict"]));
-    let _ = writeln!(text, "  {}", shown(&example["body"]));
-    if let Some(reason) = after["reason"].as_str() {
-        let _ = writeln!(text, "  because: {reason}");
-    }
-    add_outputs(text, '-', before);
-    add_outputs(text, '+', after);
-}
-
-fn add_outputs(text: &mut String, sign: char, verdict: &Value) {
-    for output in verdict["outputs"].as_array().into_iter().flatten() {
-        for name in ["eventType", "key"] {
-            if output[name].is_string() {
-                let _ = writeln!(text, "  {sign} {name}: {}", plain(&output[name]));
-            }
-        }
-        for (name, value) in output["headers"].as_object().into_iter().flatten() {
-            let name = plain(&Value::from(name.as_str()));
-            let _ = writeln!(text, "  {sign} {name}: {}", plain(value));
-        }
-        if !output["body"].is_null() {
-            let _ = writeln!(text, "  {sign} {}", shown(&output["body"]));
-        }
-    }
-}
-
-/// A body on one line.
-fn shown(body: &Value) -> String {
-    const CHARACTERS_MAX: usize = 200;
-    let whole = body["text"].as_str().map(str::to_owned);
-    let whole = whole.unwrap_or_else(|| format!("base64 {}", plain(&body["base64"])));
-    let line: String = whole.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    match line.chars().count() {
-        count if count <= CHARACTERS_MAX => line,
-        _ => format!(
-            "{}… ({} bytes)",
-            line.chars().take(CHARACTERS_MAX).collect::<String>(),
-            body["bytes"]
-        ),
-    }
-}
-
 pub(super) fn plain(value: &Value) -> String {
     super::table::text(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_add_up_to_a_whole() {
+        let part = |events: u64, memory: u64, id: &str, iterator: Value| {
+            let before = json!({ "passed": events, "memoryBytes": memory + 1 });
+            json!({
+                "events": events, "memoryBytes": memory, "before": before, "differing": null,
+                "examples": [{ "eventId": id }], "cutShort": !iterator.is_null(),
+                "iterator": iterator,
+            })
+        };
+        let mut whole = Value::Null;
+        add(&mut whole, part(2, 9, "a", json!("evt_1")));
+        add(&mut whole, part(3, 7, "b", json!(null)));
+        let wanted = json!({
+            "events": 5, "memoryBytes": 9, "before": { "passed": 5, "memoryBytes": 10 },
+            "differing": null, "examples": [{ "eventId": "a" }, { "eventId": "b" }],
+            "cutShort": false, "iterator": null,
+        });
+        assert_eq!(whole, wanted);
+    }
 }

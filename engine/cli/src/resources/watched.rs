@@ -1,5 +1,6 @@
+use super::compared::compared;
 use super::fields::{Members, json_of};
-use super::trial::{compared, plain};
+use super::trial::plain;
 use super::within::OfFilters;
 use super::{One, ask, made, with_parameters};
 use crate::exit::{Exit, Failure};

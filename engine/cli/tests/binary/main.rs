@@ -9,6 +9,7 @@ mod chosen;
 mod compiler;
 mod config;
 mod context;
+mod dry_run;
 mod erase;
 mod event_types;
 #[path = "../../../filter/tests/all/generated.rs"]

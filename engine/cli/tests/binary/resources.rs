@@ -400,12 +400,17 @@ fn patch(place: &Place, path: &str, body: &str) -> String {
 
 /// The whole answer; empty when there is none.
 pub fn ask(url: &str, method: &str, path: &str, body: &str) -> String {
+    ask_with(url, method, path, "", body)
+}
+
+/// The same, with further lines of its head.
+pub fn ask_with(url: &str, method: &str, path: &str, headers: &str, body: &str) -> String {
     use std::io::{Read, Write};
     let address = url.trim_start_matches("http://");
     let Ok(mut stream) = std::net::TcpStream::connect(address) else { return String::new() };
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
-         authorization: Bearer {ADMIN_KEY}\r\ncontent-length: {}\r\n\r\n{body}",
+         authorization: Bearer {ADMIN_KEY}\r\n{headers}content-length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut answer = String::new();
@@ -552,7 +557,8 @@ fn a_filter_is_tried_before_it_is_put_in_force() {
     assert!(first.ends_with(" of memory") && !first.contains(", 0 bytes"), "{tried}");
     assert!(
         tried.contains(
-            "  {\"n\":3,\"mail\":\"a3@example.com\"}\n  + {\"n\":3,\"mail\":\"[redacted]\"}"
+            "  {\"n\":3,\"mail\":\"a3@example.com\"}\n  - /mail: \"a3@example.com\"\n  \
+             + /mail: \"[redacted]\"\n"
         ),
         "{tried}"
     );

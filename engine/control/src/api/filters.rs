@@ -1,12 +1,14 @@
 //! Filters of an application and their versions. A module is uploaded as it is; what it is
 //! configured with, and what it may use, is JSON beside it.
 
+mod differences;
 mod live;
 mod model;
 mod staged;
 mod trial;
 mod verdict;
 
+pub(crate) use differences::{Comparison, OutputDifference};
 pub(crate) use live::OPERATIONS as LIVE;
 pub(crate) use staged::Staged;
 pub(crate) use verdict::{Excerpt, VerdictOut};

@@ -252,6 +252,7 @@ fn a_dry_run_shows_a_filter_what_the_log_has() {
     );
     assert_eq!(told["examples"][0]["body"]["text"], "{\"n\":7}");
     assert_eq!((&told["differing"], &told["cutShort"]), (&json!(null), &json!(false)));
+    assert_eq!(told["examples"][0]["differences"], json!([]), "a dropped event has no outputs");
     assert_eq!(node.get("/v1/filter/f").status, 404, "nothing was made");
 
     let made = r#"{"module":"forebay/redact","config":{"drop":":1"}}"#;
@@ -306,6 +307,35 @@ fn a_dry_run_is_of_events_of_a_time() {
     assert_eq!(shown(until), ["3", "2", "1", "0"], "its end is not in it");
     assert_eq!(shown(&format!("{since}{until}")), ["3", "2", "1"]);
     assert_eq!(shown(&format!(r#"{since}{until},"events":2"#)), ["3", "2"]);
+}
+
+#[test]
+fn a_dry_run_says_when_it_was_not_shown_all_and_goes_on_there() {
+    let node = Node::new();
+    for n in 0..14 {
+        node.publish(if n % 2 == 0 { "a" } else { "b" }, &format!("{{\"n\":{n}}}"));
+    }
+    let run = |events: usize, iterator: &Value| {
+        let tried = json!({ "module": "forebay/redact", "config": { "drop": "n" } });
+        let body = json!({
+            "filter": tried, "events": events, "eventTypes": ["a"], "iterator": iterator,
+        });
+        node.send("POST", "/v1/filter/f/dry-run", &body.to_string(), &[])
+    };
+    let (mut iterator, mut seen) = (json!(null), Vec::new());
+    for (count, is_cut_short) in [(3, true), (3, true), (1, false)] {
+        let told = run(3, &iterator).json();
+        assert_eq!((&told["events"], &told["cutShort"]), (&json!(count), &json!(is_cut_short)));
+        assert_eq!(told["iterator"].is_string(), is_cut_short);
+        let examples = told["examples"].as_array().unwrap();
+        seen.extend(examples.iter().map(|one| one["body"]["text"].clone()));
+        iterator = told["iterator"].clone();
+    }
+    let wanted = (0..7).rev().map(|n| json!(format!("{{\"n\":{}}}", 2 * n)));
+    assert_eq!(seen, wanted.collect::<Vec<_>>(), "each once, the newest first");
+    let whole = run(7, &json!(null)).json();
+    assert_eq!((&whole["events"], &whole["cutShort"]), (&json!(7), &json!(false)), "just all");
+    assert_eq!(run(3, &json!("evt_1")).status, 422);
 }
 
 #[test]

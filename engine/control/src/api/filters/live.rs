@@ -8,7 +8,7 @@ use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Scope, Ver
 use crate::explain::time;
 use crate::problem::Problem;
 use crate::reply::{answer, empty};
-use crate::watch::{DifferenceOut, ERROR, Line};
+use crate::watch::{DifferenceOut, ERROR, Line, Seen};
 use event::Time;
 use registry::{Candidate, ChangeSet, Declared, FilterVersion, STOP_AFTER_FAULTS, Share, Snapshot};
 use schemars::JsonSchema;
@@ -252,7 +252,7 @@ fn told_of(control: &Control, filter: &FilterVersion) -> Result<CandidateOut, Pr
     let tried = filter.candidate.as_ref().ok_or(NO_CANDIDATE)?;
     let seen = control.ports.watch.seen(&filter.tenant, &filter.name, candidate.digest());
     let config = RawValue::from_string(candidate.config.to_string());
-    let count = |of: fn(&crate::watch::Seen) -> u64| seen.as_ref().map_or(0, of);
+    let count = |of: fn(&Seen) -> u64| seen.as_ref().map_or(0, of);
     let canary = match share {
         Share::Shadow => None,
         Share::Canary(percent) => Some(percent),
@@ -272,8 +272,7 @@ fn told_of(control: &Control, filter: &FilterVersion) -> Result<CandidateOut, Pr
         fuel: count(|seen| seen.fuel),
         fuel_in_force: count(|seen| seen.fuel_in_force),
         differing: count(|seen| seen.differing),
-        examples: seen
-            .map_or(Vec::new(), |seen| seen.examples.into_iter().map(|(_, told)| told).collect()),
+        examples: seen.as_ref().map_or(Vec::new(), Seen::told),
     })
 }
 

@@ -1,16 +1,17 @@
 //! Dry runs: what a filter would make of events that the log has. Nothing is delivered.
 
+use super::differences::{Comparison, OutputDifference};
 use super::model::{FilterPatch, Settings};
 use super::verdict::{Excerpt, VerdictOut};
 use super::{NONE, check_own_module, check_version, is_name, module};
-use crate::api::messages::{Room, Span};
-use crate::api::wire::member_time;
+use crate::api::messages::{Room, Span, path, tired_at};
+use crate::api::wire::{Place, member_time};
 use crate::api::{Answered, Call};
 use crate::problem::Problem;
 use crate::reply::{Secret, answer, with_secret};
-use crate::walk::{self, End, Path};
+use crate::walk::{self, End};
 use crate::{Control, Fault, Trial};
-use event::{Envelope, Event, TenantId, Verdict};
+use event::{Envelope, Event, EventId, Offset, TenantId, Verdict};
 use log::{Failure, Log};
 use registry::{FilterVersion, TypePattern};
 use schemars::JsonSchema;
@@ -39,6 +40,8 @@ pub(super) struct DryRunIn {
     /// Those before this time alone, RFC 3339.
     #[schemars(extend("format" = "date-time"))]
     until: Option<String>,
+    /// Those that come behind what a dry run of the same looked at: what that one gave.
+    iterator: Option<String>,
     /// So many examples; 10 when it is not said.
     #[schemars(range(max = 100))]
     examples: Option<usize>,
@@ -49,8 +52,11 @@ pub(super) struct DryRunIn {
 pub(super) struct DryRunOut {
     /// Events that it was shown.
     events: usize,
-    /// Whether there may be further ones that it was not shown, for want of time or room.
+    /// Whether there are further ones that it was not shown, or may be: more than `events` asked
+    /// for, or than there was time or room for.
     cut_short: bool,
+    /// Where another dry run goes on, when this one was cut short.
+    iterator: Option<String>,
     /// Each verdict with the number of events that got it.
     #[serde(flatten)]
     counts: VerdictCounts,
@@ -95,6 +101,9 @@ struct DryRunExample {
     after: VerdictOut,
     /// What the filter in force says, when another was tried.
     before: Option<VerdictOut>,
+    /// Each output that differs from that of the filter in force, or from the event where nothing
+    /// else is put out.
+    differences: Vec<OutputDifference>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -135,13 +144,12 @@ pub(super) async fn dry_run(control: &Control, call: Call) -> Answered {
             given.since.as_deref().map(|text| member_time("since", text)).transpose()?,
             given.until.as_deref().map(|text| member_time("until", text)).transpose()?,
         ),
+        place: given.iterator.as_deref().map(place).transpose()?,
         count,
     };
     let gathered = control.ask(&call.principal, move |log, _| wish.gather(log)).await?;
-    let (events, is_whole) = gathered;
-    let trials = control.ports.modules.dry_run(versions, events.clone()).await?;
-    let mut told = told(&events, &trials, examples);
-    told.cut_short |= !is_whole;
+    let trials = control.ports.modules.dry_run(versions, gathered.events.clone()).await?;
+    let told = told(&gathered, &trials, examples);
     // It shows what events hold, and those may be erased: no answer is kept.
     Ok(with_secret(answer(200, &told), Secret::Anew))
 }
@@ -151,6 +159,12 @@ fn ranged(member: &str, given: usize, min: usize, max: usize) -> Result<usize, P
         true => Ok(given),
         false => Err(Problem::value(&[member], format!("{min} to {max}"))),
     }
+}
+
+/// The offset that an iterator names: everything from there on was looked at.
+fn place(iterator: &str) -> Result<Offset, Problem> {
+    let bad = || Problem::value(&["iterator"], "it is what another dry run gave");
+    iterator.parse().map(EventId::offset).map_err(|_| bad())
 }
 
 /// What is to be tried, and behind it what is in force, where that is something else.
@@ -189,7 +203,15 @@ struct Wish {
     app: TenantId,
     types: Vec<TypePattern>,
     span: Span,
+    place: Option<Offset>,
     count: usize,
+}
+
+/// The events that a filter is shown, the newest first.
+struct Gathered {
+    events: Vec<Arc<Event>>,
+    /// Where it goes on, if there may be others.
+    iterator: Option<String>,
 }
 
 impl Wish {
@@ -201,24 +223,29 @@ impl Wish {
             && TypePattern::any(&self.types, event_type)
     }
 
-    /// The newest first, and whether these are all that were asked for.
-    fn gather(self, log: &dyn Log) -> Result<(Vec<Arc<Event>>, bool), Failure> {
-        let path = Path { range: self.span.range(log)?, is_newest_first: true };
-        let (mut room, mut found) = (Room::of(self.count), Vec::new());
+    fn gather(self, log: &dyn Log) -> Result<Gathered, Failure> {
+        let path = path(self.span.range(log)?, self.place.map_or(Place::Start, Place::After));
+        let (mut room, mut events) = (Room::of(self.count), Vec::<Arc<Event>>::new());
         let end = walk::events(log, path, |event| {
-            if self.wants(event) {
-                room.take(event, true);
-                found.push(event.clone());
+            if !self.wants(event) {
+                return Ok(ControlFlow::Continue(()));
             }
-            Ok(if room.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            // One more than is shown says that there is more.
+            if room.is_full() {
+                return Ok(ControlFlow::Break(()));
+            }
+            room.take(event, true);
+            events.push(event.clone());
+            Ok(ControlFlow::Continue(()))
         })?;
-        let is_whole = end == End::Whole || found.len() == self.count;
-        Ok((found, is_whole))
+        let last = events.last().map(|last| last.id.to_string());
+        let iterator = tired_at(end).or(last).filter(|_| end != End::Whole);
+        Ok(Gathered { events, iterator })
     }
 }
 
-fn told(events: &[Arc<Event>], trials: &[Trial], most: usize) -> DryRunOut {
-    let (after, before) = (&trials[0], trials.get(1));
+fn told(gathered: &Gathered, trials: &[Trial], most: usize) -> DryRunOut {
+    let (events, after, before) = (&gathered.events, &trials[0], trials.get(1));
     let shown = events.iter().zip(&after.verdicts).enumerate();
     let was = |n: usize| before.and_then(|before| before.verdicts.get(n));
     let differs = |n: usize, verdict: &Verdict| was(n).is_some_and(|was| was != verdict);
@@ -227,12 +254,14 @@ fn told(events: &[Arc<Event>], trials: &[Trial], most: usize) -> DryRunOut {
         None => *verdict != Verdict::Pass,
     };
     let examples = shown.clone().filter(|(n, (_, verdict))| is_example(*n, verdict)).take(most);
+    let mut comparison = Comparison::new();
     let examples = examples.map(|(n, (event, verdict))| DryRunExample {
         event_id: event.id.to_string(),
         event_type: event.envelope.event_type.to_string(),
         body: Excerpt::of(&event.body),
         after: VerdictOut::of(event, verdict),
         before: was(n).map(|was| VerdictOut::of(event, was)),
+        differences: comparison.of(event, was(n), verdict),
     });
     let id = |n: usize| events.get(n).map(|event| event.id.to_string());
     let faults = after.faults.iter().map(|fault: &Fault| FaultOut {
@@ -245,9 +274,15 @@ fn told(events: &[Arc<Event>], trials: &[Trial], most: usize) -> DryRunOut {
         level: ["debug", "info", "warn", "error"][usize::from(said.level.min(3))],
         text: said.text.clone(),
     });
+    let count = after.verdicts.len();
+    let iterator = match count < events.len() {
+        true => count.checked_sub(1).and_then(id),
+        false => gathered.iterator.clone(),
+    };
     DryRunOut {
-        events: after.verdicts.len(),
-        cut_short: after.verdicts.len() < events.len(),
+        events: count,
+        cut_short: count < events.len() || iterator.is_some(),
+        iterator,
         counts: counts(after),
         differing: before.map(|_| shown.filter(|(n, (_, verdict))| differs(*n, verdict)).count()),
         before: before.map(counts),
