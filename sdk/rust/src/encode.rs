@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 const HEADER_BYTES: usize = 32;
 const ROW_BYTES: usize = 64;
+const COMPACT_HEADER_BYTES: usize = 8;
 
 /// The answer to one batch, as the host reads it. It is kept until the next batch, because the
 /// host reads it after the call has returned.
@@ -12,6 +13,7 @@ const ROW_BYTES: usize = 64;
 pub(crate) struct Answer {
     /// One byte for each event: all that is needed while no row says more than its verdict.
     compact: Vec<u8>,
+    /// Empty until one of them says more.
     rows: Vec<u8>,
     /// What rows point to and nobody else owns.
     kept: Vec<Vec<u8>>,
@@ -27,7 +29,6 @@ impl Answer {
         self.compact.extend_from_slice(b"FBV1");
         self.compact.extend_from_slice(&count.to_le_bytes());
         self.rows.clear();
-        self.rows.resize(HEADER_BYTES, 0);
         self.kept.clear();
         self.blocks.clear();
         self.says_more = false;
@@ -40,25 +41,42 @@ impl Answer {
         self.all_pass &= byte == PASS;
         match verdict {
             Verdict::Emit(outputs) if !outputs.is_empty() => {
-                self.says_more = true;
+                self.say_more(source);
                 outputs.into_iter().for_each(|output| self.push_output(source, output));
             }
             Verdict::Drop | Verdict::Pass | Verdict::Emit(_) => {
-                self.rows.extend_from_slice(&row(source, byte));
+                if self.says_more {
+                    self.rows.extend_from_slice(&row(source, byte));
+                }
             }
             Verdict::Reject(reason) => {
-                let mut row = row(source, byte);
-                self.says_more |= !reason.is_empty();
-                self.point(&mut row, 48, text(reason));
-                self.rows.extend_from_slice(&row);
+                if !reason.is_empty() {
+                    self.say_more(source);
+                }
+                if self.says_more {
+                    let mut row = row(source, byte);
+                    self.point(&mut row, 48, text(reason));
+                    self.rows.extend_from_slice(&row);
+                }
             }
             Verdict::Retry { delay_ms, reason } => {
+                self.say_more(source);
                 let mut row = row(source, byte);
-                self.says_more = true;
                 row[8..12].copy_from_slice(&delay_ms.to_le_bytes());
                 self.point(&mut row, 48, text(reason));
                 self.rows.extend_from_slice(&row);
             }
+        }
+    }
+
+    /// From here on each event has rows, and those before `source` get theirs.
+    fn say_more(&mut self, source: u32) {
+        if std::mem::replace(&mut self.says_more, true) {
+            return;
+        }
+        self.rows.resize(HEADER_BYTES, 0);
+        for (before, byte) in (0..source).zip(&self.compact[COMPACT_HEADER_BYTES..]) {
+            self.rows.extend_from_slice(&row(before, *byte));
         }
     }
 
@@ -256,7 +274,7 @@ mod tests {
     #[test]
     fn an_empty_emit_drops() {
         let (answer, _) = answer_to(vec![Verdict::Emit(vec![]), Verdict::Pass]);
-        assert_eq!(answer.compact[8..], [DROP, PASS]);
+        assert_eq!(answer.compact[COMPACT_HEADER_BYTES..], [DROP, PASS]);
         assert!(!answer.says_more);
     }
 

@@ -51,7 +51,11 @@ pub fn buffer(len: u32) -> u32 {
 ///
 /// # Safety
 /// `at` is 4-byte aligned, `len` bytes there are initialised, and nothing else uses them meanwhile.
-pub unsafe fn filter_batch(at: u32, len: u32, verdict_of: fn(Event<'_>) -> Verdict<'_>) -> i64 {
+pub unsafe fn filter_batch(
+    at: u32,
+    len: u32,
+    verdict_of: impl Fn(Event<'_>) -> Verdict<'_>,
+) -> i64 {
     let Some(rest_len) = (len as usize).checked_sub(HEADER_BYTES) else {
         fail("the batch is shorter than its header");
         return -1;
