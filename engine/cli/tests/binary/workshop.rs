@@ -6,6 +6,7 @@ use crate::run::{Ended, Folder};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const LANGUAGES: [&str; 8] =
     ["rust", "c", "cpp", "zig", "go", "assemblyscript", "javascript", "python"];
@@ -126,21 +127,64 @@ fn a_compiler_that_is_missing_is_named_with_how_to_install_it() {
     folder.run(&["filter", "build", "bin"]).expect(2, "").says("forebay filter new");
 }
 
-#[test]
-fn what_the_engine_would_refuse_is_not_built() {
+/// A folder `x` with a filter in this language, and a compiler for it that does this.
+fn with_compiler(language: &str, compiler: &str, script: &str) -> Folder {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
-    folder.run(&["filter", "new", "x", "--lang", "c"]);
-    let bin = folder.path().join("bin");
-    fs::create_dir(&bin).unwrap();
-    // A clang whose module is empty.
-    let clang = "#!/bin/sh\ncase $* in\n*print-prog*) echo /wasm-ld ;;\n\
-                 *print-targets*) echo wasm32 ;;\n\
-                 *) printf '\\000asm\\001\\000\\000\\000' >filter.wasm ;; esac\n";
-    let path = folder.write("bin/clang-19", clang);
+    assert_eq!(folder.run(&["filter", "new", "x", "--lang", language]).code, 0);
+    fs::create_dir(folder.path().join("bin")).unwrap();
+    let path = folder.write(&format!("bin/{compiler}"), &format!("#!/bin/sh\n{script}"));
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    let ended = folder.command(&["filter", "build", "x"]).env("PATH", &bin).output().unwrap();
+    folder
+}
+
+/// With that compiler, and what a shell has.
+fn beside_compiler(folder: &Folder, arguments: &[&str]) -> Command {
+    let mut command = folder.command(arguments);
+    let bin = folder.path().join("bin");
+    command.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    command
+}
+
+fn with_clang(compile: &str) -> Folder {
+    let asked = "*print-prog*) echo /wasm-ld ;;\n*print-targets*) echo wasm32 ;;";
+    let script = format!("case $* in\n{asked}\n*) {compile} ;; esac\n");
+    with_compiler("c", "clang-19", &script)
+}
+
+#[test]
+fn what_the_engine_would_refuse_is_not_built() {
+    let folder = with_clang("printf '\\000asm\\001\\000\\000\\000' >filter.wasm");
+    let ended = beside_compiler(&folder, &["filter", "build", "x"]).output().unwrap();
     Ended::of(ended).expect(1, "").says("the engine refuses x/filter.wasm: the module does not");
+}
+
+/// Zig writes all of it or nothing. What clang writes is what it was asked for.
+#[test]
+fn a_build_keeps_names_and_with_debug_lines() {
+    let lines = shipped("engine/filter/tests/guests/lines.wasm");
+    let copy = format!("cat {} >filter.wasm", lines.display());
+    let zig = format!("case $* in\nversion) echo 0.17.1 ;;\n*) {copy} ;; esac\n");
+    let sections = |folder: &Folder, debug: &[&str]| {
+        let build = [&["filter", "build", "x"][..], debug].concat();
+        let ended = Ended::of(beside_compiler(folder, &build).output().unwrap());
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        let found = json_of(&folder.run(&["filter", "inspect", "x", "--json"]));
+        let sections = found["sections"].as_array().unwrap().iter();
+        let names: Vec<_> = sections.map(|one| one["name"].as_str().unwrap().to_owned()).collect();
+        (names, ended)
+    };
+    let whole = ["name", ".debug_line", ".debug_info"];
+    let has = |found: &[String]| whole.map(|name| found.iter().any(|one| one == name));
+    let folder = with_compiler("zig", "zig", &zig);
+    assert_eq!(has(&sections(&folder, &[]).0), [true, false, false]);
+    assert_eq!(has(&sections(&folder, &["--debug"]).0), [true, true, false]);
+    let folder = with_clang(&copy);
+    let (found, ended) = sections(&folder, &[]);
+    assert_eq!(has(&found), [true, true, true]);
+    ended.says(" -g0 -o filter.wasm filter.c\n");
+    assert!(!ended.err.contains(" -s "), "{}", ended.err);
+    sections(&folder, &["--debug"]).1.says(" -gline-tables-only -o filter.wasm filter.c\n");
 }
 
 #[test]
