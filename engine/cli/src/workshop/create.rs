@@ -148,7 +148,7 @@ fn readme(name: &str, language: Language) -> String {
     format!(
         "# {name}\n\nA filter for Forebay, in {title}: `{source}`. {rest}.\n\n```sh\n\
          forebay filter build            # needs {needs}\n\
-         forebay filter test --watch     # runs cases/*.json, again after each build\n\
+         forebay filter test --watch     # runs cases/*.json, again after each change\n\
          forebay filter push {push}\n```\n"
     )
 }

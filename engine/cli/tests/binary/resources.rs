@@ -424,6 +424,10 @@ impl Going {
         let arguments: Vec<&str> = line.split(' ').collect();
         let mut command = folder.command(&arguments);
         command.env("FOREBAY_URL", url).env("FOREBAY_KEY", ADMIN_KEY);
+        Going::of(command)
+    }
+
+    pub fn of(mut command: std::process::Command) -> Going {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (tell, told) = std::sync::mpsc::channel();
         let out: [Box<dyn std::io::Read + Send>; 2] =

@@ -358,6 +358,77 @@ fn a_test_that_watches_runs_again_when_a_case_changes() {
     wait_for("1 passed, 0 failed");
 }
 
+/// A source is the name of the module that it becomes. Each build is counted.
+const COMPILE: &str = "echo >>builds
+read -r module <filter.c
+test -f \"$module\" || { echo \"filter.c:1: no $module\"; exit 1; }
+cat \"$module\" >filter.wasm";
+
+#[test]
+fn a_test_that_watches_builds_again_when_a_source_changes() {
+    let folder = with_clang(COMPILE);
+    for (module, name) in [
+        ("examples/filters/hello/hello.wasm", "kept"),
+        ("engine/filter/tests/guests/lines.wasm", "dropped"),
+    ] {
+        fs::copy(shipped(module), folder.path().join("x").join(name)).unwrap();
+    }
+    folder.write("x/filter.c", "kept\n");
+    folder.write("x/cases/first.json", &json!([object("kept", "pass")]).to_string());
+    let watching = Going::of(beside_compiler(&folder, &["filter", "test", "x", "--watch"]));
+    let wait_for = |line: &str| while watching.next() != line {};
+    let builds = || fs::read(folder.path().join("x/builds")).unwrap().len();
+    wait_for("1 passed, 0 failed");
+    folder.write("x/filter.c", "dropped\n");
+    wait_for("0 passed, 1 failed");
+
+    folder.write("x/filter.c", "nothing\n");
+    wait_for("filter.c:1: no nothing");
+    for line in [
+        "error: clang-19: it does not compile (exit status: 1)",
+        "waiting for a change; Ctrl-C ends this",
+    ] {
+        assert_eq!(watching.next(), line, "no case is run");
+    }
+    folder.write("x/forebay.h", "// It is compiled too.\n");
+    wait_for("filter.c:1: no nothing");
+    folder.write("x/filter.c", "kept\n");
+    wait_for("1 passed, 0 failed");
+
+    // Not for what a compiler wrote, and not for a case.
+    let before = builds();
+    fs::create_dir(folder.path().join("x/target")).unwrap();
+    folder.write("x/target/made.c", "made\n");
+    folder.write("x/cases/first.json", &json!([object("dropped", "drop")]).to_string());
+    wait_for("0 passed, 1 failed");
+    assert_eq!(builds(), before);
+}
+
+#[test]
+fn a_test_that_watches_reads_a_script_again_when_it_changes() {
+    let folder = Folder::new();
+    folder.run(&["filter", "new", "f", "--lang", "javascript"]);
+    let watching = Going::start(&folder, "", "filter test f --watch");
+    let wait_for = |word: &str| while watching.next() != word {};
+    wait_for("2 passed, 0 failed");
+    folder.write("f/filter.js", "export default () => true;\n");
+    wait_for("1 passed, 1 failed");
+}
+
+#[test]
+fn a_module_that_nobody_here_can_build_is_tested_as_it_lies_there() {
+    let folder = hello(&json!([object("kept", "pass")]));
+    folder.write("filter.c", "kept\n");
+    let mut test = folder.command(&["filter", "test", "--watch"]);
+    test.env("PATH", folder.path());
+    let watching = Going::of(test);
+    let mut awaited = vec!["apt-get install clang-19 lld-19", "1 passed, 0 failed"];
+    while !awaited.is_empty() {
+        let line = watching.next();
+        awaited.retain(|part| !line.contains(part));
+    }
+}
+
 #[test]
 fn what_an_event_costs_is_measured_by_size_of_batch() {
     let folder = Folder::new();
