@@ -221,6 +221,31 @@ fn the_filter_of_the_document_keeps_the_cases_of_the_document() {
     assert!(ended.out.ends_with("\n3 passed, 0 failed\n"), "{}", ended.out);
 }
 
+/// The first configurations in the READMEs of what runs scripts: they keep what is worth 100.
+#[test]
+fn the_scripts_of_the_readmes_run() {
+    for (language, end) in [("javascript", "js"), ("python", "py")] {
+        let text = fs::read_to_string(shipped(&format!("sdk/{language}/README.md"))).unwrap();
+        let block = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let configured: toml::Table = block.parse().unwrap();
+        let filter = &configured["filter"][0];
+        assert_eq!(filter["module"].as_str(), Some(&*format!("forebay/{language}")));
+        let folder = Folder::new();
+        folder.run(&["filter", "new", "f", "--lang", language]);
+        let script = filter["config"]["script"].as_str().unwrap();
+        folder.write(&format!("f/filter.{end}"), script);
+        let case = |amount: i64, want: &str| {
+            let event = json!({ "type": "order.paid", "body": { "amount": amount } });
+            let config = json!({ "min": filter["config"]["min"].as_integer().unwrap() });
+            json!({ "name": amount.to_string(), "config": config, "event": event, "want": want })
+        };
+        let cases = json!([case(100, "pass"), case(99, "drop")]);
+        folder.write("f/cases/first.json", &cases.to_string());
+        let ended = folder.run(&["filter", "test", "f"]);
+        assert_eq!(ended.code, 0, "{language}: {}{}", ended.out, ended.err);
+    }
+}
+
 #[test]
 fn a_case_that_fails_is_told_with_what_differs() {
     let folder = hello(&json!([object("kept", "pass"), object("wrong", "drop")]));
