@@ -103,6 +103,11 @@ fn a_filter_is_pushed_configured_and_rolled_back() {
     place.run("filter rollback main").expect(0, &first);
     place.run(&format!("filter rollback main --to {}", second.trim())).expect(0, &second);
     place.run("filter rollback main --to 00").expect(1, "").says("no such version");
+    let create = |name: &str| place.run(&format!("filter create {name} forebay/redact"));
+    create("main").expect(1, "").says("there is a filter `main`: `forebay filter push`");
+    assert_eq!(place.json("filter get main")["config"]["branch"], "next");
+    assert_eq!(create("new").code, 0);
+    assert_eq!(place.json("filter get new")["onError"], "reject");
 
     // They are compiled one after the other, and all who ask are served.
     let push = |n: u32| {

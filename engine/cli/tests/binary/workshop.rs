@@ -49,6 +49,14 @@ fn a_new_filter_is_a_folder_that_nothing_overwrites() {
     }
     let manifest = fs::read_to_string(folder.path().join("rust/Cargo.toml")).unwrap();
     assert!(manifest.contains("name = \"my-first\""), "{manifest}");
+    let made = json_of(&folder.run(&["filter", "new", "second", "--lang", "c", "--json"]));
+    let told = [&made["name"], &made["language"], &made["folder"]];
+    assert_eq!(told, ["second", "c", "second"]);
+    let files = made["files"].as_array().unwrap();
+    assert!(files.contains(&json!("filter.c")) && files.contains(&json!(".gitignore")), "{made}");
+    for file in files {
+        assert!(folder.path().join("second").join(file.as_str().unwrap()).is_file(), "{file}");
+    }
     folder.write("c/filter.c", "mine");
     let again = ["filter", "new", "my-first", "--lang", "c", "--dir", "c"];
     folder.run(&again).expect(2, "").says("c is there and has something in it");
@@ -66,6 +74,10 @@ fn what_can_be_begun_is_listed() {
         assert!(list.out.contains(&format!("\n{language} ")), "{language}: {}", list.out);
         unknown.says(language);
     }
+    let listed = json_of(&folder.run(&["filter", "new", "--list", "--json"]));
+    let all = listed["data"].as_array().unwrap();
+    assert!(all.iter().map(|one| &one["language"]).eq(LANGUAGES.iter()), "{listed}");
+    assert!(all[1]["needs"].as_str().unwrap().starts_with("clang 19"), "{listed}");
     folder.run(&["filter", "new", "x"]).expect(2, "").says("--lang");
     folder.run(&["filter", "new", "../x", "--lang", "c"]).expect(2, "").says("no name");
     assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
