@@ -93,7 +93,8 @@ rust() {
   cp "$here/modules/rust.wasm" "$1"
 }
 
-# With the manifest that stands in the README too, and the toolchain that `rust` has made.
+# With the manifest that stands in the README too, and the toolchain that `rust` has made. Without
+# names, as in the other languages.
 rust_first() {
   local folder wasm=${WASM_RUST_DIR:-$HOME/.cache/wasm-rust}
   folder=$(dirname "$1")
@@ -101,7 +102,8 @@ rust_first() {
   mv "$1" "$folder/src/lib.rs"
   block toml rust | sed "s|path/to/forebay/sdk/rust|$sdk/rust|" >"$folder/Cargo.toml"
   "$wasm/bin/wasm-cargo" build --quiet --release --target wasm32-unknown-unknown \
-    --manifest-path "$folder/Cargo.toml" --target-dir "$folder/target" >&2
+    --config profile.release.strip=true --manifest-path "$folder/Cargo.toml" \
+    --target-dir "$folder/target" >&2
   cp "$folder"/target/wasm32-unknown-unknown/release/*.wasm "$2"
 }
 

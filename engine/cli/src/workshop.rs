@@ -7,6 +7,7 @@ mod compare;
 mod create;
 mod inspect;
 mod language;
+mod sections;
 mod subject;
 mod templates;
 mod toolchain;

@@ -4,7 +4,8 @@ use super::trial::Trial;
 use super::watched::{Candidate, Logs};
 use super::within::OfFilters;
 use super::{
-    One, Within, as_json, ask, exchange, granted, list, listed, made, show, with_parameters,
+    One, Within, as_json, ask, exchange, exchange_with, granted, list, listed, made, show,
+    with_parameters,
 };
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
@@ -35,7 +36,7 @@ Examples:
   forebay filter candidate try big-orders --module big_orders.wasm --canary 5
   forebay filter logs big-orders -f --level warn
   forebay filter ls --shipped
-  forebay filter push no-cards forebay/redact --config '{\"patterns\": [\"card\"]}'
+  forebay filter create no-cards forebay/redact --config '{\"patterns\": [\"card\"]}'
   forebay filter versions big-orders
   forebay filter rollback big-orders";
 
@@ -72,6 +73,18 @@ Examples:
   forebay filter push big-orders big-orders/filter.wasm --config '{\"min\": 100}'
   forebay filter push no-cards forebay/redact")]
     Push {
+        #[command(flatten)]
+        one: One<OfFilters>,
+        /// The module, a .wasm file, or one that comes with the engine, such as forebay/redact
+        file: PathBuf,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Upload a module under a name that no filter has yet, and print the version
+    #[command(after_help = "\
+Example:
+  forebay filter create big-orders big-orders/filter.wasm --on-error drop")]
+    Create {
         #[command(flatten)]
         one: One<OfFilters>,
         /// The module, a .wasm file, or one that comes with the engine, such as forebay/redact
@@ -189,6 +202,7 @@ impl Filter {
                 show(&one.server, &ask(&one.server, Method::GET, &one.path()?, None)?)
             }
             FilterVerb::Push { one, file, settings } => one.push(file, settings),
+            FilterVerb::Create { one, file, settings } => one.create(file, settings),
             FilterVerb::Update { one, module, settings } => {
                 let mut changes = settings.members()?;
                 changes.extend(module.clone().map(|module| ("module".to_owned(), module.into())));
@@ -220,20 +234,45 @@ impl Filter {
 impl One<OfFilters> {
     /// Module and settings come into force together.
     fn push(&self, file: &Path, settings: &Settings) -> Result<Exit, Failure> {
-        let mut changes = settings.members()?;
-        let module = match file.to_str().filter(|name| name.starts_with(SHIPPED)) {
-            Some(name) if !file.exists() => name.into(),
-            _ => self.stage(file)?,
-        };
-        changes.insert("module".to_owned(), module);
-        let changes = Value::from(changes);
-        let path = self.path()?;
+        let (path, changes) = (self.path()?, self.all_of(file, settings)?);
         let patched = exchange(&self.server, Method::PATCH, &path, Some(as_json(&changes)))?;
         let changed = match patched.status {
             404 => ask(&self.server, Method::PUT, &path, Some(&changes))?,
             _ => granted(&self.server, patched)?,
         };
         made(&self.server, &changed, "version")
+    }
+
+    /// Of several who create one of the same name at once, one does.
+    fn create(&self, file: &Path, settings: &Settings) -> Result<Exit, Failure> {
+        let (path, all) = (self.path()?, self.all_of(file, settings)?);
+        let new_alone = vec![("if-none-match".to_owned(), "*".to_owned())];
+        let (server, body) = (&self.server, Some(as_json(&all)));
+        let put = exchange_with(server, Method::PUT, &path, body, new_alone)?;
+        let is_there = put.status == 412;
+        let created = granted(server, put).map_err(|failure| match is_there {
+            true => {
+                let name = &self.which;
+                let text = format!(
+                    "there is a filter `{name}`: `forebay filter push` puts another module in \
+                     force, `forebay filter update` changes its settings"
+                );
+                Failure::new(Exit::Failed, text)
+            }
+            false => failure,
+        })?;
+        made(server, &created, "version")
+    }
+
+    /// Settings with their module, which is uploaded if it is a file.
+    fn all_of(&self, file: &Path, settings: &Settings) -> Result<Value, Failure> {
+        let mut all = settings.members()?;
+        let module = match file.to_str().filter(|name| name.starts_with(SHIPPED)) {
+            Some(name) if !file.exists() => name.into(),
+            _ => self.stage(file)?,
+        };
+        all.insert("module".to_owned(), module);
+        Ok(all.into())
     }
 
     /// A module as the API takes it: a file is uploaded, anything else is a name.

@@ -3,6 +3,7 @@ use super::{Language, columns};
 use crate::exit::{Exit, Failure};
 use crate::given::print;
 use clap::Args;
+use serde_json::{Value, json};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,9 @@ pub struct NewFilter {
     /// List the languages, and what each needs to build
     #[arg(long)]
     list: bool,
+    /// Print what was made, or the list, as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 const HELP: &str = "\
@@ -32,12 +36,16 @@ has something in it is left as it is.
 Examples:
   forebay filter new big-orders --lang rust
   forebay filter new big-orders --lang c --dir filters/big-orders
-  forebay filter new --list";
+  forebay filter new --list
+  forebay filter new --list --json | jq -r '.data[].language'";
 
 impl NewFilter {
     pub fn run(&self) -> Result<Exit, Failure> {
         if self.list {
-            print(&list())?;
+            match self.json {
+                true => print(&format!("{}\n", list_as_json()))?,
+                false => print(&list())?,
+            }
             return Ok(Exit::Ok);
         }
         let (Some(name), Some(language)) = (&self.name, self.lang) else {
@@ -46,10 +54,22 @@ impl NewFilter {
         check_name(name)?;
         let folder = self.dir.clone().unwrap_or_else(|| PathBuf::from(name));
         check_place(&folder)?;
-        write_all(&folder, name, language)
+        let files = write_all(&folder, name, language)
             .map_err(|error| Failure::usage(format!("{}: {error}", folder.display())))?;
         let shown = folder.display();
-        print(&format!("{shown}\n"))?;
+        match self.json {
+            true => {
+                let language = language.name();
+                let told = json!({
+                    "name": name,
+                    "language": language,
+                    "folder": folder,
+                    "files": files,
+                });
+                print(&format!("{told:#}\n"))?;
+            }
+            false => print(&format!("{shown}\n"))?,
+        }
         eprintln!(
             "a filter in {}; next:\n  forebay filter build {shown}\n  forebay filter test {shown}",
             language.title()
@@ -63,6 +83,18 @@ fn list() -> String {
     let head = vec!["LANGUAGE".to_owned(), "NEEDS".to_owned()];
     let rows: Vec<_> = [head].into_iter().chain(Language::ALL.iter().map(row)).collect();
     columns("", &rows)
+}
+
+fn list_as_json() -> Value {
+    let told = |language: &Language| {
+        json!({
+            "language": language.name(),
+            "title": language.title(),
+            "needs": language.needs(),
+            "isCompiled": language.script_end().is_none(),
+        })
+    };
+    json!({ "data": Language::ALL.iter().map(told).collect::<Vec<_>>() })
 }
 
 /// Good as a name of a package in every language, and as a folder's.
@@ -91,11 +123,15 @@ fn check_place(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-fn write_all(folder: &Path, name: &str, language: Language) -> io::Result<()> {
-    let write = |path: &str, bytes: &[u8]| {
-        let path = folder.join(path);
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::File::create_new(&path).and_then(|mut file| io::Write::write_all(&mut file, bytes))
+/// Gives the paths in the folder.
+fn write_all(folder: &Path, name: &str, language: Language) -> io::Result<Vec<&'static str>> {
+    let mut written = Vec::new();
+    let mut write = |path: &'static str, bytes: &[u8]| {
+        let place = folder.join(path);
+        place.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::File::create_new(&place).and_then(|mut file| io::Write::write_all(&mut file, bytes))?;
+        written.push(path);
+        Ok::<_, io::Error>(())
     };
     for (path, bytes) in sdk(language) {
         write(path, bytes)?;
@@ -106,7 +142,8 @@ fn write_all(folder: &Path, name: &str, language: Language) -> io::Result<()> {
     }
     write("cases/first.json", CASES)?;
     write(".gitignore", ignored(language).as_bytes())?;
-    write("README.md", readme(name, language).as_bytes())
+    write("README.md", readme(name, language).as_bytes())?;
+    Ok(written)
 }
 
 fn ignored(language: Language) -> &'static str {
@@ -148,7 +185,7 @@ fn readme(name: &str, language: Language) -> String {
     format!(
         "# {name}\n\nA filter for Forebay, in {title}: `{source}`. {rest}.\n\n```sh\n\
          forebay filter build            # needs {needs}\n\
-         forebay filter test --watch     # runs cases/*.json, again after each build\n\
+         forebay filter test --watch     # runs cases/*.json, again after each change\n\
          forebay filter push {push}\n```\n"
     )
 }
@@ -165,9 +202,15 @@ mod tests {
             (Language::Cpp, include_str!("../../../../sdk/cpp/README.md")),
             (Language::Zig, include_str!("../../../../sdk/zig/README.md")),
             (Language::Go, include_str!("../../../../sdk/go/README.md")),
+            (Language::Assemblyscript, include_str!("../../../../sdk/assemblyscript/README.md")),
+            (Language::Javascript, include_str!("../../../../sdk/javascript/README.md")),
+            (Language::Python, include_str!("../../../../sdk/python/README.md")),
         ] {
             let source = std::str::from_utf8(own(language)[0].1).unwrap();
-            assert!(readme.contains(source), "{language:?}: {source}");
+            // In AssemblyScript's the SDK is a package of npm's, not a folder beside the filter.
+            let source = source.replace("\"./forebay-filter", "\"forebay-filter");
+            let first = readme.split("```").nth(1).and_then(|block| block.split_once('\n'));
+            assert_eq!(first.map(|(_, first)| first), Some(&*source), "{language:?}");
         }
     }
 

@@ -75,6 +75,19 @@ impl Language {
         }
     }
 
+    /// How the files end that a filter is compiled from; none where there is a script.
+    pub fn source_ends(self) -> &'static [&'static str] {
+        match self {
+            Language::Rust => &["rs", "toml"],
+            Language::C => &["c", "h"],
+            Language::Cpp => &["cpp", "cc", "hpp", "h"],
+            Language::Zig => &["zig"],
+            Language::Go => &["go", "mod"],
+            Language::Assemblyscript => &["ts"],
+            Language::Javascript | Language::Python => &[],
+        }
+    }
+
     /// The language of what lies in a folder, the first that there is a sign of.
     pub fn of(folder: &Path) -> Option<Language> {
         let has = |name: &str| folder.join(name).is_file();

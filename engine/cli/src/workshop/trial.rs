@@ -1,8 +1,9 @@
 use super::cases::{Case, load};
 use super::compare::{Got, differences};
 use super::subject::{Loaded, Subject};
-use super::watch::{look, wait};
-use super::{columns, plain, size};
+use super::toolchain::Telling;
+use super::watch::{Looks, look, look_at_sources, wait};
+use super::{Language, build, columns, plain, size};
 use crate::commands::compile::compiler;
 use crate::exit::{Exit, Failure};
 use crate::given::print;
@@ -25,7 +26,7 @@ pub struct TestFilter {
     /// The module to run in the place of the one that lies there
     #[arg(long, value_name = "FILE")]
     module: Option<PathBuf>,
-    /// Run them again whenever the module or a case changes, until Ctrl-C
+    /// Build it, run them, and do so again whenever something changes, until Ctrl-C
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
@@ -50,6 +51,10 @@ const HELP: &str = "\
 Cases are read from cases.json and cases/*.json in the folder. Each is asked alone, on a fresh
 instance, whose start is in the fuel that is told; then all of one configuration are asked in one
 batch, twice, and have to come to the same.
+
+With --watch the filter is built at the start and whenever a source changes; while it does not
+compile, no case is run. A module that is named is not built, nor is what there is no compiler for:
+it is tested as it lies there.
 
 Examples:
   forebay filter test
@@ -93,16 +98,51 @@ impl TestFilter {
         if !self.watch {
             return self.examine(&mut compiled).and_then(|report| self.tell(&report));
         }
-        let now = || look(Subject::find(&self.subject, self.module.as_deref()).ok());
+        let mut built = Looks::new();
         loop {
-            let before = now();
-            if let Err(failure) = self.examine(&mut compiled).and_then(|report| self.tell(&report))
-            {
-                eprint!("{failure}");
+            let sources = self.sources();
+            let is_built = sources == built || self.build();
+            // Looked at when the module has been written, which is no change to wait for.
+            let rest = self.rest();
+            if is_built {
+                built = sources.clone();
+                let told = self.examine(&mut compiled).and_then(|report| self.tell(&report));
+                if let Err(failure) = told {
+                    eprint!("{failure}");
+                }
             }
             eprintln!("waiting for a change; Ctrl-C ends this");
-            wait(&before, now);
+            let all = |sources: Looks, rest: Looks| -> Looks {
+                sources.into_iter().chain(rest).collect()
+            };
+            wait(&all(sources, rest), || all(self.sources(), self.rest()));
         }
+    }
+
+    /// None of a module that is named: it is whoever named it who builds it.
+    fn sources(&self) -> Looks {
+        match &self.module {
+            Some(_) => Looks::new(),
+            None => look_at_sources(&self.subject),
+        }
+    }
+
+    /// What the cases are run with, and they themselves.
+    fn rest(&self) -> Looks {
+        look(Subject::find(&self.subject, self.module.as_deref()).ok())
+    }
+
+    /// False when what is there does not compile. Without a compiler there is only the module.
+    fn build(&self) -> bool {
+        let language = Language::of(&self.subject);
+        let Some(language) = language.filter(|language| language.script_end().is_none()) else {
+            return true;
+        };
+        let Err(failure) = build::module(&self.subject, language, Telling::Names) else {
+            return true;
+        };
+        eprint!("{failure}");
+        failure.exit == Exit::Usage
     }
 
     /// A module that is the same as before is not compiled again: that of a script takes seconds.

@@ -103,6 +103,11 @@ fn a_filter_is_pushed_configured_and_rolled_back() {
     place.run("filter rollback main").expect(0, &first);
     place.run(&format!("filter rollback main --to {}", second.trim())).expect(0, &second);
     place.run("filter rollback main --to 00").expect(1, "").says("no such version");
+    let create = |name: &str| place.run(&format!("filter create {name} forebay/redact"));
+    create("main").expect(1, "").says("there is a filter `main`: `forebay filter push`");
+    assert_eq!(place.json("filter get main")["config"]["branch"], "next");
+    assert_eq!(create("new").code, 0);
+    assert_eq!(place.json("filter get new")["onError"], "reject");
 
     // They are compiled one after the other, and all who ask are served.
     let push = |n: u32| {
@@ -429,6 +434,10 @@ impl Going {
         let arguments: Vec<&str> = line.split(' ').collect();
         let mut command = folder.command(&arguments);
         command.env("FOREBAY_URL", url).env("FOREBAY_KEY", ADMIN_KEY);
+        Going::of(command)
+    }
+
+    pub fn of(mut command: std::process::Command) -> Going {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (tell, told) = std::sync::mpsc::channel();
         let out: [Box<dyn std::io::Read + Send>; 2] =

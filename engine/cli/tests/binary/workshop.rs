@@ -6,6 +6,7 @@ use crate::run::{Ended, Folder};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const LANGUAGES: [&str; 8] =
     ["rust", "c", "cpp", "zig", "go", "assemblyscript", "javascript", "python"];
@@ -48,6 +49,14 @@ fn a_new_filter_is_a_folder_that_nothing_overwrites() {
     }
     let manifest = fs::read_to_string(folder.path().join("rust/Cargo.toml")).unwrap();
     assert!(manifest.contains("name = \"my-first\""), "{manifest}");
+    let made = json_of(&folder.run(&["filter", "new", "second", "--lang", "c", "--json"]));
+    let told = [&made["name"], &made["language"], &made["folder"]];
+    assert_eq!(told, ["second", "c", "second"]);
+    let files = made["files"].as_array().unwrap();
+    assert!(files.contains(&json!("filter.c")) && files.contains(&json!(".gitignore")), "{made}");
+    for file in files {
+        assert!(folder.path().join("second").join(file.as_str().unwrap()).is_file(), "{file}");
+    }
     folder.write("c/filter.c", "mine");
     let again = ["filter", "new", "my-first", "--lang", "c", "--dir", "c"];
     folder.run(&again).expect(2, "").says("c is there and has something in it");
@@ -65,6 +74,10 @@ fn what_can_be_begun_is_listed() {
         assert!(list.out.contains(&format!("\n{language} ")), "{language}: {}", list.out);
         unknown.says(language);
     }
+    let listed = json_of(&folder.run(&["filter", "new", "--list", "--json"]));
+    let all = listed["data"].as_array().unwrap();
+    assert!(all.iter().map(|one| &one["language"]).eq(LANGUAGES.iter()), "{listed}");
+    assert!(all[1]["needs"].as_str().unwrap().starts_with("clang 19"), "{listed}");
     folder.run(&["filter", "new", "x"]).expect(2, "").says("--lang");
     folder.run(&["filter", "new", "../x", "--lang", "c"]).expect(2, "").says("no name");
     assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
@@ -126,21 +139,64 @@ fn a_compiler_that_is_missing_is_named_with_how_to_install_it() {
     folder.run(&["filter", "build", "bin"]).expect(2, "").says("forebay filter new");
 }
 
-#[test]
-fn what_the_engine_would_refuse_is_not_built() {
+/// A folder `x` with a filter in this language, and a compiler for it that does this.
+fn with_compiler(language: &str, compiler: &str, script: &str) -> Folder {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
-    folder.run(&["filter", "new", "x", "--lang", "c"]);
-    let bin = folder.path().join("bin");
-    fs::create_dir(&bin).unwrap();
-    // A clang whose module is empty.
-    let clang = "#!/bin/sh\ncase $* in\n*print-prog*) echo /wasm-ld ;;\n\
-                 *print-targets*) echo wasm32 ;;\n\
-                 *) printf '\\000asm\\001\\000\\000\\000' >filter.wasm ;; esac\n";
-    let path = folder.write("bin/clang-19", clang);
+    assert_eq!(folder.run(&["filter", "new", "x", "--lang", language]).code, 0);
+    fs::create_dir(folder.path().join("bin")).unwrap();
+    let path = folder.write(&format!("bin/{compiler}"), &format!("#!/bin/sh\n{script}"));
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    let ended = folder.command(&["filter", "build", "x"]).env("PATH", &bin).output().unwrap();
+    folder
+}
+
+/// With that compiler, and what a shell has.
+fn beside_compiler(folder: &Folder, arguments: &[&str]) -> Command {
+    let mut command = folder.command(arguments);
+    let bin = folder.path().join("bin");
+    command.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    command
+}
+
+fn with_clang(compile: &str) -> Folder {
+    let asked = "*print-prog*) echo /wasm-ld ;;\n*print-targets*) echo wasm32 ;;";
+    let script = format!("case $* in\n{asked}\n*) {compile} ;; esac\n");
+    with_compiler("c", "clang-19", &script)
+}
+
+#[test]
+fn what_the_engine_would_refuse_is_not_built() {
+    let folder = with_clang("printf '\\000asm\\001\\000\\000\\000' >filter.wasm");
+    let ended = beside_compiler(&folder, &["filter", "build", "x"]).output().unwrap();
     Ended::of(ended).expect(1, "").says("the engine refuses x/filter.wasm: the module does not");
+}
+
+/// Zig writes all of it or nothing. What clang writes is what it was asked for.
+#[test]
+fn a_build_keeps_names_and_with_debug_lines() {
+    let lines = shipped("engine/filter/tests/guests/lines.wasm");
+    let copy = format!("cat {} >filter.wasm", lines.display());
+    let zig = format!("case $* in\nversion) echo 0.17.1 ;;\n*) {copy} ;; esac\n");
+    let sections = |folder: &Folder, debug: &[&str]| {
+        let build = [&["filter", "build", "x"][..], debug].concat();
+        let ended = Ended::of(beside_compiler(folder, &build).output().unwrap());
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        let found = json_of(&folder.run(&["filter", "inspect", "x", "--json"]));
+        let sections = found["sections"].as_array().unwrap().iter();
+        let names: Vec<_> = sections.map(|one| one["name"].as_str().unwrap().to_owned()).collect();
+        (names, ended)
+    };
+    let whole = ["name", ".debug_line", ".debug_info"];
+    let has = |found: &[String]| whole.map(|name| found.iter().any(|one| one == name));
+    let folder = with_compiler("zig", "zig", &zig);
+    assert_eq!(has(&sections(&folder, &[]).0), [true, false, false]);
+    assert_eq!(has(&sections(&folder, &["--debug"]).0), [true, true, false]);
+    let folder = with_clang(&copy);
+    let (found, ended) = sections(&folder, &[]);
+    assert_eq!(has(&found), [true, true, true]);
+    ended.says(" -g0 -o filter.wasm filter.c\n");
+    assert!(!ended.err.contains(" -s "), "{}", ended.err);
+    sections(&folder, &["--debug"]).1.says(" -gline-tables-only -o filter.wasm filter.c\n");
 }
 
 #[test]
@@ -175,6 +231,31 @@ fn the_filter_of_the_document_keeps_the_cases_of_the_document() {
     let ended = folder.run(&["filter", "test", "f"]);
     assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
     assert!(ended.out.ends_with("\n3 passed, 0 failed\n"), "{}", ended.out);
+}
+
+/// The first configurations in the READMEs of what runs scripts: they keep what is worth 100.
+#[test]
+fn the_scripts_of_the_readmes_run() {
+    for (language, end) in [("javascript", "js"), ("python", "py")] {
+        let text = fs::read_to_string(shipped(&format!("sdk/{language}/README.md"))).unwrap();
+        let block = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let configured: toml::Table = block.parse().unwrap();
+        let filter = &configured["filter"][0];
+        assert_eq!(filter["module"].as_str(), Some(&*format!("forebay/{language}")));
+        let folder = Folder::new();
+        folder.run(&["filter", "new", "f", "--lang", language]);
+        let script = filter["config"]["script"].as_str().unwrap();
+        folder.write(&format!("f/filter.{end}"), script);
+        let case = |amount: i64, want: &str| {
+            let event = json!({ "type": "order.paid", "body": { "amount": amount } });
+            let config = json!({ "min": filter["config"]["min"].as_integer().unwrap() });
+            json!({ "name": amount.to_string(), "config": config, "event": event, "want": want })
+        };
+        let cases = json!([case(100, "pass"), case(99, "drop")]);
+        folder.write("f/cases/first.json", &cases.to_string());
+        let ended = folder.run(&["filter", "test", "f"]);
+        assert_eq!(ended.code, 0, "{language}: {}{}", ended.out, ended.err);
+    }
 }
 
 #[test]
@@ -312,6 +393,77 @@ fn a_test_that_watches_runs_again_when_a_case_changes() {
     while !watching.next().starts_with("error: ./cases.json: ") {}
     folder.write("cases.json", &json!([object("kept, after all", "pass")]).to_string());
     wait_for("1 passed, 0 failed");
+}
+
+/// A source is the name of the module that it becomes. Each build is counted.
+const COMPILE: &str = "echo >>builds
+read -r module <filter.c
+test -f \"$module\" || { echo \"filter.c:1: no $module\"; exit 1; }
+cat \"$module\" >filter.wasm";
+
+#[test]
+fn a_test_that_watches_builds_again_when_a_source_changes() {
+    let folder = with_clang(COMPILE);
+    for (module, name) in [
+        ("examples/filters/hello/hello.wasm", "kept"),
+        ("engine/filter/tests/guests/lines.wasm", "dropped"),
+    ] {
+        fs::copy(shipped(module), folder.path().join("x").join(name)).unwrap();
+    }
+    folder.write("x/filter.c", "kept\n");
+    folder.write("x/cases/first.json", &json!([object("kept", "pass")]).to_string());
+    let watching = Going::of(beside_compiler(&folder, &["filter", "test", "x", "--watch"]));
+    let wait_for = |line: &str| while watching.next() != line {};
+    let builds = || fs::read(folder.path().join("x/builds")).unwrap().len();
+    wait_for("1 passed, 0 failed");
+    folder.write("x/filter.c", "dropped\n");
+    wait_for("0 passed, 1 failed");
+
+    folder.write("x/filter.c", "nothing\n");
+    wait_for("filter.c:1: no nothing");
+    for line in [
+        "error: clang-19: it does not compile (exit status: 1)",
+        "waiting for a change; Ctrl-C ends this",
+    ] {
+        assert_eq!(watching.next(), line, "no case is run");
+    }
+    folder.write("x/forebay.h", "// It is compiled too.\n");
+    wait_for("filter.c:1: no nothing");
+    folder.write("x/filter.c", "kept\n");
+    wait_for("1 passed, 0 failed");
+
+    // Not for what a compiler wrote, and not for a case.
+    let before = builds();
+    fs::create_dir(folder.path().join("x/target")).unwrap();
+    folder.write("x/target/made.c", "made\n");
+    folder.write("x/cases/first.json", &json!([object("dropped", "drop")]).to_string());
+    wait_for("0 passed, 1 failed");
+    assert_eq!(builds(), before);
+}
+
+#[test]
+fn a_test_that_watches_reads_a_script_again_when_it_changes() {
+    let folder = Folder::new();
+    folder.run(&["filter", "new", "f", "--lang", "javascript"]);
+    let watching = Going::start(&folder, "", "filter test f --watch");
+    let wait_for = |word: &str| while watching.next() != word {};
+    wait_for("2 passed, 0 failed");
+    folder.write("f/filter.js", "export default () => true;\n");
+    wait_for("1 passed, 1 failed");
+}
+
+#[test]
+fn a_module_that_nobody_here_can_build_is_tested_as_it_lies_there() {
+    let folder = hello(&json!([object("kept", "pass")]));
+    folder.write("filter.c", "kept\n");
+    let mut test = folder.command(&["filter", "test", "--watch"]);
+    test.env("PATH", folder.path());
+    let watching = Going::of(test);
+    let mut awaited = vec!["apt-get install clang-19 lld-19", "1 passed, 0 failed"];
+    while !awaited.is_empty() {
+        let line = watching.next();
+        awaited.retain(|part| !line.contains(part));
+    }
 }
 
 #[test]
