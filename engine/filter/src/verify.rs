@@ -297,19 +297,25 @@ fn shown(found: &FuncType) -> String {
 /// the module get past this place.
 fn name_feature(wasm: &[u8], error: &wasmparser::Error) -> Refusal {
     let at = error.offset();
+    let threads = WasmFeatures::THREADS | WasmFeatures::SHARED_EVERYTHING_THREADS;
+    let references = WasmFeatures::REFERENCE_TYPES | WasmFeatures::GC_TYPES;
+    let gc = references | WasmFeatures::FUNCTION_REFERENCES | WasmFeatures::GC;
     let names = [
-        (WasmFeatures::THREADS, "threads (shared memory, atomics)"),
+        (threads, "threads (shared memory, atomics)"),
         (WasmFeatures::TAIL_CALL, "tail calls"),
         (WasmFeatures::MULTI_MEMORY, "multiple memories"),
         (WasmFeatures::MEMORY64, "64-bit memory"),
         (WasmFeatures::RELAXED_SIMD, "relaxed SIMD"),
-        (WasmFeatures::REFERENCE_TYPES | WasmFeatures::GC_TYPES, "reference types"),
+        (references, "reference types"),
         (WasmFeatures::EXCEPTIONS, "exceptions"),
         (WasmFeatures::LEGACY_EXCEPTIONS, "exceptions (legacy)"),
         (WasmFeatures::WIDE_ARITHMETIC, "wide arithmetic"),
         (WasmFeatures::CUSTOM_PAGE_SIZES, "custom page sizes"),
-        (WasmFeatures::STACK_SWITCHING, "stack switching"),
-        (WasmFeatures::all(), "garbage collection or typed references"),
+        (WasmFeatures::MEMORY_CONTROL, "memory control"),
+        (WasmFeatures::STACK_SWITCHING | WasmFeatures::GC_TYPES, "stack switching"),
+        (gc, "garbage collection or typed references"),
+        (gc | WasmFeatures::CUSTOM_DESCRIPTORS, "custom descriptors"),
+        (WasmFeatures::all(), "several proposals to WebAssembly together"),
     ];
     for (feature, name) in names {
         let later = Validator::new_with_features(FEATURES | feature).validate_all(wasm);

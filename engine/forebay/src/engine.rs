@@ -47,6 +47,11 @@ impl Engine {
     /// Takes the data directory, brings back what the last process left, and starts. Blocks while
     /// it recovers; from the moment it returns, what was under way goes on.
     pub fn open(plan: Plan) -> Result<Engine, OpenError> {
+        Engine::start(plan, &|guests| guests)
+    }
+
+    /// The same with what `wrap` puts around the guests of a thread.
+    fn start(plan: Plan, wrap: &dyn Fn(GuestMaker) -> GuestMaker) -> Result<Engine, OpenError> {
         let clock: Arc<dyn Clock> = Arc::new(OsClock::new());
         let store = Arc::new(open_store(&plan)?);
         let log: Arc<dyn Log> = store.clone();
@@ -63,13 +68,13 @@ impl Engine {
             clock: clock.clone(),
             guest_threads: plan.guest_threads,
             queued_bytes_max: plan.queued_bytes_max,
-            guests: guest_maker(
+            guests: wrap(guest_maker(
                 modules.clone(),
                 tables.clone(),
                 metrics.clone(),
                 watch.clone(),
                 clock.clone(),
-            ),
+            )),
             deliver: deliver_maker(
                 &plan,
                 clock.clone(),
@@ -433,3 +438,6 @@ fn tell_loss(loss: Loss, lane: LaneId, from: Offset, until: Offset) {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

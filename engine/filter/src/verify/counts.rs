@@ -1,6 +1,6 @@
 use super::Refusal;
 use crate::limits::ModuleLimits;
-use wasmparser::{FunctionBody, Payload};
+use wasmparser::{FunctionBody, ImportSectionReader, Imports, Payload};
 
 /// Counts what a module declares and refuses what would be costly to compile, before anything
 /// else looks at it.
@@ -23,7 +23,10 @@ impl<'a> Counts<'a> {
         let limits = self.limits;
         match payload {
             Payload::TypeSection(section) => at_most("types", section.count(), limits.types),
-            Payload::ImportSection(section) => at_most("imports", section.count(), limits.imports),
+            Payload::ImportSection(section) => {
+                no_groups(section)?;
+                at_most("imports", section.count(), limits.imports)
+            }
             Payload::FunctionSection(section) => {
                 self.functions = section.count();
                 at_most("functions", section.count(), limits.functions)
@@ -67,6 +70,16 @@ impl<'a> Counts<'a> {
         self.locals_total += total;
         at_most("locals in all functions", self.locals_total, self.limits.locals_total)
     }
+}
+
+/// A group of imports counts as one. The validator lets it by, and the compiler does not.
+fn no_groups(section: &ImportSectionReader<'_>) -> Result<(), Refusal> {
+    let mut groups = section.clone().into_iter().flatten();
+    if groups.any(|group| !matches!(group, Imports::Single(..))) {
+        let text = "the module uses compact imports, which filters may not";
+        return Err(Refusal::new(text));
+    }
+    Ok(())
 }
 
 fn at_most<N: PartialOrd + std::fmt::Display>(

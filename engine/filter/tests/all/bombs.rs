@@ -6,27 +6,30 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn bombs_are_refused_before_they_are_compiled() {
-    let mut table = vec![0, 0x02, 0x40, 0x41, 0, 0x0e];
-    table.extend(leb(1_000_000));
-    table.extend(vec![0; 1_000_001]);
-    table.extend([0x0b, 0x0b]);
-    let locals = [&[1][..], &leb(50_000), &[0x7f, 0x0b]].concat();
     let many_locals = [&[1][..], &leb(9_000), &[0x7f, 0x0b]].concat();
-    let mut deep = vec![0];
-    deep.extend([0x02, 0x40].repeat(200_000));
-    deep.extend(vec![0x0b; 200_001]);
-    let large = [vec![0], [0x41, 0, 0x1a].repeat(2_000_000), vec![0x0b]].concat();
-    let started = Instant::now();
-    for (wasm, text) in [
+    let made = [
         (module(1_000_000, &[0, 0x0b]), "functions, the limit is 50000"),
-        (module(1, &locals), "50000 locals in one function"),
         (module(40_000, &many_locals), "locals in all functions"),
-        (module(1, &table), "bytes in one function"),
-        (module(1, &deep), "bytes in one function"),
-        (module(1, &large), "bytes in one function"),
-        (module(2, &large), "the module has 12000"),
-    ] {
-        let refusal = refusal(&wasm);
+    ];
+    let written = [
+        (guest!("w6-functions"), "functions, the limit is 50000"),
+        (guest!("w6-locals"), "50000 locals in one function"),
+        (guest!("w6-locals-of-all"), "locals in all functions"),
+        (guest!("w6-jump-table"), "bytes in one function"),
+        (guest!("w6-blocks"), "bytes in one function"),
+        (guest!("w6-large-function"), "bytes in one function"),
+        (guest!("w6-large"), "the module has 9000"),
+        (guest!("w6-types"), "types, the limit is 10000"),
+        (guest!("w6-imports"), "imports, the limit is 256"),
+        (guest!("w6-exports"), "exports, the limit is 10000"),
+        (guest!("w6-globals"), "globals, the limit is 10000"),
+        (guest!("w6-data-segments"), "data segments, the limit is 50000"),
+        (guest!("w6-element-segments"), "element segments, the limit is 10000"),
+    ];
+    let written = written.map(|(wat, text)| (wat::parse_str(expanded(wat)).unwrap(), text));
+    let started = Instant::now();
+    for (wasm, text) in made.iter().chain(&written) {
+        let refusal = refusal(wasm);
         assert!(refusal.contains(text), "{text}: {refusal}");
     }
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
@@ -34,12 +37,10 @@ fn bombs_are_refused_before_they_are_compiled() {
 
 #[test]
 fn what_is_just_below_the_limits_compiles() {
-    let mut deep = vec![0];
-    deep.extend([0x02, 0x40].repeat(50_000));
-    deep.extend(vec![0x0b; 50_001]);
+    let nested = wat::parse_str(expanded(guest!("w6-blocks-that-are-few"))).unwrap();
     for (name, wasm) in [
         ("functions", module(20_000, &[0, 0x0b])),
-        ("nesting", module(1, &deep)),
+        ("nesting", nested),
         ("locals", module(50, &[&[1][..], &leb(9_000), &[0x7f, 0x0b]].concat())),
     ] {
         let started = Instant::now();

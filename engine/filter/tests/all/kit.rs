@@ -33,6 +33,19 @@ pub fn admit(wat: &str) -> Arc<FilterModule> {
     admit_bytes(&wat::parse_str(wat).unwrap()).unwrap()
 }
 
+/// The text of a guest that would be long: a line that ends in `;; times N` stands there N times.
+pub fn expanded(wat: &str) -> String {
+    let mut text = String::new();
+    for line in wat.lines() {
+        let (line, times) = match line.split_once(";; times ") {
+            Some((line, times)) => (line, times.parse::<usize>().unwrap()),
+            None => (line, 1),
+        };
+        (0..times).for_each(|_| text.extend([line, "\n"]));
+    }
+    text
+}
+
 /// The refusal's text.
 pub fn refusal(wasm: &[u8]) -> String {
     match admit_bytes(wasm) {

@@ -87,11 +87,8 @@ fn w4_and_w5_rules_of_rows() {
 
 #[test]
 fn w4_too_much_output_halves_the_batch_and_blames_one_event_at_last() {
-    // 64 outputs of 900 KiB each for one event.
-    let mut out = row(0, 2, 8, 0);
-    (out[10], out[11]) = (0, 900 << 10);
-    let wat = answering(&block(&vec![out; 64]), 8192, 32);
-    let reason = rejected(&ask(&only(&wat), &events(&[b"{}"])).verdicts[0]).to_string();
+    let chain = only(guest!("w4-huge-outputs"));
+    let reason = rejected(&ask(&chain, &events(&[b"{}"])).verdicts[0]).to_string();
     assert_eq!(reason, "filter f: its outputs are larger than a batch's may be");
 }
 

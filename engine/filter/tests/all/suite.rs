@@ -1,10 +1,12 @@
-//! All of the hostile suite, over and over on one runner: what it takes it gives back.
+//! All of the hostile suite, over and over on one runner: what comes of each file is what it says,
+//! a healthy filter beside it answers right, and what it takes it gives back.
 
 use crate::hostile::{quick, resident_bytes};
 use crate::kit::*;
 use event::Verdict;
 use filter::{ChainSpec, FilterLimits, Purpose, Runner};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const SUITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hostile");
@@ -17,36 +19,71 @@ const GROWTH_BYTES_MAX: usize = 32 << 20;
 const ALONE: &str = "FOREBAY_TEST_ALONE";
 const NAME: &str = "suite::memory_stays_flat_under_the_whole_suite";
 
-/// Those that are taken, and the bytes of those that are refused.
-fn suite() -> (Vec<ChainSpec>, Vec<Vec<u8>>) {
-    let (mut taken, mut refused) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(SUITE).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|end| end != "wat") {
-            continue;
-        }
-        let wasm = wat::parse_str(fs::read_to_string(&path).unwrap()).unwrap();
-        // Enough for a guest to fill all of its memory.
-        let limits = FilterLimits { fuel_batch: 40_000_000, ..quick() };
-        match admit_bytes(&wasm) {
-            Ok(module) => {
-                let filter = Setting { limits, ..Setting::default() }.of(&module);
-                taken.push(chain(&[filter]));
-            }
-            Err(_) => refused.push(wasm),
-        }
-    }
-    (taken, refused)
+/// A file of the suite, and what it says is to come of it.
+struct Attack {
+    name: String,
+    /// `refused`, `answered`, or the label of a fault.
+    outcome: String,
+    /// Part of the text of the refusal or the fault.
+    words: String,
+    wasm: Vec<u8>,
+    /// None: it is to be refused.
+    chain: Option<ChainSpec>,
 }
 
-fn round(runner: &Runner, healthy: &ChainSpec, taken: &[ChainSpec], refused: &[Vec<u8>]) {
-    let (bad, good) = (events(&[b"x"]), events(&[b"p"]));
-    for hostile in taken {
-        assert_eq!(runner.run(hostile, &bad, Purpose::Live).verdicts.len(), 1);
-        assert_eq!(runner.run(healthy, &good, Purpose::Live).verdicts, [Verdict::Pass]);
+impl Attack {
+    fn read(path: &Path) -> Attack {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(path).unwrap();
+        let said = text.lines().find_map(|line| line.strip_prefix(";; Expect: "));
+        let said = said.unwrap_or_else(|| panic!("{name} does not say what is to come of it"));
+        let (outcome, words) = said.split_once(", ").unwrap_or((said, ""));
+        let wasm = wat::parse_str(expanded(&text)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        // Enough for a guest to fill all of its memory.
+        let limits = FilterLimits { fuel_batch: 40_000_000, ..quick() };
+        let chain = (outcome != "refused").then(|| {
+            let module = admit_bytes(&wasm).unwrap_or_else(|e| panic!("{name}: {e}"));
+            chain(&[Setting { limits, ..Setting::default() }.of(&module)])
+        });
+        Attack { outcome: outcome.to_owned(), words: words.to_owned(), name, wasm, chain }
     }
-    for wasm in refused {
-        refusal(wasm);
+
+    fn make(&self, runner: &Runner) {
+        let Attack { name, outcome, words, .. } = self;
+        let Some(chain) = &self.chain else {
+            let said = refusal(&self.wasm);
+            assert!(said.contains(words), "{name}: {said}");
+            return;
+        };
+        let answer = runner.run(chain, &events(&[b"x"]), Purpose::Live);
+        assert_eq!(answer.verdicts.len(), 1, "{name}");
+        match &answer.faults[..] {
+            [] => assert_eq!(outcome, "answered", "{name}: {:?}", answer.verdicts),
+            [fault] => {
+                assert_eq!(outcome, fault.kind.label(), "{name}: {}", fault.text);
+                assert!(fault.text.contains(words), "{name}: {}", fault.text);
+                assert!(!fault.text.chars().any(char::is_control), "{name}: {:?}", fault.text);
+                assert_eq!(rejected(&answer.verdicts[0]), fault.text, "{name}");
+            }
+            more => panic!("{name}: one event failed {} times: {more:?}", more.len()),
+        }
+    }
+}
+
+fn suite() -> Vec<Attack> {
+    let entries = fs::read_dir(SUITE).unwrap().map(|entry| entry.unwrap().path());
+    let is_text = |path: &PathBuf| path.extension().is_some_and(|end| end == "wat");
+    let mut paths: Vec<_> = entries.filter(is_text).collect();
+    paths.sort();
+    paths.iter().map(|path| Attack::read(path)).collect()
+}
+
+fn round(runner: &Runner, healthy: &ChainSpec, suite: &[Attack]) {
+    let both = events(&[b"p", b"d"]);
+    for attack in suite {
+        attack.make(runner);
+        let verdicts = runner.run(healthy, &both, Purpose::Live).verdicts;
+        assert_eq!(verdicts, [Verdict::Pass, Verdict::Drop], "after {}", attack.name);
     }
 }
 
@@ -60,12 +97,13 @@ fn memory_stays_flat_under_the_whole_suite() {
         assert!(told.status.success() && text.contains("1 passed"), "{text}");
         return;
     }
-    let (taken, refused) = suite();
-    assert!(taken.len() > 20 && refused.len() > 20, "{} {}", taken.len(), refused.len());
+    let suite = suite();
+    let refused = suite.iter().filter(|attack| attack.chain.is_none()).count();
+    assert!(suite.len() - refused > 60 && refused > 50, "{refused} of {}", suite.len());
     let (runner, healthy) = (Runner::new(engine().clone()), only(BY_BODY));
     let mut resident = Vec::new();
     for _ in 0..ROUNDS {
-        round(&runner, &healthy, &taken, &refused);
+        round(&runner, &healthy, &suite);
         resident.push(resident_bytes());
     }
     let (settled, last) = (resident[SETTLED - 1], resident[ROUNDS - 1]);

@@ -1,4 +1,5 @@
 ;; Loops for ever at every event.
+;; Expect: out_of_fuel
 (module (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
   (func (export "forebay_process_v1") (param i32 i32) (result i64) (loop $ever (br $ever)) (i64.const 0)))

@@ -1,4 +1,5 @@
 ;; Waits for a clock that stands still.
+;; Expect: trap, its clock stands still
 (module (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

@@ -1,4 +1,5 @@
 ;; Makes a NaN out of two whose bits machines differ in, and keeps the event if it is the one NaN.
+;; Expect: answered
 (module (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
   (func (export "forebay_filter_v1") (param i32 i32) (result i32)

@@ -1,4 +1,5 @@
 ;; Traps at bodies that begin with x, and blames an event that is not there.
+;; Expect: trap, `unreachable`
 (module (memory (export "memory") 64)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 65536))
   (func (export "forebay_process_v1") (param $at i32) (param i32) (result i64)

@@ -1,4 +1,5 @@
 ;; Grows to 31 MiB at each call and passes everything: it would keep what it took.
+;; Expect: answered
 (module (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
   (func (export "forebay_process_v1") (param i32 i32) (result i64)

@@ -1,4 +1,5 @@
 ;; Takes all memory that it gets, touches it, and goes on asking.
+;; Expect: out_of_fuel
 (module (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
   (func (export "forebay_process_v1") (param i32 i32) (result i64)

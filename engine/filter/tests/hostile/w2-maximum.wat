@@ -1,4 +1,5 @@
 ;; Says that its memory may grow beyond 1 GiB.
+;; Expect: refused, maximum of 1024 MiB
 (module
   (memory (export "memory") 1 16385)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

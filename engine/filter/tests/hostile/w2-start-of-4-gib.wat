@@ -1,4 +1,5 @@
 ;; Starts with all memory that an address of 32 bits reaches.
+;; Expect: refused, starts with 4096 MiB of memory
 (module
   (memory (export "memory") 65536)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

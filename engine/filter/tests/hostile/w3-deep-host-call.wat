@@ -1,4 +1,5 @@
 ;; Calls the host from as deep in its stack as it can get.
+;; Expect: trap, call stack exhausted
 (module (import "forebay_v1" "log" (func $log (param i32 i32 i32) (result i32)))
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

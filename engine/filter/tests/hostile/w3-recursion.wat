@@ -1,4 +1,5 @@
 ;; Calls itself for ever.
+;; Expect: trap, call stack exhausted
 (module (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
   (func $deep (param i64 i64) (result i64)

@@ -1,5 +1,6 @@
-;; The body is a list of (call, a, b, c, d), five words each; makes those host calls and emits the
-;; first 4 KiB of its memory, where the calls may write.
+;; The body is a list of (call, a, b, c, d), five words each; makes those host calls, and keeps the
+;; event if the last of them was well.
+;; Expect: answered
 (module
   (import "forebay_v1" "log" (func $log (param i32 i32 i32) (result i32)))
   (import "forebay_v1" "fail" (func $fail (param i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; The body is a list of (table, tlen, k, klen, dst, cap), six words each; makes those look-ups and
 ;; emits the first 4 KiB of its memory: the statuses, a word each, stand from 2048 on.
+;; Expect: answered
 (module
   (import "forebay_v1" "table_get" (func $get (param i32 i32 i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 16)

@@ -1,4 +1,5 @@
 ;; Looks the same key up for ever.
+;; Expect: out_of_fuel
 (module
   (import "forebay_v1" "table_get" (func $get (param i32 i32 i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 2)

@@ -1,4 +1,5 @@
 ;; As AssemblyScript ends: the message is UTF-16, its length before it.
+;; Expect: trap, abort: no! (:3:4)
 (module (import "env" "abort" (func $abort (param i32 i32 i32 i32)))
   (memory (export "memory") 2)
   (data (i32.const 60) "\06\00\00\00n\00o\00!\00")

@@ -1,2 +1,3 @@
 ;; Exports nothing.
+;; Expect: refused, does not export memory
 (module)

@@ -1,4 +1,5 @@
 ;; Throws: exceptions are off.
+;; Expect: refused, exceptions
 (module (tag $t)
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

@@ -1,4 +1,5 @@
 ;; Imports a global.
+;; Expect: refused, the import env.t is not a function
 (module (import "env" "t" (global i32))
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

@@ -1,4 +1,5 @@
 ;; Imports its memory.
+;; Expect: refused, the import env.memory is a memory
 (module (import "env" "memory" (memory 1))
   (export "memory" (memory 0))
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

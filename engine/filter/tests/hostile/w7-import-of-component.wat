@@ -1,4 +1,5 @@
 ;; Imports what a component would.
+;; Expect: refused, not a component
 (module (import "wasi:io/poll@0.2.0" "poll" (func))
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

@@ -1,4 +1,5 @@
 ;; Imports a function that no host has.
+;; Expect: refused, unknown import env.fetch
 (module (import "env" "fetch" (func))
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

@@ -1,4 +1,5 @@
 ;; Has addresses of 64 bits.
+;; Expect: refused, 64-bit memory
 (module (memory (export "memory") i64 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
   (func (export "forebay_process_v1") (param i32 i32) (result i64) (i64.const 0)))

@@ -1,4 +1,5 @@
 ;; Grows a table: reference types are off.
+;; Expect: refused, reference types
 (module (table 1 funcref)
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

@@ -1,4 +1,5 @@
 ;; Adds as each machine likes: relaxed SIMD is off.
+;; Expect: refused, relaxed SIMD
 (module 
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

@@ -1,4 +1,5 @@
 ;; Calls without a stack: tail calls are off.
+;; Expect: refused, tail calls
 (module (func $f (result i64) (return_call $f))
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

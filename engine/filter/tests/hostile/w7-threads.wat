@@ -1,4 +1,5 @@
 ;; Loads as threads do: they are off.
+;; Expect: refused, threads
 (module 
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

@@ -1,4 +1,5 @@
 ;; Multiplies to 128 bits: wide arithmetic is off.
+;; Expect: refused, wide arithmetic
 (module 
   (memory (export "memory") 2)
   (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))

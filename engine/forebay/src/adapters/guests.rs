@@ -409,3 +409,6 @@ pub fn filter_spec(
     let (tenant, name, config) = (&version.tenant, &version.name, &version.config);
     FilterSpec::new(tenant, name, module, config, limits, on_error, version.isolate)
 }
+
+#[cfg(test)]
+pub mod tests;

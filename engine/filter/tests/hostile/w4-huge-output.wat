@@ -1,0 +1,8 @@
+;; Emits one body of 26 MiB.
+;; Expect: broken, the body has more than 26214400 bytes
+(module (memory (export "memory") 496)
+  (data (i32.const 8192) "FBR1\01\00\00\00\20\20\00\00\40\00\00\00") ;; FBR1, rows, where, stride
+  (data (i32.const 8224) "\00\00\00\00\02\08\00\00") ;; source, verdict, mask, route
+  (data (i32.const 8264) "\00\00\00\00\00\00\a0\01") ;; body: where, how long
+  (func (export "forebay_buffer") (param i32) (result i32) (i32.const 262144))
+  (func (export "forebay_process_v1") (param i32 i32) (result i64) (i64.const 0x0000200000000020)))

@@ -1,0 +1,9 @@
+;; Says who the event is, in the place of the engine.
+;; Expect: broken, the header webhook-id is not the guest's to set
+(module (memory (export "memory") 16)
+  (data (i32.const 8192) "FBR1\01\00\00\00\20\20\00\00\40\00\00\00") ;; FBR1, rows, where, stride
+  (data (i32.const 8224) "\00\00\00\00\02\04\00\00") ;; source, verdict, mask, route
+  (data (i32.const 8256) "\00\40\00\00\1b\00\00\00") ;; headers: where, how long
+  (data (i32.const 16384) "\01\00\00\00\0a\00\00\00\05\00\00\00Webhook-Idevt_1") ;; count; lengths, name, value
+  (func (export "forebay_buffer") (param i32) (result i32) (i32.const 262144))
+  (func (export "forebay_process_v1") (param i32 i32) (result i64) (i64.const 0x0000200000000020)))

@@ -1,0 +1,6 @@
+;; Has no row for its event: it is rejected, and not lost.
+;; Expect: answered
+(module (memory (export "memory") 16)
+  (data (i32.const 8192) "FBR1\00\00\00\00\20\20\00\00\40\00\00\00") ;; FBR1, rows, where, stride
+  (func (export "forebay_buffer") (param i32) (result i32) (i32.const 262144))
+  (func (export "forebay_process_v1") (param i32 i32) (result i64) (i64.const 0x0000200000000020)))

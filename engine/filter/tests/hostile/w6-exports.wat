@@ -1,0 +1,7 @@
+;; Has 20,000 exports.
+;; Expect: refused, exports, the limit is 10000
+(module
+  (export "f" (func 0)) ;; times 20000
+  (memory (export "memory") 2)
+  (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
+  (func (export "forebay_process_v1") (param i32 i32) (result i64) (i64.const 0)))

@@ -1,0 +1,9 @@
+;; Has a function with 50,000 variables, which five bytes say.
+;; Expect: refused, 50000 locals in one function
+(module
+  (func
+    (local i32) ;; times 50000
+  )
+  (memory (export "memory") 2)
+  (func (export "forebay_buffer") (param i32) (result i32) (i32.const 4096))
+  (func (export "forebay_process_v1") (param i32 i32) (result i64) (i64.const 0)))

@@ -1,0 +1,3 @@
+;; Is no bytes at all.
+;; Expect: refused, not WebAssembly
+(module binary "")
