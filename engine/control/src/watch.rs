@@ -39,10 +39,14 @@ struct State {
 struct Watched {
     lines: VecDeque<Line>,
     bytes: usize,
-    circuit: Option<([u8; 16], Arc<CircuitState>)>,
-    canary: Option<([u8; 16], Arc<CircuitState>)>,
+    circuits: Circuits,
+    canaries: Circuits,
     seen: Option<Seen>,
 }
+
+/// By their filter's version, the one that was asked for first in front: as long as endpoints pin
+/// different ones, several run.
+type Circuits = VecDeque<([u8; 16], Arc<CircuitState>)>;
 
 /// A canary that failed too often, and is to be ended for good.
 pub(crate) struct FailedCanary {
@@ -93,6 +97,8 @@ pub struct Compared {
 const FILTERS_MAX: usize = 256;
 const LINES_MAX: usize = 500;
 const BYTES_MAX: usize = 128 << 10;
+/// Of one filter.
+const CIRCUITS_MAX: usize = 32;
 /// Of several requests to erase: a guest has an event for seconds at most.
 const ERASED_MAX: usize = 4096;
 pub(crate) const ERROR: u8 = 3;
@@ -132,11 +138,11 @@ impl FilterWatch {
         }
     }
 
-    /// The circuit of a filter that has one. It is new for a new version.
+    /// The circuit of a filter that has one. Each version has its own.
     pub fn circuit(&self, filter: &FilterVersion) -> Option<Arc<CircuitState>> {
         let settings = filter.circuit?;
         let mut state = self.state();
-        let kept = &mut state.of(&filter.tenant, &filter.name).circuit;
+        let kept = &mut state.of(&filter.tenant, &filter.name).circuits;
         Some(circuit_of(kept, filter.digest(), settings))
     }
 
@@ -144,7 +150,7 @@ impl FilterWatch {
     pub fn canary(&self, filter: &FilterVersion) -> Option<Arc<CircuitState>> {
         let settings = filter.canary_circuit()?;
         let mut state = self.state();
-        let kept = &mut state.of(&filter.tenant, &filter.name).canary;
+        let kept = &mut state.of(&filter.tenant, &filter.name).canaries;
         Some(circuit_of(kept, filter.digest(), settings))
     }
 
@@ -231,8 +237,11 @@ impl FilterWatch {
         }
     }
 
-    pub(crate) fn open_until(&self, tenant: &TenantId, name: &str) -> Option<Time> {
-        self.state().find(tenant, name)?.circuit.as_ref()?.1.open_until()
+    /// Until when the circuit of this version is open, or was.
+    pub(crate) fn open_until(&self, filter: &FilterVersion) -> Option<Time> {
+        let (state, version) = (self.state(), filter.digest());
+        let mut circuits = state.find(&filter.tenant, &filter.name)?.circuits.iter();
+        circuits.find(|(known, _)| *known == version)?.1.open_until()
     }
 
     /// What was seen of the candidate of this digest.
@@ -247,19 +256,16 @@ impl FilterWatch {
     }
 }
 
-fn circuit_of(
-    kept: &mut Option<([u8; 16], Arc<CircuitState>)>,
-    version: [u8; 16],
-    settings: Circuit,
-) -> Arc<CircuitState> {
-    match kept {
-        Some((known, circuit)) if *known == version => circuit.clone(),
-        _ => {
-            let circuit = Arc::new(CircuitState::new(settings));
-            *kept = Some((version, circuit.clone()));
-            circuit
-        }
+fn circuit_of(kept: &mut Circuits, version: [u8; 16], settings: Circuit) -> Arc<CircuitState> {
+    if let Some((_, circuit)) = kept.iter().find(|(known, _)| *known == version) {
+        return circuit.clone();
     }
+    if kept.len() >= CIRCUITS_MAX {
+        kept.pop_front();
+    }
+    let circuit = Arc::new(CircuitState::new(settings));
+    kept.push_back((version, circuit.clone()));
+    circuit
 }
 
 impl State {
@@ -324,6 +330,34 @@ mod tests {
         assert_eq!(texts(&watch, number, 0, 9), ["3", "4"]);
         assert_eq!(texts(&watch, number, 0, 1), ["3"], "who follows misses none");
         assert!(watch.lines((&TenantId::new("u"), "f"), 0, 0, 9).is_empty());
+    }
+
+    #[test]
+    fn each_version_has_a_circuit_of_its_own() {
+        let watch = FilterWatch::default();
+        let version = |module: u8| FilterVersion {
+            tenant: tenant(),
+            name: "f".into(),
+            origin: registry::Origin::Managed,
+            module: registry::ModuleDigest([module; 32]),
+            config: "{}".into(),
+            limits: registry::FilterLimits::default(),
+            on_error: registry::OnError::Reject,
+            isolate: false,
+            circuit: Some(Circuit { faults: 1, within_ms: 60_000 }),
+            candidate: None,
+            about: "{}".into(),
+        };
+        let (pinned, now) = (version(1), Time::from_secs(9));
+        let circuit = watch.circuit(&pinned).unwrap();
+        assert!(watch.circuit(&version(2)).unwrap().is_closed(now));
+        assert!(circuit.failed(now));
+        assert!(!watch.circuit(&pinned).unwrap().is_closed(now), "the same, asked for again");
+        assert!(watch.open_until(&pinned).is_some() && watch.open_until(&version(2)).is_none());
+        for module in 3..=u8::MAX {
+            watch.circuit(&version(module));
+        }
+        assert!(watch.circuit(&pinned).unwrap().is_closed(now), "they are bounded");
     }
 
     #[test]

@@ -218,7 +218,8 @@ impl LineOut {
 
 fn log(control: &Control, call: &Call) -> Answered {
     let (app, name) = (call.app()?, call.named("filter_name"));
-    find(&control.snapshot(), app, name)?;
+    let snapshot = control.snapshot();
+    let filter = find(&snapshot, app, name)?;
     let level = match call.query.one("level")? {
         None => 0,
         Some(text) => LEVELS
@@ -229,7 +230,7 @@ fn log(control: &Control, call: &Call) -> Answered {
     let after = call.query.number("after", 0..=u64::MAX)?.unwrap_or(0);
     let watch = &control.ports.watch;
     let lines = watch.lines((app, name), after, level as u8, limit(&call.query)?);
-    let open_until = watch.open_until(app, name);
+    let open_until = watch.open_until(filter);
     let open_until = open_until.filter(|until| *until > control.ports.clock.now());
     Ok(answer(
         200,
