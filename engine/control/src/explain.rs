@@ -1,4 +1,5 @@
 mod evidence;
+mod ruling;
 mod story;
 mod told;
 

@@ -1,4 +1,4 @@
-use crate::{EndpointId, EventId, Offset, StreamId, TenantId, Time, partition_of};
+use crate::{EndpointId, EventId, Offset, StreamId, TenantId, Time, mix, partition_of};
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
@@ -71,6 +71,18 @@ impl Event {
     /// What the event weighs in memory, about: body, headers and a fixed share for the rest.
     pub fn weight(&self) -> usize {
         self.body.len() + self.envelope.headers.weight() + 256
+    }
+
+    /// Which of a hundred equal shares it is of, from 0: by its key alone, so that a restart and
+    /// another batch decide alike, and by its offset where it has none.
+    pub fn hundredth(&self) -> u8 {
+        let hash = match &self.envelope.key {
+            Some(key) => {
+                key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| mix(hash ^ u64::from(byte)))
+            }
+            None => mix(self.offset().0),
+        };
+        (mix(hash) % 100) as u8
     }
 
     /// What is left of the event once its content is erased: its place, what it was an event of,
@@ -271,6 +283,22 @@ mod tests {
         let pairs: Vec<_> = headers.iter().collect();
         assert_eq!(pairs, [("x-a", &b"12"[..]), ("\u{fc}", b"")]);
         assert_eq!((headers.iter().len(), headers.is_empty()), (2, false));
+    }
+
+    /// Keys that a canary judges are the same ones in every version.
+    #[test]
+    fn which_share_an_event_is_of_never_changes() {
+        let share = |key: Option<&str>, offset| {
+            let envelope = Envelope {
+                key: key.map(Into::into),
+                ..Envelope::new(TenantId::new("t"), "s", "a", Time::ZERO)
+            };
+            let arrival = Arrival { envelope, body: Bytes::new(), duplicate: None };
+            arrival.at(EventId::new(5, Offset(offset))).hundredth()
+        };
+        let keys = ["", "a", "key-1", "customer-3"];
+        assert_eq!(keys.map(|key| share(Some(key), 9)), [3, 78, 28, 80]);
+        assert_eq!([0, 1, 7].map(|offset| share(None, offset)), [0, 57, 91]);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use id::{
     hash_of, partition_of,
 };
 pub use reserved::is_reserved_header;
-pub use rng::Rng;
+pub use rng::{Rng, mix};
 pub use rows::{
     AttemptRow, AttemptState, Change, DeadRow, Due, DuplicateRow, GapRow, LaneRow, Parcel,
     RegistryKey, RetryKey, RetryRow, Stage, Watermarks, Why,

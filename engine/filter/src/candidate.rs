@@ -1,6 +1,5 @@
 use crate::batch::Input;
 use crate::blame::{Findings, settle};
-use crate::host::mix;
 use crate::pool::Pool;
 use crate::spec::{FilterSpec, Purpose, Setting};
 use event::Verdict;
@@ -79,7 +78,8 @@ pub(crate) async fn settle_by_both(
             verdicts
         }
         Share::Canary { percent } => {
-            let sides: Vec<bool> = inputs.iter().map(|input| is_taken(input, percent)).collect();
+            let is_taken = |input: &Input<'_>| input.event.hundredth() < percent;
+            let sides: Vec<bool> = inputs.iter().map(is_taken).collect();
             let side = |wanted: bool| -> Vec<Input<'_>> {
                 let both = inputs.iter().zip(&sides);
                 both.filter(|(_, taken)| **taken == wanted).map(|(input, _)| *input).collect()
@@ -148,15 +148,4 @@ impl Comparison {
             }
         }
     }
-}
-
-/// By the key alone, so that a restart and another batch decide alike.
-fn is_taken(input: &Input<'_>, percent: u8) -> bool {
-    let hash = match &input.event.envelope.key {
-        Some(key) => {
-            key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| mix(hash ^ u64::from(byte)))
-        }
-        None => mix(input.event.offset().0),
-    };
-    mix(hash) % 100 < u64::from(percent)
 }

@@ -1,6 +1,7 @@
 use crate::limits::{LOG_BYTES_MAX, LOG_LINES_MAX, METRICS_MAX};
 use crate::table::Tables;
 use event::limits::{REASON_BYTES_MAX, SLICE_FUEL};
+use event::mix;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wasmtime::{Memory, StoreLimits};
@@ -170,13 +171,6 @@ impl Host {
         }
         has_room
     }
-}
-
-/// A good mixer of 64 bits (the finaliser of splitmix64).
-pub(crate) fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }
 
 /// Text from a guest, fit for a log: UTF-8 whatever came, control characters escaped, at most

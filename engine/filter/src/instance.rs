@@ -3,11 +3,11 @@ mod start;
 use crate::batch::{Input, PROGRESS_AT, encode, room_for, weight};
 use crate::engine::FilterModule;
 use crate::fault::{Fault, FaultKind};
-use crate::host::{Fact, Host, Progress, mix};
+use crate::host::{Fact, Host, Progress};
 use crate::outputs::{Refused, verdicts};
 use crate::result::read_rows;
 use crate::spec::{FilterSpec, Purpose, Setting};
-use event::Verdict;
+use event::{Verdict, mix};
 use std::sync::Arc;
 use wasmtime::{Memory, Store, TypedFunc};
 

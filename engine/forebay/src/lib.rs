@@ -37,7 +37,7 @@ pub use filter::{Form, Inspection, MemoryRange, ModuleReport, Named, Refusal};
 pub use log::Failure as LogFailure;
 pub use log::Log;
 pub use plan::{Compiler, Plan, Recipe, Reloaded, Reread};
-pub use registry::{Declared, DeclaredEndpoint, ModuleDigest};
+pub use registry::{Declared, DeclaredEndpoint, ModuleDigest, Pin};
 pub use store::Salvaged;
 pub use workbench::{Guest, Setup, Workbench, inspect};
 

@@ -105,12 +105,13 @@ impl Modules {
         self.admit(*digest, &wasm)
     }
 
-    /// Removes modules that no version of a filter may ask for any more, with their compiled forms,
-    /// and compiled forms of another version of the engine. One that was uploaded within a day may
-    /// be about to be put in force.
+    /// Removes modules that no version of a filter may ask for any more and no endpoint pins, with
+    /// their compiled forms, and compiled forms of another version of the engine. One that was
+    /// uploaded within a day may be about to be put in force.
     pub fn sweep(&self, history: &History) {
         let named = history.filters().flat_map(|filter| filter_modules(filter));
-        let named: BTreeSet<ModuleDigest> = named.collect();
+        let pinned = history.pins().map(|version| version.module);
+        let named: BTreeSet<ModuleDigest> = named.chain(pinned).collect();
         let swept = fs::read_dir(&self.dir).and_then(|entries| {
             let paths: Vec<PathBuf> =
                 entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;

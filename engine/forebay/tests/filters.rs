@@ -15,6 +15,8 @@ mod engine;
 mod erased;
 #[path = "support/nobody.rs"]
 mod nobody;
+#[path = "filters/pins.rs"]
+mod pins;
 #[path = "support/receiver.rs"]
 mod receiver;
 #[path = "support/request.rs"]

@@ -86,8 +86,18 @@ impl FilterVersion {
         let Candidate { module, config, share, .. } = self.candidate.as_ref()?;
         let name = format!("{}{CANDIDATE}", self.name).into();
         let config = config.as_str().into();
-        let alone = FilterVersion { candidate: None, ..self.clone() };
-        Some((FilterVersion { name, module: *module, config, ..alone }, *share))
+        Some((FilterVersion { name, module: *module, config, ..self.alone() }, *share))
+    }
+
+    /// The version itself, without what is tried beside it: its digest is what a list of versions
+    /// has.
+    pub fn alone(&self) -> FilterVersion {
+        FilterVersion { candidate: None, ..self.clone() }
+    }
+
+    /// All of it that an endpoint goes by which pins it.
+    pub(crate) fn pinned(&self) -> FilterVersion {
+        FilterVersion { about: "{}".into(), ..self.alone() }
     }
 
     /// The same while it is on trial.

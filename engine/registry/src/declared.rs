@@ -1,7 +1,9 @@
 use crate::{
-    Candidate, Circuit, FilterLimits, ModuleDigest, OnError, Secrets, TableContent, Terms,
+    Candidate, Circuit, FilterLimits, FilterVersion, ModuleDigest, OnError, Secrets, TableContent,
+    Terms,
 };
 use event::TenantId;
+use std::sync::Arc;
 
 /// The whole set of resources that a configuration file makes true.
 #[derive(Clone, Debug, Default)]
@@ -74,8 +76,10 @@ pub struct DeclaredEndpoint {
     pub types: Vec<String>,
     /// A `where` expression.
     pub condition: Option<String>,
-    /// Names of filters of the same tenant, in order.
+    /// Filters of the same tenant, in order: their names, or what a `Pin` is read of.
     pub filters: Vec<String>,
+    /// Versions that were replaced and may be pinned, of each filter the newest first.
+    pub kept: Vec<Arc<FilterVersion>>,
     pub terms: Terms,
     pub secrets: Secrets,
     pub headers: Vec<(String, String)>,
@@ -112,6 +116,7 @@ impl DeclaredEndpoint {
             types: Vec::new(),
             condition: None,
             filters: Vec::new(),
+            kept: Vec::new(),
             terms: Terms::default(),
             secrets: Secrets::default(),
             headers: Vec::new(),

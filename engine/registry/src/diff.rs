@@ -1,5 +1,6 @@
 use crate::check::{self, Fault};
 use crate::draft::{self, Drafter, owner, uses};
+use crate::pin::Known;
 use crate::row::{EndpointRow, FilterRow, Form, SourceRow, TableRow, TermsRow};
 use crate::shelves::Name;
 use crate::{
@@ -261,7 +262,8 @@ impl<'a> Diff<'a> {
         faults.into_iter().for_each(|fault| self.refuse(Kind::Endpoint, &name, fault));
         let types = self.types(&name, &declared.types);
         let filters = declared.filters.iter().map(String::as_str);
-        let chain = self.chain(&name, declared.condition.as_deref(), filters);
+        let known = (old.map(|old| &**old), &*declared.kept);
+        let chain = self.chain(&name, declared.condition.as_deref(), filters, known);
         let (true, Some(types), Some(chain)) = (is_sound, types, chain) else { return };
         let row = self.endpoint_row(declared, types, chain.as_deref());
         if old.is_some_and(|old| EndpointRow::of(old) == row) {
@@ -288,7 +290,9 @@ impl<'a> Diff<'a> {
             url: declared.url.clone(),
             types,
             condition: declared.condition.clone(),
-            filters: chain.map_or(Vec::new(), |chain| uses(&chain.filters)),
+            filters: chain.map_or(Vec::new(), |chain| {
+                uses(declared.filters.iter().map(String::as_str), &chain.filters)
+            }),
             terms: TermsRow::of(&declared.terms),
             headers: declared.headers.clone(),
             secret_digests: declared.secrets.digests(&owner(&declared.tenant, &declared.name)),
@@ -305,22 +309,27 @@ impl<'a> Diff<'a> {
         }
         for old in self.base.endpoints() {
             let name = name_of(old);
-            let is_touched = |filter: &Arc<str>| {
-                self.filters.contains_key(&(old.tenant.clone(), filter.clone()))
-            };
-            if self.named.contains(&(Kind::Endpoint, name.clone()))
-                || !old.filters.iter().any(is_touched)
-            {
+            if self.named.contains(&(Kind::Endpoint, name.clone())) || !self.is_touched(old) {
                 continue;
             }
             let condition = old.chain.as_ref().and_then(|chain| chain.condition.as_ref());
             let text = condition.map(|condition| condition.text());
             let filters = old.filters.iter().map(|filter| &**filter);
-            let Some(chain) = self.chain(&name, text, filters) else { continue };
+            let known: Known<'_> = (Some(&**old), &[]);
+            let Some(chain) = self.chain(&name, text, filters, known) else { continue };
             self.note(Kind::Endpoint, &name, How::Updated);
             let new = Endpoint { since: UNSET, chain, ..Endpoint::clone(old) };
             self.set.endpoints.push((old.id, Some(new)));
         }
+    }
+
+    /// Whether the endpoint runs something else by what this change makes of filters, or cannot go
+    /// on. What it pins stays as long as the filter does.
+    fn is_touched(&self, endpoint: &Endpoint) -> bool {
+        endpoint.uses().any(|(entry, version)| {
+            let made = self.filters.get(&(endpoint.tenant.clone(), version.name.clone()));
+            made.is_some_and(|made| made.is_none() || *entry == version.name)
+        })
     }
 
     /// Makes the tenants that are named and not there yet. The default one is always there.
@@ -425,16 +434,27 @@ impl<'a> Diff<'a> {
         &mut self,
         name: &Name,
         condition: Option<&str>,
-        filters: impl Iterator<Item = &'b str>,
+        entries: impl Iterator<Item = &'b str>,
+        known: Known<'_>,
     ) -> Option<Option<Arc<Chain>>> {
         let mut versions = Vec::new();
+        let mut seen: BTreeMap<Arc<str>, &str> = BTreeMap::new();
         let mut is_sound = true;
-        for filter in filters {
-            match self.filter(&name.0, filter) {
-                Some(version) => versions.push(version),
-                None => {
+        for entry in entries {
+            let found = self.version_of(&name.0, entry, known).and_then(|version| {
+                // What is told of a run goes by the names of its filters, so each is one version.
+                match *seen.entry(version.name.clone()).or_insert(entry) {
+                    other if other != entry => {
+                        let reason = format!("`{other}` and `{entry}` are one filter: name one");
+                        Err((Wrong::Invalid, reason))
+                    }
+                    _ => Ok(version),
+                }
+            });
+            match found {
+                Ok(version) => versions.push(version),
+                Err((wrong, reason)) => {
                     is_sound = false;
-                    let (wrong, reason) = self.no_such_filter(&name.0, filter);
                     self.refuse_as(wrong, Kind::Endpoint, name, ("filters", reason));
                 }
             }
@@ -452,7 +472,7 @@ impl<'a> Diff<'a> {
     }
 
     /// The version of a filter that will be in force after this change.
-    fn filter(&self, tenant: &TenantId, name: &str) -> Option<Arc<FilterVersion>> {
+    pub(crate) fn filter(&self, tenant: &TenantId, name: &str) -> Option<Arc<FilterVersion>> {
         let name: Name = (tenant.clone(), name.into());
         match self.filters.get(&name) {
             Some(changed) => changed.clone(),
@@ -460,13 +480,22 @@ impl<'a> Diff<'a> {
         }
     }
 
-    fn no_such_filter(&self, tenant: &TenantId, name: &str) -> (Wrong, String) {
+    pub(crate) fn no_such_filter(&self, tenant: &TenantId, name: &str) -> (Wrong, String) {
         let put = self.filters.iter().filter(|(_, filter)| filter.is_some()).map(|(name, _)| name);
         let known = put.chain(self.base.filters.iter().map(|(name, _)| name));
         let known = known.filter(|known| known.0 == *tenant).map(|known| &*known.1);
         if self.filters.contains_key(&(tenant.clone(), name.into())) {
             let reason = format!("filter `{name}` is removed, but this endpoint needs it");
             return (Wrong::Needed, reason);
+        }
+        if let Some((pinned, _)) = name.rsplit_once('@')
+            && self.filter(tenant, pinned).is_some()
+        {
+            let reason = format!(
+                "no filter `{name}`; a version of `{pinned}` is pinned by `{pinned}@` and 8 to 64 \
+                 hexadecimal digits"
+            );
+            return (Wrong::Invalid, reason);
         }
         let reason = match condition::nearest(name, known) {
             Some(near) => format!("no filter `{name}`; did you mean `{near}`?"),

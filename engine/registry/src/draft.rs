@@ -1,12 +1,12 @@
 use crate::record::RecordName;
 use crate::row::{
-    EndpointRow, FilterRow, FilterUse, Form, RecordRow, SealedRow, SourceRow, TableRow, TenantRow,
-    TermsRow,
+    EndpointRow, FilterRow, FilterUse, Form, PinnedRow, RecordRow, SealedRow, SourceRow, TableRow,
+    TenantRow, TermsRow,
 };
 use crate::shelves::Name;
 use crate::{
-    Chain, ChainId, Endpoint, FilterVersion, Record, SealingKey, Secret, Secrets, Snapshot, Source,
-    TableVersion, Tenant, Terms, TypePattern,
+    Chain, ChainId, Endpoint, FilterVersion, Origin, Record, SealingKey, Secret, Secrets, Snapshot,
+    Source, TableVersion, Tenant, Terms, TypePattern,
 };
 use condition::{Condition, ConditionError};
 use event::{EndpointId, Offset, TenantId, Throttle, Time};
@@ -154,7 +154,9 @@ impl EndpointRow {
             condition: chain
                 .and_then(|chain| chain.condition.as_deref())
                 .map(|condition| condition.text().to_owned()),
-            filters: chain.map_or(Vec::new(), |chain| uses(&chain.filters)),
+            filters: chain.map_or(Vec::new(), |chain| {
+                uses(endpoint.filters.iter().map(|entry| &**entry), &chain.filters)
+            }),
             terms: TermsRow::of(&endpoint.terms),
             headers: pairs(&endpoint.headers),
             secret_digests: endpoint.secret_digests.clone(),
@@ -165,12 +167,48 @@ impl EndpointRow {
     }
 }
 
-pub(crate) fn uses(filters: &[Arc<FilterVersion>]) -> Vec<FilterUse> {
-    let one = |filter: &Arc<FilterVersion>| FilterUse {
-        name: filter.name.to_string(),
+/// Of versions, with the entries that name them.
+pub(crate) fn uses<'a>(
+    entries: impl Iterator<Item = &'a str>,
+    filters: &[Arc<FilterVersion>],
+) -> Vec<FilterUse> {
+    let both = entries.zip(filters);
+    let uses = both.map(|(entry, filter)| FilterUse {
+        name: entry.to_owned(),
         digest: hex::encode(filter.digest()),
-    };
-    filters.iter().map(one).collect()
+        pinned: (*entry != *filter.name).then(|| PinnedRow::of(filter)),
+    });
+    uses.collect()
+}
+
+impl PinnedRow {
+    fn of(filter: &FilterVersion) -> PinnedRow {
+        PinnedRow {
+            filter: filter.name.to_string(),
+            module: filter.module,
+            config: filter.config.to_string(),
+            limits: filter.limits,
+            on_error: filter.on_error,
+            isolate: filter.isolate,
+            circuit: filter.circuit,
+        }
+    }
+
+    pub(crate) fn version(&self, tenant: &TenantId) -> FilterVersion {
+        FilterVersion {
+            tenant: tenant.clone(),
+            name: self.filter.as_str().into(),
+            origin: Origin::Managed,
+            module: self.module,
+            config: self.config.as_str().into(),
+            limits: self.limits,
+            on_error: self.on_error,
+            isolate: self.isolate,
+            circuit: self.circuit,
+            candidate: None,
+            about: "{}".into(),
+        }
+    }
 }
 
 fn pairs(headers: &[(Arc<str>, Arc<str>)]) -> Vec<(String, String)> {

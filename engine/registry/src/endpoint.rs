@@ -1,4 +1,4 @@
-use crate::{Chain, ChainId, Secrets, TypePattern};
+use crate::{Chain, ChainId, FilterVersion, Secrets, TypePattern};
 use condition::{Condition, ParsedBody};
 use event::{EndpointId, Envelope, Event, Offset, TenantId};
 use std::fmt;
@@ -14,13 +14,13 @@ pub struct Endpoint {
     /// Unique among the tenant's endpoints.
     pub name: Arc<str>,
     /// The offset from which this version rules. A change of one of its filters makes a new
-    /// version too, so the chain below is fixed.
+    /// version too, so the chain below is fixed; what it pins no change touches.
     pub since: Offset,
     pub origin: Origin,
     pub url: Arc<str>,
     /// Without any the endpoint wants every type.
     pub types: Vec<TypePattern>,
-    /// The names of its filters, in order.
+    /// Its filters as they were named, in order: by a name alone, or with the version that it pins.
     pub filters: Vec<Arc<str>>,
     /// The condition and the filters in the versions that this version runs. None when it has
     /// neither. Endpoints of one tenant with equal chains share one.
@@ -110,6 +110,22 @@ impl Endpoint {
 
     pub fn chain_id(&self) -> Option<ChainId> {
         self.chain.as_ref().map(|chain| chain.id)
+    }
+
+    /// Its filters as they were named, with the versions that it runs.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<FilterVersion>)> {
+        let versions = self.chain.iter().flat_map(|chain| &chain.filters);
+        self.filters.iter().zip(versions)
+    }
+
+    /// The versions that it pins, with the words that do.
+    pub fn pins(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<FilterVersion>)> {
+        self.uses().filter(|(entry, version)| **entry != version.name)
+    }
+
+    /// What it pins by these words.
+    pub(crate) fn pinned(&self, entry: &str) -> Option<&Arc<FilterVersion>> {
+        self.pins().find(|(own, _)| ***own == *entry).map(|(_, version)| version)
     }
 
     pub fn wants_type(&self, event_type: &str) -> bool {

@@ -105,6 +105,11 @@ impl History {
         self.tables.filters()
     }
 
+    /// Every version of a filter that a version of an endpoint pins, in no order.
+    pub fn pins(&self) -> impl Iterator<Item = &Arc<FilterVersion>> {
+        self.tables.endpoints().flat_map(|endpoint| endpoint.pins()).map(|(_, version)| version)
+    }
+
     /// Puts a change in force from `since` on: the log's next offset at the commit of the rows
     /// that are answered. They all are to be put, a tombstone too.
     ///

@@ -131,10 +131,13 @@ impl Reader<'_> {
         let tenant = TenantId::new(&value.tenant);
         let mut filters = Vec::with_capacity(value.filters.len());
         for used in &value.filters {
-            let filter = self.tables.filter_at(&name(&tenant, &used.name), row.key.since);
+            let filter = match &used.pinned {
+                Some(pinned) => Some(Arc::new(pinned.version(&tenant))),
+                None => self.tables.filter_at(&name(&tenant, &used.name), row.key.since).cloned(),
+            };
             let filter = filter.filter(|filter| hex::encode(filter.digest()) == used.digest);
             let missing = || row.error(format!("its version of filter `{}` is gone", used.name));
-            filters.push(filter.ok_or_else(missing)?.clone());
+            filters.push(filter.ok_or_else(missing)?);
         }
         let chain = self.drafter.chain(&tenant, value.condition.as_deref(), filters);
         let chain = chain.map_err(|error| row.error(format!("where: {error}")))?;

@@ -168,9 +168,26 @@ pub(crate) struct EndpointRow {
 
 #[derive(PartialEq, Serialize, Deserialize)]
 pub(crate) struct FilterUse {
+    /// As the endpoint names it. No filter is called by the words that pin one, so an earlier
+    /// version refuses the row rather than let go of the pin.
     pub name: String,
     /// The digest of the filter's version: a check, the version itself is found by offset.
     pub digest: String,
+    /// The version itself, where it is pinned: it outlives all else that knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<PinnedRow>,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(crate) struct PinnedRow {
+    pub filter: String,
+    pub module: ModuleDigest,
+    pub config: String,
+    pub limits: FilterLimits,
+    pub on_error: OnError,
+    pub isolate: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit: Option<Circuit>,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]

@@ -155,6 +155,19 @@ impl Snapshot {
         self.filters.get(&(tenant.clone(), name.into()))
     }
 
+    /// The versions of a filter that endpoints pin, each with the endpoint, by its id.
+    pub fn pins_of<'a>(
+        &'a self,
+        tenant: &TenantId,
+        filter: &'a str,
+    ) -> impl Iterator<Item = (&'a Arc<Endpoint>, &'a Arc<FilterVersion>)> + use<'a> {
+        self.endpoints_of(tenant).flat_map(move |endpoint| {
+            let pins = endpoint.pins().map(|(_, version)| version);
+            let own = pins.filter(move |version| *version.name == *filter);
+            own.map(move |version| (endpoint, version))
+        })
+    }
+
     /// By tenant and name.
     pub fn filters(&self) -> Vec<&Arc<FilterVersion>> {
         self.filters.sorted()

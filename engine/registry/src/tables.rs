@@ -121,6 +121,10 @@ impl Tables {
         self.endpoints.get(&id).into_iter().flat_map(move |versions| versions.from(offset))
     }
 
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.endpoints.iter().flat_map(|(_, versions)| versions.all())
+    }
+
     pub(crate) fn filters(&self) -> impl Iterator<Item = &Arc<FilterVersion>> {
         self.filters.iter().flat_map(|(_, versions)| versions.all())
     }

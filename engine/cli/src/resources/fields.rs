@@ -123,7 +123,8 @@ pub struct EndpointFields {
     /// A condition over the event, such as 'data.total > 100'; '' for none
     #[arg(long = "where", value_name = "EXPRESSION")]
     condition: Option<String>,
-    /// A filter of the application; several run in order
+    /// A filter of the application; several run in order. NAME@DIGITS is the version that begins
+    /// so, whatever comes into force later
     #[arg(long = "filter", value_name = "NAME")]
     filters: Vec<String>,
     /// What order deliveries keep

@@ -183,8 +183,13 @@ const COLUMNS: &[Column] = &[
     ("DECLARED", "declared"),
     ("UPDATED", "updatedAt"),
 ];
-const VERSION_COLUMNS: &[Column] =
-    &[("VERSION", "version"), ("MODULE", "module"), ("SINCE", "since"), ("CONFIG", "config")];
+const VERSION_COLUMNS: &[Column] = &[
+    ("VERSION", "version"),
+    ("MODULE", "module"),
+    ("SINCE", "since"),
+    ("PINNED BY", "pinnedBy"),
+    ("CONFIG", "config"),
+];
 
 impl Filter {
     pub fn run(&self) -> Result<Exit, Failure> {

@@ -30,7 +30,7 @@ pub fn tell(told: &Value) -> String {
         add_filters(&mut story, endpoint);
         for delivery in endpoint["deliveries"].as_array().into_iter().flatten() {
             add_attempts(&mut story, delivery);
-            if delivery["version"] != endpoint["version"] {
+            if ["version", "or"].iter().any(|member| delivery[*member] != endpoint[*member]) {
                 let _ = writeln!(story, "  by the version of offset {}:", of(delivery, "version"));
                 add_filters(&mut story, delivery);
             }
@@ -42,15 +42,32 @@ pub fn tell(told: &Value) -> String {
     story
 }
 
-/// Which code judged, of an endpoint or of one of its deliveries.
+/// Which code judged, of an endpoint or of one of its deliveries; where that cannot be told, which
+/// codes it may have been.
 fn add_filters(story: &mut String, of: &Value) {
+    add_version(story, of);
+    for other in of["or"].as_array().into_iter().flatten() {
+        let _ = writeln!(story, "  or by the version of offset {}:", text(&other["version"]));
+        add_version(story, other);
+    }
+    if of["orMore"].as_u64() > Some(0) {
+        let _ = writeln!(story, "  or by one of {} more", text(&of["orMore"]));
+    }
+}
+
+fn add_version(story: &mut String, of: &Value) {
     for filter in of["filters"].as_array().into_iter().flatten() {
         let (name, module) = (text(&filter["name"]), text(&filter["module"]));
         let _ = write!(story, "  filter {name}, sha256 {module}");
         let candidate = &filter["candidate"];
         if candidate.is_object() {
             let (percent, module) = (text(&candidate["canary"]), text(&candidate["module"]));
-            let _ = write!(story, "; of {percent} in 100 keys, sha256 {module}");
+            let judged = match candidate["judged"].as_bool() {
+                Some(true) => "which judged this one",
+                Some(false) => "which did not judge this one",
+                None => "which may have judged this one",
+            };
+            let _ = write!(story, "; of {percent} in 100 keys, {judged}, sha256 {module}");
         }
         story.push('\n');
     }
@@ -78,4 +95,29 @@ fn add_attempts(story: &mut String, delivery: &Value) {
 fn named(endpoint: &Value) -> String {
     let (id, name) = (text(&endpoint["id"]), text(&endpoint["name"]));
     if id == name { id } else { format!("{id} {name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_may_have_judged_is_told_as_that() {
+        let of = |module: &str, judged: Value| {
+            let candidate = json!({ "module": "cc", "canary": 5, "judged": judged });
+            json!([{ "name": "f", "module": module, "candidate": candidate }])
+        };
+        let or = json!([{ "version": 7, "filters": of("bb", json!(null)) }]);
+        let endpoint = json!({
+            "id": "ep_1", "name": "ep_1", "state": "dropped", "why": "so", "version": 3,
+            "filters": of("aa", json!(false)), "or": or, "orMore": 2, "deliveries": [],
+        });
+        let story = tell(&json!({ "event": {}, "endpoints": [endpoint] }));
+        let first = "  filter f, sha256 aa; of 5 in 100 keys, which did not judge this one, ";
+        assert!(story.contains(first), "{story}");
+        let other = "  or by the version of offset 7:\n  filter f, sha256 bb; of 5 in 100 keys, \
+                     which may have judged this one, sha256 cc\n  or by one of 2 more\n";
+        assert!(story.ends_with(other), "{story}");
+    }
 }

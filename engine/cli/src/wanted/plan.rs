@@ -4,6 +4,7 @@ use super::standing::{DEFAULT, Found, Standing, beside, headers, one, secret, wi
 use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
 use crate::resources::ask;
+use forebay::Pin;
 use forebay::config::{ResourceKind, Wanted, Words};
 use hyper::Method;
 use serde_json::Value;
@@ -94,7 +95,7 @@ impl Plan {
     ) -> Result<(), Failure> {
         let is_needed = |found: &Found| {
             found.kind == ResourceKind::Filter
-                && wanted.iter().any(|wanted| names(&wanted.words, "filters", &found.name))
+                && wanted.iter().any(|wanted| needs(&wanted.words, &found.name))
         };
         // Files that say nothing of an application's lookup tables want none of them gone.
         let tables = wanted.iter().filter(|wanted| wanted.kind == ResourceKind::Table);
@@ -137,8 +138,14 @@ fn app_of(wanted: &Wanted) -> Option<&str> {
     }
 }
 
-fn names(words: &Words, key: &str, name: &str) -> bool {
-    words.get(key).and_then(Value::as_array).is_some_and(|all| all.iter().any(|one| one == name))
+/// The filters that an endpoint names, or pins versions of.
+fn entries(words: &Words) -> impl Iterator<Item = &str> {
+    let filters = words.get("filters").and_then(Value::as_array);
+    filters.into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn needs(words: &Words, filter: &str) -> bool {
+    entries(words).any(|entry| entry == filter || Pin::filter_of(entry) == filter)
 }
 
 /// What leads nowhere is told before anything is changed.
@@ -171,12 +178,14 @@ fn refuse(server: &ServerArguments, wanted: &[Wanted], standing: &Standing) -> R
         if is_id && standing.find(one.kind, app, &one.name).is_none() {
             flaw("the server has none of this id, and gives ids itself".to_owned());
         }
-        let filters = one.words.get("filters").and_then(Value::as_array);
-        for name in filters.into_iter().flatten().filter_map(Value::as_str) {
-            let is_there = name.starts_with("forebay/")
-                || has(ResourceKind::Filter, &one.app, name)
-                || standing.find(ResourceKind::Filter, app, name).is_some();
-            if !is_there {
+        for entry in entries(&one.words) {
+            let is_there = |name: &str| {
+                name.starts_with("forebay/")
+                    || has(ResourceKind::Filter, &one.app, name)
+                    || standing.find(ResourceKind::Filter, app, name).is_some()
+            };
+            let name = Pin::filter_of(entry);
+            if !is_there(entry) && !is_there(name) {
                 flaw(format!("neither the server nor the file has its filter `{name}`"));
             }
         }

@@ -1,4 +1,5 @@
 mod candidates;
+mod pins;
 
 use crate::nobody::nobody;
 use crate::resources::{Place, ask};

@@ -191,7 +191,7 @@ async fn make(control: &Control, call: &Call, given: &EndpointIn) -> Result<Endp
         edit.create_endpoint(&new);
         Ok((edit.finish()?, id))
     });
-    within_room(control, call, 0, change).await
+    within_room(control, call, brought.pinned_bytes, change).await
 }
 
 fn get(control: &Control, call: &Call) -> Answered {
@@ -272,6 +272,8 @@ fn rest(old: &Endpoint, now: Time) -> Rest {
 struct Brought {
     /// Filters that come with the engine and are new to the application.
     shipped: Vec<(String, ModuleDigest)>,
+    /// What pins among the filters that it names may bring.
+    pinned_bytes: usize,
     script: Ready,
 }
 
@@ -284,7 +286,10 @@ impl Brought {
         script: &Given<Script>,
     ) -> Result<Brought, Problem> {
         let script = transformation::ready(control, call, script).await?;
-        Ok(Brought { shipped: filters::shipped(control, call.app()?, filters).await?, script })
+        let app = call.app()?;
+        let shipped = filters::shipped(control, app, filters).await?;
+        let pinned_bytes = filters::pinned_bytes(&control.snapshot(), app, filters);
+        Ok(Brought { shipped, pinned_bytes, script })
     }
 
     /// Makes it a part of a change.
@@ -297,12 +302,14 @@ impl Brought {
         new: &mut DeclaredEndpoint,
     ) -> Result<(), Problem> {
         filters::add_shipped(edit, snapshot, &new.tenant, &self.shipped, control);
+        new.kept = filters::to_pin(snapshot, &new.tenant, &new.filters);
         transformation::attach(edit, control, snapshot, (id, new), &self.script)
     }
 }
 
 /// Holds customers to what they may write in an hour. `kept` is the bytes of what a new version has
-/// from the one before. A change that fails costs nothing.
+/// from the one before, or from versions of filters that it pins. A change that fails costs
+/// nothing.
 async fn within_room<T>(
     control: &Control,
     call: &Call,
@@ -326,7 +333,12 @@ async fn rewrite(
     brought: &Brought,
     make: impl Fn(&Endpoint) -> Result<DeclaredEndpoint, Problem>,
 ) -> Result<EndpointId, Problem> {
-    let kept = find(&control.snapshot(), call.app()?, call.named("endpoint_id"))?.about.len();
+    let kept = {
+        let snapshot = control.snapshot();
+        let old = find(&snapshot, call.app()?, call.named("endpoint_id"))?;
+        let pinned: usize = old.pins().map(|(_, version)| version.config.len()).sum();
+        old.about.len() + pinned + brought.pinned_bytes
+    };
     let change = control.change(|snapshot| {
         let old = find(snapshot, call.app()?, call.named("endpoint_id"))?;
         call.if_match(&EndpointOut::now(control, old))?;

@@ -2,6 +2,7 @@
 //! configured with, and what it may use, is JSON beside it.
 
 mod differences;
+mod kept;
 mod live;
 mod model;
 mod staged;
@@ -9,6 +10,7 @@ mod trial;
 mod verdict;
 
 pub(crate) use differences::{Comparison, OutputDifference};
+pub(crate) use kept::{pinned_bytes, to_pin};
 pub(crate) use live::OPERATIONS as LIVE;
 pub(crate) use staged::Staged;
 pub(crate) use verdict::{Excerpt, VerdictOut};
@@ -20,9 +22,10 @@ use crate::problem::Problem;
 use crate::reply::{answer, empty, resource};
 use crate::{Control, Denied};
 use event::TenantId;
-use model::{About, FilterIn, FilterOut, FilterPatch, Settings, StagedOut, VersionOut};
+use kept::KeptOut;
+use model::{About, FilterIn, FilterOut, FilterPatch, Settings, StagedOut};
 use registry::{
-    ChangeSet, Declared, DeclaredFilter, Edit, FilterVersion, Kind, ModuleDigest, Snapshot,
+    ChangeSet, Declared, DeclaredFilter, Edit, FilterVersion, Kind, ModuleDigest, Pin, Snapshot,
 };
 use std::sync::Arc;
 use trial::{DryRunIn, DryRunOut};
@@ -91,7 +94,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         scope: Scope::Tenant(Deed::Read),
         query: &[APP],
         body: Content::Empty,
-        answers: &[(200, Content::json::<Page<VersionOut>>())],
+        answers: &[(200, Content::json::<Page<KeptOut>>())],
         run: |control, call| Box::pin(async move { versions(control, &call) }),
     },
     Operation {
@@ -172,7 +175,7 @@ fn get(control: &Control, call: &Call) -> Answered {
 fn versions(control: &Control, call: &Call) -> Answered {
     let snapshot = control.snapshot();
     let filter = find(&snapshot, call.app()?, call.named("filter_name"))?;
-    let data = VersionOut::all(filter);
+    let data = kept::shown(&snapshot, filter);
     Ok(answer(200, &Page { data, done: true, iterator: None, prev_iterator: None }))
 }
 
@@ -225,10 +228,8 @@ async fn push(control: &Control, call: Call) -> Answered {
 
 async fn restore(control: &Control, call: Call) -> Answered {
     let replaced = replace(control, &call, |old| {
-        let old = old.ok_or(NONE)?;
-        About::of(old)
-            .version(old, call.named("version"))
-            .ok_or(Problem::NotFound("this filter has no such version"))
+        let found = kept::find(&control.snapshot(), old.ok_or(NONE)?, call.named("version"));
+        found.ok_or(Problem::NotFound("this filter has no such version"))
     });
     shown(control, &call, replaced.await?)
 }
@@ -270,11 +271,14 @@ fn may_name(control: &Control, call: &Call, module: &ModuleDigest) -> Result<boo
     }
     let history = control.ports.commands.history();
     let mut own = history.filters().filter(|filter| filter.tenant == *app);
-    Ok(own.any(|filter| filter_modules(filter).contains(module)))
+    let endpoints = history.latest().endpoints_of(app);
+    let mut pinned = endpoints.flat_map(|endpoint| endpoint.pins());
+    Ok(own.any(|filter| filter_modules(filter).contains(module))
+        || pinned.any(|(_, version)| version.module == *module))
 }
 
 /// The modules that a version of a filter may ask for: its own, its candidate's, and those of the
-/// versions that can be put in force again.
+/// versions that it replaced last, which can be put in force again.
 pub fn filter_modules(filter: &FilterVersion) -> Vec<ModuleDigest> {
     let candidate = filter.candidate.as_ref().map(|candidate| candidate.module);
     let replaced = About::of(filter).modules();
@@ -317,12 +321,15 @@ pub(super) fn plain(
 pub(super) async fn shipped(
     control: &Control,
     app: &TenantId,
-    names: &[String],
+    entries: &[String],
 ) -> Result<Vec<(String, ModuleDigest)>, Problem> {
     let (snapshot, modules) = (control.snapshot(), &control.ports.modules);
-    let mut found = Vec::new();
-    let is_new = |name: &&String| name.starts_with(SHIPPED) && snapshot.filter(app, name).is_none();
-    for name in names.iter().filter(is_new) {
+    let mut found: Vec<(String, ModuleDigest)> = Vec::new();
+    let is_new = |name: &&str| name.starts_with(SHIPPED) && snapshot.filter(app, name).is_none();
+    for name in entries.iter().map(|entry| Pin::filter_of(entry)).filter(is_new) {
+        if found.iter().any(|(known, _)| known == name) {
+            continue;
+        }
         let Some(wasm) = modules.shipped(name) else {
             return Err(Problem::value(&["filters"], modules.unshipped(name)));
         };
@@ -330,7 +337,7 @@ pub(super) async fn shipped(
         // One that needs a configuration is told now and not at the first event.
         let settings = Settings::usual(module, control.options.filter_limits);
         modules.try_out(settings.as_version(app, name)).await?;
-        found.push((name.clone(), module));
+        found.push((name.to_owned(), module));
     }
     Ok(found)
 }

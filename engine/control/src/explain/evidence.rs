@@ -17,6 +17,9 @@ pub(crate) struct Evidence {
     pub history: History,
     /// Below it nothing is owed by the road.
     pub least: Offset,
+    /// The same, read after the lanes: at or above it a lane without a row was level all along, or
+    /// behind under no later version than the event's own.
+    pub level_from: Offset,
     pub lanes: BTreeMap<LaneId, LaneRow>,
     /// Of this offset, by delivery, in the order of their numbers.
     pub attempts: BTreeMap<DeliveryId, Vec<AttemptRow>>,
@@ -27,9 +30,16 @@ pub(crate) struct Evidence {
     /// trouble, beyond the rows that were looked at.
     pub unfound: BTreeSet<DeliveryId>,
     pub gaps: Vec<GapRow>,
+    /// By where a version came into force: when the event just below came in, in milliseconds.
+    came: BTreeMap<Offset, u64>,
 }
 
 impl Evidence {
+    /// Whether a version surely came into force later than this, by the node's own clock.
+    pub fn came_after(&self, since: Offset, millis: u64) -> bool {
+        self.came.range(..=since).next_back().is_some_and(|(_, came)| *came > millis)
+    }
+
     /// What was begun by this lane.
     pub fn begun_by(&self, lane: LaneId) -> Range<'_, DeliveryId, Vec<AttemptRow>> {
         self.attempts.range(of_lanes(lane, lane))
@@ -68,6 +78,8 @@ pub(crate) enum Found {
 /// beyond, only the due time is not known.
 const RETRIES_MAX: usize = 20_000;
 const PAGE: usize = 1_000;
+/// Versions that came later of which it is looked up when they came; those beyond came no earlier.
+const VERSIONS_MAX: usize = 64;
 
 /// Reads what there is; may block on the disk.
 ///
@@ -78,6 +90,7 @@ pub(crate) fn gather(log: &dyn Log, history: &History, id: EventId) -> Result<Fo
     let offset = id.offset();
     let least = log.watermarks()?.map_or(Offset::ZERO, |marks| marks.least());
     let lanes = log.lanes()?.into_iter().collect();
+    let level_from = log.watermarks()?.map_or(Offset::ZERO, |marks| marks.least());
     if offset >= log.head() {
         return Ok(Found::Unknown);
     }
@@ -110,7 +123,9 @@ pub(crate) fn gather(log: &dyn Log, history: &History, id: EventId) -> Result<Fo
         snapshot: history.at(offset),
         history: history.clone(),
         least,
+        level_from,
         lanes,
+        came: came(log, history, offset, &attempts)?,
         retries,
         dead,
         unfound,
@@ -118,6 +133,28 @@ pub(crate) fn gather(log: &dyn Log, history: &History, id: EventId) -> Result<Fo
         gaps: log.gaps()?,
         event,
     })))
+}
+
+/// When what ruled later came, at the endpoints where the event was begun.
+fn came(
+    log: &dyn Log,
+    history: &History,
+    offset: Offset,
+    attempts: &BTreeMap<DeliveryId, Vec<AttemptRow>>,
+) -> Result<BTreeMap<Offset, u64>, Failure> {
+    let begun: BTreeSet<EndpointId> = attempts.keys().map(|id| id.lane.endpoint).collect();
+    let versions = begun.into_iter().flat_map(|id| history.endpoints_from(id, offset));
+    let later = versions.map(|version| version.since).filter(|since| *since > offset);
+    let later: BTreeSet<Offset> = later.collect();
+    let mut came = BTreeMap::new();
+    for since in later.into_iter().take(VERSIONS_MAX) {
+        match log.event(Offset(since.0 - 1)) {
+            Ok(event) => came.extend(event.map(|event| (since, event.id.millis()))),
+            Err(Failure::Damaged { .. }) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(came)
 }
 
 /// Bytes that are damaged are kept all the same.

@@ -1,6 +1,7 @@
+use super::ruling::Ruling;
 use super::told::{
     ExplainOut, ExplainedAttemptOut, ExplainedCanaryOut, ExplainedDeliveryOut,
-    ExplainedEndpointOut, ExplainedEventOut, ExplainedFilterOut, UnwantedOut,
+    ExplainedEndpointOut, ExplainedEventOut, ExplainedFilterOut, ExplainedRulingOut, UnwantedOut,
 };
 use super::{evidence::Evidence, time};
 use crate::letter;
@@ -9,19 +10,21 @@ use event::{
     AttemptRow, AttemptState, Attempted, Cause, DeliveryId, Due, EndpointId, EventId, LaneId,
     LaneRow, Outcome, RetryKey, Time, Why,
 };
-use registry::{Endpoint, FilterVersion, Share};
-use std::collections::BTreeMap;
+use registry::{Endpoint, FilterVersion, OnError, Share};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Endpoints that did not want the event are named up to here.
 const UNWANTED_MAX: usize = 100;
+/// Versions that may have ruled in another's place are told up to here.
+const OTHERS_MAX: usize = 16;
 
 /// What became of an event at each endpoint, and why.
 pub(crate) fn tell(evidence: &Evidence) -> ExplainOut {
     let event = &evidence.event;
     let envelope = &event.envelope;
     let wanted = wanted(evidence);
-    let endpoints = wanted.values().map(|endpoint| at_endpoint(evidence, endpoint)).collect();
+    let endpoints = wanted.values().map(|ruling| at_endpoint(evidence, ruling)).collect();
     let others = evidence.snapshot.endpoints_of(&envelope.tenant);
     let mut others = others.filter(|endpoint| !wanted.contains_key(&endpoint.id));
     let is_addressed = envelope.addressee().is_some();
@@ -68,19 +71,18 @@ pub(crate) fn damaged(id: EventId) -> ExplainOut {
     }
 }
 
-/// The endpoints that wanted the event, in the versions that ruled it.
-fn wanted(evidence: &Evidence) -> BTreeMap<EndpointId, Arc<Endpoint>> {
-    let mut wanted = BTreeMap::<EndpointId, Arc<Endpoint>>::new();
+/// The endpoints that wanted the event, with the versions that ruled it there.
+fn wanted(evidence: &Evidence) -> BTreeMap<EndpointId, Ruling> {
+    let mut wanted = BTreeMap::new();
     for endpoint in evidence.snapshot.owed(&evidence.event.envelope) {
-        wanted.insert(endpoint.id, ruling(evidence, endpoint));
+        wanted.insert(endpoint.id, Ruling::at(evidence, endpoint));
     }
     // A lane that was behind may have matched by a version that came after the event.
     for delivery in evidence.attempts.keys() {
         let id = delivery.lane.endpoint;
         let known = evidence.history.latest().endpoint(id);
         if let (false, Some(endpoint)) = (wanted.contains_key(&id), known) {
-            let by_row = named_by_rows(evidence, id);
-            wanted.insert(id, by_row.unwrap_or_else(|| endpoint.clone()));
+            wanted.insert(id, Ruling::at(evidence, endpoint));
         }
     }
     wanted
@@ -95,60 +97,77 @@ pub(crate) struct Standing {
 
 /// How the event stands at each endpoint that wanted it, in the order of their ids.
 pub(crate) fn standings(evidence: &Evidence) -> Vec<Standing> {
-    let standing = |endpoint: &Endpoint| {
-        let lane = LaneId::main(endpoint.id);
+    let standing = |ruling: &Ruling| {
+        let lane = LaneId::main(ruling.id());
         let next = evidence.retried_by(lane).filter_map(|(_, (key, _))| key.due.time());
-        let (state, _) = at_main(evidence, endpoint);
-        Standing { endpoint: endpoint.id, state, next: next.min() }
+        let (state, _) = at_main(evidence, ruling);
+        Standing { endpoint: ruling.id(), state, next: next.min() }
     };
-    wanted(evidence).values().map(|endpoint| standing(endpoint)).collect()
-}
-
-/// The version that ruled the event, or is to rule it when its lane gets there.
-fn ruling(evidence: &Evidence, matched: &Arc<Endpoint>) -> Arc<Endpoint> {
-    if let Some(named) = named_by_rows(evidence, matched.id) {
-        return named;
-    }
-    let offset = evidence.event.offset();
-    let row = evidence.lanes.get(&LaneId::main(matched.id));
-    let since = row.filter(|row| row.cursor <= offset).map_or(offset, |row| row.since.max(offset));
-    evidence.history.endpoint_at(matched.id, since).unwrap_or_else(|| matched.clone())
-}
-
-/// The version that a row of the endpoint's own lane names.
-fn named_by_rows(evidence: &Evidence, id: EndpointId) -> Option<Arc<Endpoint>> {
-    let mut mains = evidence.begun_by(LaneId::main(id));
-    mains.find_map(|(delivery, _)| named_by_row(evidence, *delivery))
-}
-
-/// The version that judged a delivery which is in trouble or dead, or is still to judge it. Of
-/// others no row tells.
-fn named_by_row(evidence: &Evidence, delivery: DeliveryId) -> Option<Arc<Endpoint>> {
-    let retry = evidence.retries.get(&delivery).map(|(_, row)| row.ruled_by);
-    let dead = || evidence.dead.get(&delivery)?.as_ref().map(|row| row.ruled_by);
-    evidence.history.endpoint_at(delivery.lane.endpoint, retry.or_else(dead)?)
+    wanted(evidence).values().map(standing).collect()
 }
 
 /// The filters of a version, in their order, with what tells their code from any other.
-fn filters(endpoint: &Endpoint) -> Vec<ExplainedFilterOut> {
-    let chain = endpoint.chain.as_deref();
-    chain.into_iter().flat_map(|chain| &chain.filters).map(|filter| of_filter(filter)).collect()
+fn filters(evidence: &Evidence, endpoint: &Endpoint) -> Vec<ExplainedFilterOut> {
+    let filters = endpoint.chain.iter().flat_map(|chain| &chain.filters).enumerate();
+    filters.map(|(place, filter)| of_filter(evidence, filter, place)).collect()
 }
 
-fn of_filter(filter: &FilterVersion) -> ExplainedFilterOut {
+fn of_filter(evidence: &Evidence, filter: &FilterVersion, place: usize) -> ExplainedFilterOut {
     // Nothing came of what a shadow said.
     let canary = filter.trial().and_then(|(candidate, share)| match share {
         Share::Canary(percent) => Some((candidate.module, percent)),
         Share::Shadow => None,
     });
-    let alone = FilterVersion { candidate: None, ..filter.clone() };
+    let candidate = canary.map(|(module, canary)| ExplainedCanaryOut {
+        module: module.to_string(),
+        canary,
+        judged: has_judged(evidence, filter, place, canary),
+    });
     ExplainedFilterOut {
         name: filter.name.to_string(),
-        version: hex::encode(alone.digest()),
+        version: hex::encode(filter.alone().digest()),
         module: filter.module.to_string(),
-        candidate: canary
-            .map(|(module, canary)| ExplainedCanaryOut { module: module.to_string(), canary }),
+        candidate,
     }
+}
+
+/// Whether a canary of so many of a hundred keys judged the event in its filter's place. It goes by
+/// the key alone; that of what the filters before it made is not kept.
+fn has_judged(
+    evidence: &Evidence,
+    filter: &FilterVersion,
+    place: usize,
+    percent: u8,
+) -> Option<bool> {
+    let event = &evidence.event;
+    if place > 0 || event.is_erased() {
+        return None;
+    }
+    if event.hundredth() >= percent {
+        return Some(false);
+    }
+    // One that may not fail is left out once it has, before that is on record; and where failures
+    // stop the filter, it judges what its canary failed at.
+    let is_surely_asked = filter.canary_circuit().is_none() && filter.on_error != OnError::Stop;
+    is_surely_asked.then_some(true)
+}
+
+/// The condition of a version.
+fn condition_of(endpoint: &Endpoint) -> Option<String> {
+    let chain = endpoint.chain.as_deref();
+    let condition = chain.and_then(|chain| chain.condition.as_deref());
+    condition.map(|condition| condition.text().to_owned())
+}
+
+/// The versions that may have ruled in the place of the likeliest, and how many more there are.
+fn others(evidence: &Evidence, ruling: &Ruling) -> (Vec<ExplainedRulingOut>, u64) {
+    let others = ruling.others();
+    let told = others.iter().take(OTHERS_MAX).map(|endpoint| ExplainedRulingOut {
+        version: endpoint.since.0,
+        r#where: condition_of(endpoint),
+        filters: filters(evidence, endpoint),
+    });
+    (told.collect(), others.len().saturating_sub(OTHERS_MAX) as u64)
 }
 
 fn unwanted(endpoint: &Endpoint, is_addressed: bool) -> UnwantedOut {
@@ -160,19 +179,21 @@ fn unwanted(endpoint: &Endpoint, is_addressed: bool) -> UnwantedOut {
     UnwantedOut { id: endpoint.id.to_string(), name: endpoint.name.to_string(), why }
 }
 
-fn at_endpoint(evidence: &Evidence, endpoint: &Endpoint) -> ExplainedEndpointOut {
+fn at_endpoint(evidence: &Evidence, ruling: &Ruling) -> ExplainedEndpointOut {
+    let endpoint = ruling.likeliest();
     let rows = evidence.begun_at(endpoint.id);
     let deliveries =
-        rows.map(|(delivery, rows)| of_delivery(evidence, endpoint, *delivery, rows)).collect();
-    let (state, why) = at_main(evidence, endpoint);
-    let chain = endpoint.chain.as_deref();
-    let condition = chain.and_then(|chain| chain.condition.as_deref());
+        rows.map(|(delivery, rows)| of_delivery(evidence, ruling, *delivery, rows)).collect();
+    let (state, why) = at_main(evidence, ruling);
+    let (or, or_more) = others(evidence, ruling);
     ExplainedEndpointOut {
         id: endpoint.id.to_string(),
         name: endpoint.name.to_string(),
         version: endpoint.since.0,
-        r#where: condition.map(|condition| condition.text().to_owned()),
-        filters: filters(endpoint),
+        r#where: condition_of(endpoint),
+        filters: filters(evidence, endpoint),
+        or,
+        or_more,
         state,
         why,
         deliveries,
@@ -180,11 +201,11 @@ fn at_endpoint(evidence: &Evidence, endpoint: &Endpoint) -> ExplainedEndpointOut
 }
 
 /// The endpoint's state, replays left aside.
-fn at_main(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, String) {
-    let mains = evidence.begun_by(LaneId::main(endpoint.id));
+fn at_main(evidence: &Evidence, ruling: &Ruling) -> (&'static str, String) {
+    let mains = evidence.begun_by(LaneId::main(ruling.id()));
     let mains: Vec<&DeliveryId> = mains.map(|(delivery, _)| delivery).collect();
     match mains.is_empty() {
-        true => without_rows(evidence, endpoint),
+        true => without_rows(evidence, ruling),
         false => with_rows(evidence, &mains),
     }
 }
@@ -211,12 +232,12 @@ fn with_rows(evidence: &Evidence, mains: &[&DeliveryId]) -> (&'static str, Strin
 }
 
 /// The endpoint's state when no row names the event: who keeps it says what became of it.
-fn without_rows(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, String) {
+fn without_rows(evidence: &Evidence, ruling: &Ruling) -> (&'static str, String) {
     if evidence.event.is_erased() {
         return ("erased", "its content was erased before it was sent".to_owned());
     }
     let offset = evidence.event.offset();
-    let main = LaneId::main(endpoint.id);
+    let main = LaneId::main(ruling.id());
     let is_taken =
         evidence.gaps.iter().any(|gap| gap.lane == main && (gap.from..gap.until).contains(&offset));
     if is_taken {
@@ -228,13 +249,29 @@ fn without_rows(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, Stri
         None if !evidence.lanes.contains_key(&main) && offset >= evidence.least => {
             ("in_flight", "it is on the road".to_owned())
         }
-        None => without_keeper(evidence, endpoint),
+        None => without_keeper(evidence, ruling),
     }
 }
 
-/// Nobody keeps it any more. A condition says the same of the same event again; of what a filter
-/// said there is no row.
-fn without_keeper(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, String) {
+/// Nobody keeps it any more: what that comes to by each version that may have ruled.
+fn without_keeper(evidence: &Evidence, ruling: &Ruling) -> (&'static str, String) {
+    let (state, why) = by_version(evidence, ruling.likeliest());
+    let (mut states, mut whys) = (BTreeSet::from([state]), vec![why]);
+    for endpoint in ruling.others() {
+        let (state, why) = by_version(evidence, endpoint);
+        states.insert(state);
+        if !whys.contains(&why) {
+            whys.push(why);
+        }
+    }
+    (if states.len() == 1 { state } else { "ended" }, whys.join(", or "))
+}
+
+/// A condition says the same of the same event again; of what a filter said there is no row.
+fn by_version(evidence: &Evidence, endpoint: &Endpoint) -> (&'static str, String) {
+    if !endpoint.wants(&evidence.event.envelope) {
+        return ("dropped", "it wanted other types".to_owned());
+    }
     let chain = endpoint.chain.as_deref();
     let condition = chain.and_then(|chain| chain.condition.as_ref());
     let meets = |where_: &Arc<Condition>| where_.matches(&evidence.event, &mut ParsedBody::new());
@@ -268,12 +305,12 @@ fn waiting(evidence: &Evidence, row: &LaneRow) -> String {
 
 fn of_delivery(
     evidence: &Evidence,
-    endpoint: &Endpoint,
+    at_endpoint: &Ruling,
     delivery: DeliveryId,
     rows: &[AttemptRow],
 ) -> ExplainedDeliveryOut {
-    let named = named_by_row(evidence, delivery);
-    let ruling = named.as_deref().unwrap_or(endpoint);
+    let ruling = at_endpoint.of(evidence, delivery, rows);
+    let (or, or_more) = others(evidence, &ruling);
     let (state, why) = state_of(evidence, delivery);
     let due = evidence.retries.get(&delivery).and_then(|(key, _)| key.due.time());
     let attempts = rows.iter().filter_map(|row| row.attempt.as_ref());
@@ -282,8 +319,10 @@ fn of_delivery(
         webhook_id: evidence.event.id.of_output(delivery.k),
         output: delivery.k,
         replay: delivery.lane.n,
-        version: ruling.since.0,
-        filters: filters(ruling),
+        version: ruling.likeliest().since.0,
+        filters: filters(evidence, ruling.likeliest()),
+        or,
+        or_more,
         state,
         why,
         due: due.map(time),

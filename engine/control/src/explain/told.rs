@@ -37,17 +37,30 @@ pub(crate) struct ExplainedEventOut {
 pub(crate) struct ExplainedEndpointOut {
     pub id: String,
     pub name: String,
-    /// The offset that the version which ruled the event is in force from.
+    /// The offset that the version which ruled the event is in force from, or is to rule it.
     pub version: u64,
     /// The condition of that version.
     pub r#where: Option<String>,
     /// The filters of that version, in their order.
     pub filters: Vec<ExplainedFilterOut>,
+    /// Either that version ruled, or one of these did: they came before it is known to have been
+    /// judged, and no row tells which it was. 16 at most; none where it is known.
+    pub or: Vec<ExplainedRulingOut>,
+    /// So many more may have.
+    pub or_more: u64,
     /// How the event stands there, replays left aside: `delivered`, `retrying`, `parked`, `dead`,
     /// `purged`, `in_flight`, `waiting`, `dropped`, `expired`, `erased` or `ended`.
     pub state: &'static str,
     pub why: String,
     pub deliveries: Vec<ExplainedDeliveryOut>,
+}
+
+/// A version that may have ruled an event.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ExplainedRulingOut {
+    pub version: u64,
+    pub r#where: Option<String>,
+    pub filters: Vec<ExplainedFilterOut>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -66,6 +79,10 @@ pub(crate) struct ExplainedCanaryOut {
     pub module: String,
     /// So many of a hundred keys.
     pub canary: u8,
+    /// Whether it judged the event in its filter's place. Null where that cannot be told: of keys
+    /// that are its own where it may have been left out because it failed, and behind other
+    /// filters, which may have changed the key.
+    pub judged: Option<bool>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -79,6 +96,9 @@ pub(crate) struct ExplainedDeliveryOut {
     pub replay: u32,
     pub version: u64,
     pub filters: Vec<ExplainedFilterOut>,
+    /// As of the endpoint.
+    pub or: Vec<ExplainedRulingOut>,
+    pub or_more: u64,
     pub state: &'static str,
     pub why: Option<String>,
     /// When it is tried next.

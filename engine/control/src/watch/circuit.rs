@@ -16,7 +16,7 @@ pub struct CircuitState {
 }
 
 /// The circuits of a filter's versions, of those that were asked for last. A lane that is behind is
-/// judged by an older one while the others are by the newest.
+/// judged by an older one while the others are by the newest, and endpoints pin versions.
 #[derive(Default)]
 pub(super) struct Circuits {
     /// By what tells versions apart; the one that was asked for last is the last.
@@ -25,8 +25,8 @@ pub(super) struct Circuits {
 
 /// More failures than this are not told apart.
 const FAULTS_MAX: usize = 10_000;
-/// Versions of a filter that lanes are judged by at a time are one or two as a rule.
-const VERSIONS_MAX: usize = 8;
+/// Versions of a filter that lanes are judged by at a time are few as a rule.
+const VERSIONS_MAX: usize = 32;
 
 impl CircuitState {
     pub fn new(circuit: Circuit) -> CircuitState {

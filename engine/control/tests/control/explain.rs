@@ -4,7 +4,7 @@ use event::{
     AttemptRow, AttemptState, Attempted, Cause, Change, DeadRow, DeliveryId, Due, EventId, GapRow,
     LaneId, LaneRow, Offset, Outcome, Parcel, Refusal, RetryKey, RetryRow, Stage, Watermarks, Why,
 };
-use log::Group;
+use log::{Group, Log as _};
 use registry::DeclaredEndpoint;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -267,13 +267,21 @@ fn the_filters_that_ruled_are_told_with_their_modules() {
         }]);
         assert_eq!((&told["filters"], &told["version"]), (&expected, &id.offset().0.into()));
     }
-    // The same module with another configuration, for some of the keys.
-    let canary = r#"{"config":{"n":1},"canary":7}"#;
-    assert_eq!(node.send("PUT", "/v1/filter/f/candidate", canary, &[]).status, 201);
-    let (_, told) = explain(&node, node.publish("order.paid", "{}"), "e");
-    let expected = json!({ "module": second["module"], "canary": 7 });
-    assert_eq!(told["filters"][0]["candidate"], expected);
-    assert_eq!(told["filters"][0]["version"], second["version"], "a trial is no version");
+    // The same module with another configuration, for some of the keys. None has a key, so their
+    // shares are those of their offsets: 52, 46 and 21.
+    for (percent, faults, judged) in
+        [(7, 20, json!(false)), (60, 20, json!(null)), (60, 0, json!(true))]
+    {
+        let config = json!({ "n": 1 });
+        let canary = json!({ "config": config, "canary": percent, "stopAfterFaults": faults });
+        let put = node.send("PUT", "/v1/filter/f/candidate", &canary.to_string(), &[]);
+        assert!(put.status < 202, "{}", put.body);
+        let (_, told) = explain(&node, node.publish("order.paid", "{}"), "e");
+        let module = &second["module"];
+        let expected = json!({ "module": module, "canary": percent, "judged": judged });
+        assert_eq!(told["filters"][0]["candidate"], expected, "unless it was left out");
+        assert_eq!(told["filters"][0]["version"], second["version"], "a trial is no version");
+    }
 }
 
 /// Its lane was behind, so a version judged it that came after it: its rows say so.
@@ -310,4 +318,84 @@ fn what_is_in_trouble_or_dead_names_the_version_that_judged_it() {
         ..Group::default()
     });
     assert_eq!(modules(), both(&first));
+}
+
+/// The module of what judged it by itself, and those of what may have done so in its place.
+fn modules(told: &Value) -> (Value, Vec<Value>) {
+    let module = |of: &Value| of["filters"][0]["module"].clone();
+    (module(told), told["or"].as_array().unwrap().iter().map(module).collect())
+}
+
+/// Its lane may have been behind.
+#[test]
+fn where_no_row_tells_every_version_that_may_have_judged_is_named() {
+    let (node, put) = filtered();
+    let [first, second] = ["\0asm-1", "\0asm-2"].map(|wasm| {
+        let module = put(&node, wasm)["module"].clone();
+        (node.publish("order.paid", "{}"), module)
+    });
+    let at = |id: EventId| modules(&explain(&node, id, "e").1);
+    let either = (first.1.clone(), vec![second.1.clone()]);
+    assert_eq!(at(first.0), (first.1.clone(), vec![]), "a lane on the road is level");
+    passed(&node, Offset(2));
+    assert_eq!(at(first.0), either);
+    assert_eq!(at(second.0), (second.1.clone(), vec![]), "no other ever ruled it");
+    let (_, told) = explain(&node, first.0, "e");
+    let why = "its filter `f` did not want it";
+    assert_eq!((&told["state"], &told["why"]), (&"dropped".into(), &why.into()));
+
+    let to = delivery(node.endpoint("e"), first.0.offset());
+    let sent = attempt(1, Outcome::Delivered { status: 204 });
+    let sent = row(to, sent, AttemptState::Delivered);
+    node.commit(Group { attempts: vec![sent], ..Group::default() });
+    assert_eq!(at(first.0), either);
+    let (_, told) = explain(&node, first.0, "e");
+    assert_eq!(modules(&told["deliveries"][0]), either, "it is not known when the second came");
+}
+
+#[test]
+fn what_was_sent_before_a_version_came_was_not_judged_by_it() {
+    let (node, put) = filtered();
+    let first = put(&node, "\0asm-1")["module"].clone();
+    let id = node.publish("order.paid", "{}");
+    let second = put(&node, "\0asm-2")["module"].clone();
+    let later = EventId::new(NOW.millis() + 10_000, node.log.head());
+    let event = std::sync::Arc::new(crate::node::event(later, "order.paid", "{}"));
+    node.commit(Group { events: vec![event], ..Group::default() });
+    let third = put(&node, "\0asm-3")["module"].clone();
+    passed(&node, Offset(2));
+    let to = delivery(node.endpoint("e"), id.offset());
+    let at = |seconds: u64| {
+        let mut sent = attempt(1, Outcome::Delivered { status: 204 });
+        sent.as_mut().unwrap().at = NOW + Duration::from_secs(seconds);
+        sent
+    };
+    let sent = row(to, at(5), AttemptState::Delivered);
+    node.commit(Group { attempts: vec![sent], ..Group::default() });
+    let told = |id| modules(&explain(&node, id, "e").1);
+    assert_eq!(told(id), (first, vec![second.clone()]), "the third came after it was sent");
+    let to = delivery(node.endpoint("e"), later.offset());
+    let sent = row(to, at(11), AttemptState::Delivered);
+    node.commit(Group { attempts: vec![sent], ..Group::default() });
+    assert_eq!(told(later), (second, vec![third]), "that may have been there");
+}
+
+#[test]
+fn what_waits_is_to_be_judged_by_the_newest_and_what_is_begun_by_none_that_came_later() {
+    let (node, put) = filtered();
+    let first = put(&node, "\0asm-1")["module"].clone();
+    let id = node.publish("order.paid", "{}");
+    let second = put(&node, "\0asm-2")["module"].clone();
+    node.publish("order.paid", "{}");
+    let third = put(&node, "\0asm-3")["module"].clone();
+    passed(&node, Offset(2));
+    let lane = LaneId::main(node.endpoint("e"));
+    let behind = |high, since| {
+        let row = LaneRow { cursor: Offset(0), high, since, why: Why::Breaker };
+        node.commit(Group { lanes: vec![Change::Put(lane, row)], ..Group::default() });
+        modules(&explain(&node, id, "e").1)
+    };
+    assert_eq!(behind(Offset(0), Offset(0)), (third, vec![]));
+    assert_eq!(behind(Offset(1), Offset(0)), (first.clone(), vec![]));
+    assert_eq!(behind(Offset(1), Offset(1)), (first, vec![second]));
 }

@@ -21,6 +21,7 @@ mod messages;
 mod node;
 mod openapi;
 mod pages;
+mod pins;
 mod poller;
 mod requests;
 mod scrape;

@@ -6,7 +6,7 @@ use crate::config::{Config, Filter, Unread};
 use delivery::{Address, Guard};
 use event::{Refusal, TenantId};
 use ingest::SourceTable;
-use registry::{DeclaredEndpoint, DeclaredError, Snapshot};
+use registry::{Declared, DeclaredEndpoint, DeclaredError, DeclaredFilter, Pin, Snapshot};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Whether the parts agree with each other. The rooms that will run them are asked, so nothing
@@ -16,7 +16,7 @@ pub(crate) fn all(config: &Config, table: &Table, text: &str, notes: &mut Notes)
     for endpoint in &config.endpoints {
         shipped(config, endpoint, &tables, notes);
     }
-    if let Err(rejected) = Snapshot::default().diff(&config.declared()) {
+    if let Err(rejected) = Snapshot::default().diff(&unpinned(config.declared())) {
         rejected.0.iter().for_each(|error| tables.note(error, notes));
     }
     for endpoint in &config.endpoints {
@@ -37,6 +37,24 @@ pub(crate) fn all(config: &Config, table: &Table, text: &str, notes: &mut Notes)
     }
 }
 
+/// The same with the filters in the place of versions that are pinned: which ones are kept is known
+/// to the node alone that has run them.
+fn unpinned(mut declared: Declared) -> Declared {
+    for endpoint in &mut declared.endpoints {
+        let is_name = |entry: &str| {
+            let is_it =
+                |filter: &DeclaredFilter| filter.tenant == endpoint.tenant && filter.name == entry;
+            declared.filters.iter().any(is_it)
+        };
+        let name = |entry: &String| match is_name(entry) {
+            true => entry.clone(),
+            false => Pin::filter_of(entry).to_owned(),
+        };
+        endpoint.filters = endpoint.filters.iter().map(name).collect();
+    }
+    declared
+}
+
 fn sources(config: &Config) -> Result<(), String> {
     let sources = config.ways_in().map_err(|bad| bad.to_string())?;
     SourceTable::new(sources).map(drop).map_err(|bad| bad.to_string())
@@ -46,9 +64,9 @@ fn sources(config: &Config) -> Result<(), String> {
 /// configuration.
 fn shipped(config: &Config, endpoint: &DeclaredEndpoint, tables: &Tables<'_>, notes: &mut Notes) {
     let (tenant, of) = (endpoint.tenant.as_str(), endpoint.name.as_str());
-    for name in endpoint.filters.iter().filter(|name| name.starts_with(PREFIX)) {
-        let is_declared =
-            |filter: &Filter| filter.name == *name && filter.tenant == endpoint.tenant;
+    let names = endpoint.filters.iter().map(|entry| Pin::filter_of(entry));
+    for name in names.filter(|name| name.starts_with(PREFIX)) {
+        let is_declared = |filter: &Filter| filter.name == name && filter.tenant == endpoint.tenant;
         if config.filters.iter().any(is_declared) {
             continue;
         }

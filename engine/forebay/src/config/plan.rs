@@ -6,7 +6,7 @@ use crate::config::{Config, LookupTable, Source};
 use crate::tables::digest_of;
 use delivery::GuardOptions;
 use filter::{ModuleLimits, Table};
-use registry::{Declared, ModuleDigest, TableDigest};
+use registry::{Declared, ModuleDigest, Pin, TableDigest};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -100,9 +100,10 @@ impl Config {
     fn all_filters(&self) -> Vec<Filter> {
         let mut filters = self.filters.clone();
         for endpoint in &self.endpoints {
-            for name in endpoint.filters.iter().filter(|name| name.starts_with(PREFIX)) {
+            let names = endpoint.filters.iter().map(|entry| Pin::filter_of(entry));
+            for name in names.filter(|name| name.starts_with(PREFIX)) {
                 let is_there =
-                    filters.iter().any(|f| f.tenant == endpoint.tenant && f.name == *name);
+                    filters.iter().any(|f| f.tenant == endpoint.tenant && f.name == name);
                 if !is_there {
                     filters.extend(Filter::shipped(&endpoint.tenant, name, self.guests.limits));
                 }

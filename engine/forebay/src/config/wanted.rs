@@ -193,7 +193,7 @@ fn check(read: &mut [Read<'_>]) {
     }
 }
 
-/// Filters that endpoints name and no sheet has: the server may.
+/// What endpoints name as filters and no sheet has, a version that they pin too: the server may.
 fn elsewhere(declared: &Declared) -> Vec<DeclaredFilter> {
     let known: BTreeSet<(TenantId, String)> =
         declared.filters.iter().map(|f| (f.tenant.clone(), f.name.clone())).collect();

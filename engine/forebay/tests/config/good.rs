@@ -194,6 +194,30 @@ fn a_module_is_read_verified_and_named_by_its_digest() {
 }
 
 #[test]
+fn which_versions_there_are_to_pin_is_the_nodes_to_say() {
+    let with = |filter: &str| {
+        let folder = written(&format!(
+            "[[filter]]\nname = \"f\"\nmodule = \"forebay/redact\"\n\
+             [[endpoint]]\nname = \"e\"\nurl = \"https://example.com\"\n\
+             secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\nfilters = [\"{filter}\"]\n"
+        ));
+        load(&folder.path().join("forebay.toml"), &[]).map_err(|error| error.to_string())
+    };
+    let pinned: [(&str, &[&str]); 2] =
+        [("f@01234567", &["f"]), ("forebay/redact@sha256:01234567", &["f", "forebay/redact"])];
+    for (entry, filters) in pinned {
+        let declared = with(entry).unwrap_or_else(|error| panic!("{error}")).declared();
+        assert_eq!(declared.endpoints[0].filters, [entry]);
+        let named: Vec<&str> = declared.filters.iter().map(|filter| &*filter.name).collect();
+        assert_eq!(named, filters);
+    }
+    for (entry, why) in [("g@01234567", "no filter `g`"), ("f@0123", "8 to 64 hexadecimal")] {
+        let told = with(entry).map(drop).unwrap_err();
+        assert!(told.contains(why), "{told}");
+    }
+}
+
+#[test]
 fn of_modules_that_are_too_large_only_shipped_ones_are_taken() {
     let filter = "[filters]\nmodule_bytes = 1000\n[[filter]]\nname = \"mine\"\n";
     let folder = written(&format!("{filter}module = \"mine.wasm\"\n"));

@@ -135,7 +135,7 @@ fn settled(plan: Plan) -> Plan {
 }
 
 /// What the file says now, for an engine on its folder.
-fn plan_of(file: &Path) -> Result<Plan, String> {
+pub fn plan_of(file: &Path) -> Result<Plan, String> {
     let inputs = Inputs { file: Some(file.to_owned()), ..Inputs::default() };
     let config = Config::load(&inputs).map_err(|error| error.to_string())?;
     config.plan().map(settled).map_err(|error| error.to_string())

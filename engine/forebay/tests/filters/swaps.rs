@@ -37,7 +37,7 @@ const STAMP: &str = r#"(module
     (i32.store (i32.const 16396) (i32.const 64))
     (i64.or (i64.shl (i64.const 16384) (i64.const 32)) (i64.const 32))))"#;
 
-fn stamping(number: usize) -> Vec<u8> {
+pub fn stamping(number: usize) -> Vec<u8> {
     wat::parse_str(STAMP.replace("NNNN", &format!("{number:04}"))).unwrap()
 }
 

@@ -53,7 +53,8 @@ pub(crate) struct EndpointIn {
     pub headers: Option<HeaderTexts>,
     /// A condition over the event, as in the configuration file.
     pub r#where: Option<String>,
-    /// Names of the application's filters, in order.
+    /// Names of the application's filters, in order; with `@` and 8 or more digits of a version, or
+    /// of its module's SHA-256, in that version, whichever is in force.
     pub filters: Option<Vec<String>>,
     pub ordering: Option<OrderingText>,
     /// The pauses before further attempts, like `["5s", "30m"]`.
@@ -211,6 +212,7 @@ impl EndpointIn {
             types: self.event_types.iter().flatten().cloned().collect(),
             condition: condition(self.r#where.as_deref(), self.channels.as_ref()),
             filters: self.filters.clone().unwrap_or_default(),
+            kept: Vec::new(),
             terms: self.terms(rest.terms)?,
             secrets: rest.secrets,
             headers: rest.headers,

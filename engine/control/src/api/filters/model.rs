@@ -337,24 +337,20 @@ impl About {
         About { created: about.created, updated: now, replaced: replaced.collect() }
     }
 
-    /// The newest version of this digest among the filter's.
-    pub fn version(&self, filter: &FilterVersion, digest: &str) -> Option<Settings> {
-        let mut all = self.replaced.iter().map(|replaced| &replaced.settings);
-        let is_it = |version: &FilterVersion| hex::encode(version.digest()) == digest;
-        let in_force = Settings::of(filter);
-        match is_it(&in_force.version(filter)) {
-            true => Some(in_force),
-            false => all.find(|settings| is_it(&settings.version(filter))).cloned(),
-        }
+    /// The filter's version that is in force and those that it replaced, the newest first, each
+    /// with when it came into force last. Nothing is beside them.
+    pub fn versions(&self, filter: &FilterVersion) -> Vec<(FilterVersion, u64)> {
+        let replaced = self.replaced.iter();
+        let replaced = replaced.map(|old| (old.settings.version(filter), old.since));
+        [(filter.alone(), self.updated)].into_iter().chain(replaced).collect()
     }
 }
 
 impl VersionOut {
-    fn of(version: &FilterVersion, since: u64) -> VersionOut {
-        let alone = FilterVersion { candidate: None, ..version.clone() };
+    pub fn of(version: &FilterVersion, since: u64) -> VersionOut {
         let config = RawValue::from_string(version.config.to_string());
         VersionOut {
-            version: hex::encode(alone.digest()),
+            version: hex::encode(version.alone().digest()),
             module: version.module.to_string(),
             config: config.expect("what is put in force has been read as JSON"),
             on_error: version.on_error,
@@ -364,16 +360,6 @@ impl VersionOut {
             circuit: version.circuit.map(CircuitText::of),
             since: told(since),
         }
-    }
-
-    /// The one in force, then those that it replaced.
-    pub fn all(filter: &FilterVersion) -> Vec<VersionOut> {
-        let about = About::of(filter);
-        let replaced = about
-            .replaced
-            .iter()
-            .map(|replaced| VersionOut::of(&replaced.settings.version(filter), replaced.since));
-        [VersionOut::of(filter, about.updated)].into_iter().chain(replaced).collect()
     }
 }
 
