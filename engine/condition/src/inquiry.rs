@@ -24,6 +24,9 @@ pub(crate) struct Progress {
     fuel_max: u64,
     /// Something was learnt in this step: there is an end of them.
     has_learnt: Cell<bool>,
+    /// What that took: a step that learnt little of what it read goes on, for the next one would
+    /// have to read the rest again.
+    learnt_fuel: Cell<u64>,
     /// The step has ended early, and what it gives says nothing.
     is_cut: Cell<bool>,
     /// By the node's place in memory, where it stays as long as the inquiry borrows it.
@@ -98,8 +101,8 @@ impl Progress {
         if let Some(known) = self.learnt.borrow().get(&key) {
             return *known;
         }
-        let before = self.fuel.get();
-        if self.has_learnt.get() && before >= self.fuel_max {
+        let (before, learnt) = (self.fuel.get(), self.learnt_fuel.get());
+        if self.has_learnt.get() && before >= self.fuel_max && learnt >= before / 2 {
             self.is_cut.set(true);
             return None;
         }
@@ -108,6 +111,8 @@ impl Progress {
         if !self.is_cut() && taken >= self.fuel_max / LEARNT_PART {
             self.learnt.borrow_mut().insert(key, found);
             self.has_learnt.set(true);
+            // What it asked in turn is in it.
+            self.learnt_fuel.set(learnt + taken);
         }
         found
     }

@@ -4,6 +4,7 @@ mod circuit;
 mod trial;
 
 pub use circuit::CircuitState;
+use trial::Example;
 pub(crate) use trial::{DifferenceOut, Seen};
 
 use circuit::Circuits;
@@ -175,15 +176,16 @@ impl FilterWatch {
     /// What a filter's candidate made of events. It counts anew for a new candidate.
     pub fn compared(&self, filter: &FilterVersion, now: Time, mut compared: Compared) {
         let Some((candidate, _)) = filter.candidate() else { return };
+        // Before the lock: large ones are compared.
+        let mut examples: Vec<Example> = compared.examples.drain(..).map(Example::of).collect();
         let mut state = self.state();
-        let is_kept = |(event, ..): &(Arc<Event>, _, _)| !state.erased.contains(&event.id);
-        compared.examples.retain(is_kept);
+        examples.retain(|example| !state.erased.contains(&example.event()));
         let seen = &mut state.of(&filter.tenant, &filter.name).seen;
         let version = candidate.digest();
         if seen.as_ref().is_none_or(|seen| seen.version != version) {
             *seen = Some(Seen::of(version, now));
         }
-        seen.as_mut().expect("it is there now").add(compared);
+        seen.as_mut().expect("it is there now").add(&compared, examples);
     }
 
     /// Lines of this level and above, the oldest first: the first `limit` behind the one of the

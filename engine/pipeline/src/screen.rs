@@ -61,7 +61,8 @@ pub struct Step {
     pub place: Place,
     /// None: the question goes on in a later turn.
     pub answer: Option<Answer>,
-    /// The question has taken more than a [`TRIAL`] so far.
+    /// The question has taken more than a [`TRIAL`] so far, and more than a fourth of a slice for
+    /// each of its events: large batches of what is quick are not long.
     pub is_long: bool,
 }
 
@@ -79,6 +80,14 @@ struct Queue {
 struct Begun {
     judging: Judging,
     charged: i64,
+    /// What it may burn before it is long.
+    patience: i64,
+}
+
+impl Begun {
+    fn is_long(&self) -> bool {
+        self.charged >= self.patience
+    }
 }
 
 impl Queue {
@@ -106,7 +115,11 @@ impl Queue {
         let question = self.questions.front().expect("a turn is that of a question");
         let mut begun = match self.begun.take() {
             Some(begun) => begun,
-            None => Begun { judging: guests.judge(question), charged: 0 },
+            None => Begun {
+                judging: guests.judge(question),
+                charged: 0,
+                patience: patience_with(question),
+            },
         };
         let step = begun.judging.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         match &step {
@@ -115,7 +128,7 @@ impl Queue {
                 // What was charged too much comes back, but buys no more than a round.
                 self.credit = (self.credit + begun.charged - fuel - BASE_COST).min(QUANTUM);
                 self.questions.pop_front();
-                self.is_long = begun.charged.max(fuel) >= TRIAL.cast_signed();
+                self.is_long = begun.charged.max(fuel) >= begun.patience;
             }
             Poll::Pending => {
                 self.credit -= QUANTUM;
@@ -152,7 +165,7 @@ impl Screen {
                 Poll::Ready(answer) => break answer,
                 Poll::Pending if has_room(&self.begun, &place.0) => {
                     self.begun.push(place.0.clone());
-                    let is_long = !queue.is_on_trial();
+                    let is_long = queue.begun.as_ref().is_some_and(Begun::is_long);
                     return Some(Step { place, answer: None, is_long });
                 }
                 Poll::Pending if queue.is_on_trial() => {}
@@ -229,6 +242,12 @@ impl Screen {
         let first = || self.queues.keys().next().expect("there is a queue");
         later.unwrap_or_else(first).clone()
     }
+}
+
+/// Large batches of what is quick are not long: a fourth of a slice for each event is not.
+fn patience_with(question: &Question) -> i64 {
+    let events = question.events.len() as u64;
+    TRIAL.max(events * SLICE_FUEL / 4).cast_signed()
 }
 
 /// One question of the tenant is not begun any more.

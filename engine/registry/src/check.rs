@@ -6,7 +6,7 @@ use event::limits::{HEADERS_BYTES_MAX, HEADERS_MAX, NAME_BYTES_MAX};
 const SCHEDULE_MAX: usize = 64;
 const URL_BYTES_MAX: usize = 2048;
 /// Filters of one endpoint.
-const FILTERS_MAX: usize = 16;
+pub const FILTERS_MAX: usize = 16;
 const TYPES_MAX: usize = 256;
 
 pub(crate) type Fault = (&'static str, String);

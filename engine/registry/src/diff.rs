@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// What stands in for the offset that `History::apply` puts in.
 const UNSET: Offset = Offset::MAX;
+/// Configurations that one endpoint pins, together: they are written with each of its versions.
+const PINNED_BYTES_MAX: usize = 64 << 10;
 
 /// One change set in the making.
 pub(crate) struct Diff<'a> {
@@ -261,13 +263,19 @@ impl<'a> Diff<'a> {
         let is_sound = faults.is_empty();
         faults.into_iter().for_each(|fault| self.refuse(Kind::Endpoint, &name, fault));
         let types = self.types(&name, &declared.types);
-        let filters = declared.filters.iter().map(String::as_str);
+        // More than those are refused above, and each is looked for among all versions.
+        let filters = declared.filters.iter().take(check::FILTERS_MAX).map(String::as_str);
         let known = (old.map(|old| &**old), &*declared.kept);
         let chain = self.chain(&name, declared.condition.as_deref(), filters, known);
         let (true, Some(types), Some(chain)) = (is_sound, types, chain) else { return };
         let row = self.endpoint_row(declared, types, chain.as_deref());
         if old.is_some_and(|old| EndpointRow::of(old) == row) {
             return;
+        }
+        if row.pinned_bytes() > PINNED_BYTES_MAX {
+            let text =
+                format!("pins configurations of more than {PINNED_BYTES_MAX} bytes together");
+            return self.refuse(Kind::Endpoint, &name, ("filters", text));
         }
         self.note(Kind::Endpoint, &name, how(old.is_some()));
         match draft::endpoint(id, UNSET, row, chain, declared.secrets.clone()) {

@@ -142,6 +142,15 @@ impl TableRow {
 }
 
 impl EndpointRow {
+    /// Of the configurations that it pins.
+    pub(crate) fn pinned_bytes(&self) -> usize {
+        self.filters
+            .iter()
+            .filter_map(|used| used.pinned.as_ref())
+            .map(|row| row.config.len())
+            .sum()
+    }
+
     pub(crate) fn of(endpoint: &Endpoint) -> EndpointRow {
         let chain = endpoint.chain.as_deref();
         EndpointRow {

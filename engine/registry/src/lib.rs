@@ -37,6 +37,7 @@ mod versions;
 pub use candidate::{CANDIDATE, Candidate, Ended, STOP_AFTER_FAULTS, STOP_WITHIN_MS, Share};
 pub use chain::{Chain, ChainId};
 pub use change::{ChangeSet, Changed, How};
+pub use check::FILTERS_MAX;
 pub use declared::{
     Declared, DeclaredEndpoint, DeclaredFilter, DeclaredSource, DeclaredTable, DeclaredTenant,
 };

@@ -51,7 +51,12 @@ impl<'a> Pin<'a> {
     ) -> Result<Arc<FilterVersion>, String> {
         let (mut listed, mut seen) = (Vec::new(), BTreeSet::new());
         let (mut first, mut named) = (None, BTreeSet::<String>::new());
+        let mut met = BTreeSet::new();
         for version in versions {
+            // Many endpoints may hold the same one, and a digest reads its whole configuration.
+            if !met.insert(Arc::as_ptr(&version).addr()) {
+                continue;
+            }
             let version = version.pinned();
             let (own, module) = (hex::encode(version.digest()), version.module.to_string());
             if !seen.insert(own.clone()) {

@@ -45,7 +45,7 @@ pub(crate) struct DifferenceOut {
 }
 
 const EXAMPLES_MAX: usize = 16;
-/// Of one that is kept, with all that was put out of it.
+/// Of those that are kept whole, with all that was put out of them.
 const EXAMPLE_BYTES_MAX: usize = 512 << 10;
 
 impl Seen {
@@ -55,16 +55,19 @@ impl Seen {
         Seen { version, since, judged, faults, fuel, fuel_in_force, differing, examples }
     }
 
-    pub fn add(&mut self, compared: Compared) {
+    pub fn add(&mut self, compared: &Compared, examples: Vec<Example>) {
         self.judged += compared.judged as u64;
         self.faults += compared.faults as u64;
         self.fuel += compared.fuel;
         self.fuel_in_force += compared.fuel_in_force;
         self.differing += compared.differing as u64;
-        for (event, in_force, candidate) in compared.examples {
-            self.examples.push_front(Example::of(event, in_force, candidate));
+        for example in examples {
+            self.examples.push_front(example);
         }
         self.examples.truncate(EXAMPLES_MAX);
+        while self.examples.iter().map(Example::weight).sum::<usize>() > EXAMPLE_BYTES_MAX {
+            self.examples.pop_back();
+        }
     }
 
     /// The last examples, for people.
@@ -75,15 +78,22 @@ impl Seen {
 }
 
 impl Example {
-    fn of(event: Arc<Event>, in_force: Verdict, candidate: Verdict) -> Example {
+    pub fn of((event, in_force, candidate): (Arc<Event>, Verdict, Verdict)) -> Example {
         let bytes = event.weight() + in_force.weight() + candidate.weight();
-        match bytes <= EXAMPLE_BYTES_MAX {
-            true => Example::Whole(event, in_force, candidate),
-            false => {
-                let comparison = &mut Comparison::brief();
-                let told = DifferenceOut::of(&event, &in_force, &candidate, comparison);
-                Example::Told(event.id, told.into())
+        if bytes <= EXAMPLE_BYTES_MAX {
+            return Example::Whole(event, in_force, candidate);
+        }
+        let comparison = &mut Comparison::brief();
+        let told = DifferenceOut::of(&event, &in_force, &candidate, comparison);
+        Example::Told(event.id, told.into())
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Example::Whole(event, in_force, candidate) => {
+                event.weight() + in_force.weight() + candidate.weight()
             }
+            Example::Told(..) => 0,
         }
     }
 
@@ -138,7 +148,8 @@ mod tests {
         let output = Arc::new(Event { body: body(b'2'), ..Event::clone(&event) });
         let mut seen = Seen::of([0; 16], Time::ZERO);
         let examples = vec![(event, Verdict::Pass, Verdict::Emit(vec![output]))];
-        seen.add(Compared { judged: 1, differing: 1, examples, ..Compared::default() });
+        let examples = examples.into_iter().map(Example::of).collect();
+        seen.add(&Compared { judged: 1, differing: 1, ..Compared::default() }, examples);
         assert_eq!(seen.examples[0].event(), id);
         serde_json::to_value(seen.told()).unwrap()[0].take()
     }

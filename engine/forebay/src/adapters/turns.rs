@@ -7,13 +7,15 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-/// Whether a run's last turn took much longer than a slice. The time that a thread had of the
-/// processor costs a call of the system to ask for, so only the turns of such a run are measured.
+/// How many turns of a run are still to be measured, because one took much longer than a slice. The
+/// time that a thread had of the processor costs a call of the system to ask for, so those of other
+/// runs are not.
 #[derive(Default)]
-pub struct Suspicion(Cell<bool>);
+pub struct Suspicion(Cell<u32>);
 
 /// A turn that takes longer than this by the clock may have been interrupted, or be a heavy one.
 const HEAVY: Duration = Duration::from_millis(1);
+const MEASURED: u32 = 64;
 
 /// A question that is charged for the time that it takes where that is more than its fuel says:
 /// one instruction may fill all memory that a guest has. It is pending for as many turns as it took
@@ -31,10 +33,11 @@ pub async fn by_time(
             return Poll::Pending;
         }
         let began = clock.now();
-        let before = suspicion.0.get().then(processor_time);
+        let left = suspicion.0.get();
+        let before = (left > 0).then(processor_time);
         let step = judging.as_mut().poll(context);
         let is_heavy = clock.now().since(began) >= HEAVY;
-        suspicion.0.set(is_heavy);
+        suspicion.0.set(if is_heavy { MEASURED } else { left.saturating_sub(1) });
         let slices = match before {
             Some(before) if is_heavy => slices(processor_time().saturating_sub(before)),
             _ => 0,
@@ -99,6 +102,16 @@ mod tests {
         assert!(fuel >= 2 * slices * SLICE_FUEL, "{fuel} for {slices} slices twice");
         let (_, fuel) = watched(&suspicion, 1, BUSY);
         assert!(fuel >= slices * SLICE_FUEL, "{fuel}: its run is known");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_light_turn_does_not_clear_a_run() {
+        let suspicion = Suspicion::default();
+        watched(&suspicion, 1, BUSY);
+        watched(&suspicion, 1, Duration::ZERO);
+        let (_, fuel) = watched(&suspicion, 1, BUSY);
+        assert!(fuel >= slices(BUSY) * SLICE_FUEL, "{fuel}: it is still measured");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::model::{About, Settings, VersionOut};
 use event::{EndpointId, TenantId};
-use registry::{FilterVersion, Pin, Snapshot};
+use registry::{FILTERS_MAX, FilterVersion, Pin, Snapshot};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -88,8 +88,11 @@ pub(crate) fn to_pin(
 pub(crate) fn pinned_bytes(snapshot: &Snapshot, app: &TenantId, entries: &[String]) -> usize {
     let known = to_pin(snapshot, app, entries);
     let largest = |pin: Pin<'_>| {
-        let of_filter = known.iter().filter(|version| *version.name == *pin.filter);
-        of_filter.map(|version| version.config.len()).max().unwrap_or(0)
+        let own = known.iter().filter(|version| *version.name == *pin.filter);
+        let pinned = snapshot.pins_of(app, pin.filter).map(|(_, version)| version);
+        own.chain(pinned).map(|version| version.config.len()).max().unwrap_or(0)
     };
-    entries.iter().filter_map(|entry| Pin::read(entry)).map(largest).sum()
+    // More entries than an endpoint may have are refused.
+    let pins = entries.iter().take(FILTERS_MAX).filter_map(|entry| Pin::read(entry));
+    pins.map(largest).sum()
 }
