@@ -53,7 +53,7 @@ fn asked(questions: impl Iterator<Item = Question>) -> Vec<(u64, String)> {
     let bell = Bell::new();
     let answers = Door::new(8, bell.clone());
     let stop: Arc<AtomicBool> = Arc::default();
-    let guests = GuestThreads::start(0, &maker, &[answers.clone()], &stop).unwrap();
+    let guests = GuestThreads::start(0, &maker, std::slice::from_ref(&answers), &stop).unwrap();
     for question in questions {
         let id = question.id;
         assert!(guests.questions.push(question).is_ok());
