@@ -5,8 +5,8 @@
 #   filters/build.sh --check [LANGUAGE...]  builds aside and compares: fails if a byte differs
 #   filters/build.sh --pin                  records the Rust that is installed here, then builds
 #
-# A language is rust, c, assemblyscript, zig or go; all when none is named. A filter's manifest.json
-# becomes the custom section `forebay.manifest` of its module.
+# A language is rust, c, cpp, assemblyscript, zig or go; all when none is named. A filter's
+# manifest.json becomes the custom section `forebay.manifest` of its module.
 #
 # To build a filter of your own you need none of this: with the target installed
 # (`rustup target add wasm32-unknown-unknown`), `cargo build --release` does it.
@@ -19,9 +19,12 @@ root=$(dirname "$here")
 pins=$root/sdk/toolchain/pinned
 mode=${1:-}
 case $mode in --check | --pin) shift ;; -*) sed -n '2,6p' "$0" >&2; exit 2 ;; *) mode= ;; esac
-languages=${*:-rust c assemblyscript zig go}
+languages=${*:-rust c cpp assemblyscript zig go}
 for language in $languages; do
-  case $language in rust | c | assemblyscript | zig | go) ;; *) sed -n '2,9p' "$0" >&2; exit 2 ;; esac
+  case $language in
+    rust | c | cpp | assemblyscript | zig | go) ;;
+    *) sed -n '2,9p' "$0" >&2; exit 2 ;;
+  esac
 done
 
 stage=$(mktemp -d)
@@ -68,33 +71,70 @@ recorded() {
   fi
 }
 
+# header PATH PACKAGE: a library of Debian that is nothing but headers. It gets a folder of its own:
+# beside it are the headers of the libraries of this machine, which are not WebAssembly's.
+header() {
+  [ -e "/usr/include/$1" ] || missing "$2"
+  mkdir -p "$stage/headers"
+  cp -R "/usr/include/$1" "$stage/headers"
+}
+
+# Clang for C and C++ alike.
+by_clang() {
+  compiler=$1
+  command -v "$compiler" > /dev/null || missing "$compiler"
+  recorded "$compiler" "$("$compiler" -dumpversion)" 19.1.7
+}
+
 build_c() {
-  command -v clang-19 > /dev/null || missing clang-19
-  recorded clang-19 "$(clang-19 -dumpversion)" 19.1.7
-  for source in "$root"/filters/*/*.c; do
-    name=$(basename "$source" .c)
+  by_clang clang-19
+  header jsmn.h libjsmn-dev
+  for source in "$root"/filters/*/*.c "$root"/examples/filters/*/filter.c; do
+    folder=$(dirname "$source")
+    name=$(basename "$folder")
     clang-19 --target=wasm32 -O2 -mbulk-memory -nostdlib -fuse-ld=lld -Wl,--no-entry \
-      -Wl,--stack-first -s -std=c11 -Wall -Wextra -Werror -I"$root/sdk/c" -o "$stage/$name.wasm" \
-      "$source"
-    keep "$stage/$name.wasm" "filters/$name/$name.wasm" $compares
+      -Wl,--stack-first -s -std=c11 -Wall -Wextra -Werror -I"$root/sdk/c" -I"$stage/headers" \
+      -o "$stage/$name.wasm" "$source"
+    keep "$stage/$name.wasm" "${folder#"$root"/}/$name.wasm" $compares
   done
 }
 
-# The compiler looks for packages in node_modules alone, so the SDK is put beside the sources.
+# With the standard library. Without NDEBUG the place of its headers gets into the module.
+build_cpp() {
+  by_clang clang++-19
+  header nlohmann nlohmann-json3-dev
+  [ -e /usr/include/wasm32-wasi/c++ ] || missing libc++-19-dev-wasm32
+  for source in "$root"/examples/filters/*/filter.cpp; do
+    folder=$(dirname "$source")
+    name=$(basename "$folder")
+    clang++-19 --target=wasm32-wasi -mexec-model=reactor -O2 -mbulk-memory -fno-exceptions \
+      -fno-rtti -DNDEBUG -s -std=c++20 -Wall -Wextra -Werror -I"$root/sdk/cpp" \
+      -isystem "$stage/headers" -o "$stage/$name.wasm" "$source"
+    keep "$stage/$name.wasm" "${folder#"$root"/}/$name.wasm" $compares
+  done
+}
+
+# The compiler looks for packages in node_modules alone, so the SDK is put beside the sources, and so
+# are those that npm has installed.
 build_assemblyscript() {
   guests=${FOREBAY_CI_CACHE:-$HOME/.cache/forebay-ci}/guests
   PATH=$PATH:$guests/npm/node_modules/.bin
   command -v asc > /dev/null || missing assemblyscript
+  [ -e "$guests/npm/json-as-1.6.0" ] || missing "json-as 1.6.0"
   recorded asc "$(asc --version | sed 's/^Version //')" 0.28.20
-  for config in "$root"/filters/*/asconfig.json; do
-    name=$(basename "$(dirname "$config")")
+  for config in "$root"/filters/*/asconfig.json "$root"/examples/filters/*/asconfig.json; do
+    folder=$(dirname "$config")
+    name=$(basename "$folder")
     package=$stage/$name/node_modules/forebay-filter
     mkdir -p "$package"
-    cp "$root/filters/$name"/*.ts "$config" "$stage/$name"
+    cp "$folder"/*.ts "$config" "$stage/$name"
     cp -R "$root"/sdk/assemblyscript/asconfig.json "$root"/sdk/assemblyscript/*.ts \
       "$root"/sdk/assemblyscript/assembly "$package"
-    (cd "$stage/$name" && asc "$name.ts" --outFile "$stage/$name.wasm" --config asconfig.json)
-    keep "$stage/$name.wasm" "filters/$name/$name.wasm" $compares
+    ln -s "$guests"/npm/node_modules/* "$stage/$name/node_modules"
+    entry=$name.ts
+    [ -e "$folder/$entry" ] || entry=filter.ts
+    (cd "$stage/$name" && asc "$entry" --outFile "$stage/$name.wasm" --config asconfig.json)
+    keep "$stage/$name.wasm" "${folder#"$root"/}/$name.wasm" $compares
   done
 }
 

@@ -118,6 +118,7 @@ c_first() {
 }
 
 c() {
+  need /usr/include/jsmn.h libjsmn-dev
   c_first "$here/c/filter.c" "$1"
   shipped c
 }
@@ -129,7 +130,14 @@ cpp_first() {
     -o "$2" "$1"
 }
 
-cpp() { cpp_first "$here/cpp/filter.cpp" "$1"; }
+# The example has the standard library beneath it.
+cpp() {
+  need /usr/include/nlohmann nlohmann-json3-dev
+  need /usr/include/wasm32-wasi/c++ wasi-libc libclang-rt-19-dev-wasm32 libc++-19-dev-wasm32 \
+    libc++abi-19-dev-wasm32
+  cpp_first "$here/cpp/filter.cpp" "$1"
+  shipped cpp
+}
 
 zig_build() {
   need_python ziglang 0.17.1
@@ -161,6 +169,7 @@ assemblyscript_first() {
 }
 
 assemblyscript() {
+  need_npm json-as 1.6.0
   mkdir "$stage/source"
   cp "$here/assemblyscript/filter.ts" "$stage/source"
   assemblyscript_first "$stage/source/filter.ts" "$1"

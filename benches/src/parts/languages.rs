@@ -35,9 +35,15 @@ const SCRIPTS: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// What the filter `pushes-to-main` says, which is in Rust, in the other languages that read JSON
-/// and have a module.
-const PUSHES_IN: [(&str, &str); 2] = [("Zig", "pushes-in-zig"), ("Go", "pushes-in-go")];
+/// What the filter `pushes-to-main` says, which is in Rust, in the other languages that have a
+/// module: by their standard library, or by what is fetched for it.
+const PUSHES_IN: [(&str, &str); 5] = [
+    ("C", "pushes-in-c"),
+    ("C++", "pushes-in-cpp"),
+    ("Zig", "pushes-in-zig"),
+    ("AssemblyScript", "pushes-in-assemblyscript"),
+    ("Go", "pushes-in-go"),
+];
 
 /// The same as a script of each.
 const PUSHES: [&str; 2] = [
@@ -51,7 +57,10 @@ const PUSHES: [&str; 2] = [
 ",
 ];
 
-/// What `redact` says of the member `email`, as a script of each.
+/// What `redact` says of the member `email`, where a standard library reads and writes JSON.
+const REDACT_IN: [(&str, &str); 2] = [("Zig", "redact-in-zig"), ("Go", "redact-in-go")];
+
+/// The same as a script of each.
 const WITHOUT_EMAIL: [&str; 2] = [
     "export default (event) => ({ body: { ...event.json(), email: '[redacted]' } });",
     "def filter(event, config):
@@ -189,10 +198,12 @@ fn deeds(engine: &FilterEngine, spoken: &[Spoken]) -> anyhow::Result<Vec<Deed>> 
     let conformance = conformance.collect::<anyhow::Result<Vec<_>>>()?;
     let mut predicate = vec![rust(engine, "pushes-to-main", "")?];
     for (name, folder) in PUSHES_IN {
-        let wasm = module(&format!("examples/filters/{folder}/{folder}.wasm"))?;
-        predicate.push((name.to_owned(), chain(engine, &wasm, "", false)?));
+        predicate.push(example(engine, name, folder)?);
     }
     let mut map = vec![rust(engine, "redact", r#"{"pointers":["/email"],"patterns":[]}"#)?];
+    for (name, folder) in REDACT_IN {
+        map.push(example(engine, name, folder)?);
+    }
     for (n, Spoken { name, module, .. }) in spoken[LANGUAGES.len()..].iter().enumerate() {
         let of = |text| anyhow::Ok(((*name).to_owned(), configured(module, &script(text), false)?));
         predicate.push(of(PUSHES[n])?);
@@ -222,6 +233,11 @@ fn deeds(engine: &FilterEngine, spoken: &[Spoken]) -> anyhow::Result<Vec<Deed>> 
 
 fn rust(engine: &FilterEngine, name: &str, config: &str) -> anyhow::Result<(String, ChainSpec)> {
     Ok((format!("Rust ({name})"), chain(engine, &shipped(name)?, config, false)?))
+}
+
+fn example(engine: &FilterEngine, name: &str, folder: &str) -> anyhow::Result<(String, ChainSpec)> {
+    let wasm = module(&format!("examples/filters/{folder}/{folder}.wasm"))?;
+    Ok((name.to_owned(), chain(engine, &wasm, "", false)?))
 }
 
 fn is_kept(event: &Arc<Event>) -> Verdict {

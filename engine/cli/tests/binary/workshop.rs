@@ -200,15 +200,12 @@ fn a_build_keeps_names_and_with_debug_lines() {
 }
 
 #[test]
-fn shipped_filters_keep_their_cases() {
+fn shipped_filters_and_examples_keep_their_cases() {
     let folder = Folder::new();
-    let entries = fs::read_dir(shipped("filters")).unwrap().map(|entry| entry.unwrap().path());
-    let mut filters: Vec<PathBuf> =
-        entries.filter(|path| path.join("cases.json").is_file()).collect();
-    for example in ["trap-on-marker", "pushes-in-go", "pushes-in-zig"] {
-        filters.push(shipped(&format!("examples/filters/{example}")));
-    }
-    assert!(filters.len() > 3, "{filters:?}");
+    let places = ["filters", "examples/filters"].map(|place| fs::read_dir(shipped(place)).unwrap());
+    let entries = places.into_iter().flatten().map(|entry| entry.unwrap().path());
+    let filters: Vec<PathBuf> = entries.filter(|path| path.join("cases.json").is_file()).collect();
+    assert!(filters.len() > 15, "{filters:?}");
     for filter in filters {
         let ended = folder.run(&["filter", "test", filter.to_str().unwrap(), "--json"]);
         assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
