@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds runner.wasm: RustPython and the sources in runner/, meant to be the same bytes everywhere.
+# Builds runner.wasm: RustPython and the sources in runner/. The same bytes everywhere but for the hour
+# of the build, which RustPython's build script puts into `sys.version`.
 #
 #   sdk/python/build.sh            builds, and puts runner.wasm beside this file
 #   sdk/python/build.sh --check    builds aside and compares: fails if a byte differs
@@ -18,7 +19,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 sdk=$(dirname "$here")
 mode=${1:-}
-case $mode in '' | --check | --sources) ;; *) sed -n '2,7p' "$0" >&2; exit 2 ;; esac
+case $mode in '' | --check | --sources) ;; *) sed -n '2,8p' "$0" >&2; exit 2 ;; esac
 
 # What runner.wasm was built from, and what it was built into: the file `built`.
 built() {
@@ -88,15 +89,8 @@ copied "$build/fresh/borrowed" "$stage/borrowed"
   [ -e "$build/fresh/$file" ] || rm "$stage/$file"
 done
 
-# RustPython puts into itself what git says of the sources around it, else when it was built, in the
-# machine's time zone: `sys.version` would be another in each build.
-mkdir -p "$build/answers"
-printf '#!/bin/sh\n[ "$1" = log ] || exit 1\necho 0\n' > "$build/answers/git"
-chmod +x "$build/answers/git"
-
 (
   cd "$stage"
-  export PATH="$build/answers:$PATH" TZ=UTC
   unset CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR RUSTFLAGS CARGO_BUILD_RUSTFLAGS || true
   for name in $(env | sed -n 's/^\(CARGO_PROFILE_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
   us=$(printf '\037')
