@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 /// what is short waits neither for their turns nor for what cannot be interrupted in them, say an
 /// instruction that fills all memory that a guest may have.
 ///
-/// A run whose question takes more than a [trial](super::TRIAL) is long from then on, and short
-/// again when so many of its questions in a row were short that another trial is no loss.
+/// A run whose question was [long](super::Step::is_long) is long from then on, and short again when
+/// so many of its questions in a row were short that another trial is no loss.
 #[derive(Default)]
 pub struct LongRuns {
     /// How many of its last questions were short.
