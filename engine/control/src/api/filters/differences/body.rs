@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_have_little_in_common_are_told_from_their_first_difference() {
+    fn texts_that_share_little_are_told_from_their_first_difference() {
         let text =
             |word: &str| (0..=LINES_MAX).map(|n| format!("{n} {word}\n")).collect::<String>();
         let all = told(text("one"), text("two"));
