@@ -1,6 +1,7 @@
+use crate::diff::Diff;
 use crate::{
-    Candidate, Circuit, FilterLimits, FilterVersion, ModuleDigest, OnError, Secrets, TableContent,
-    Terms,
+    Candidate, Circuit, FilterLimits, FilterVersion, ModuleDigest, OnError, Origin, Rejected,
+    Secrets, Snapshot, TableContent, Terms,
 };
 use event::TenantId;
 use std::sync::Arc;
@@ -14,6 +15,21 @@ pub struct Declared {
     pub filters: Vec<DeclaredFilter>,
     pub tables: Vec<DeclaredTable>,
     pub endpoints: Vec<DeclaredEndpoint>,
+}
+
+impl Declared {
+    /// Whether an empty registry would take it. Which versions of filters are kept is known to the
+    /// node alone that ran them, so whatever is pinned is taken for the filter's present version.
+    ///
+    /// Errors: all that `Snapshot::diff` refuses, at once.
+    pub fn check(&self) -> Result<(), Rejected> {
+        let nothing = Snapshot::default();
+        let mut diff = Diff::new(&nothing, Origin::Declared);
+        diff.keeps_all_versions = true;
+        diff.put_all(self);
+        diff.follow();
+        diff.finish().map(drop)
+    }
 }
 
 /// A tenant that the management API makes.

@@ -35,6 +35,8 @@ pub(crate) struct Diff<'a> {
     pub(crate) makes_tenants: bool,
     /// Those that are made in any case.
     given: BTreeSet<TenantId>,
+    /// Whether a version that is pinned is there, whatever its digits.
+    pub(crate) keeps_all_versions: bool,
 }
 
 impl<'a> Diff<'a> {
@@ -61,6 +63,7 @@ impl<'a> Diff<'a> {
             tenants: BTreeSet::new(),
             makes_tenants: true,
             given: BTreeSet::new(),
+            keeps_all_versions: false,
         }
     }
 

@@ -121,6 +121,9 @@ impl Diff<'_> {
         if let Some(version) = pinned {
             return Ok(version.clone());
         }
+        if self.keeps_all_versions {
+            return Ok(now);
+        }
         let before = self.base.filter(tenant, pin.filter).cloned();
         let kept = kept.iter().filter(|version| *version.name == *pin.filter).cloned();
         let others = self.base.pins_of(tenant, pin.filter).map(|(_, version)| version.clone());

@@ -6,7 +6,7 @@ use crate::config::{Config, Filter, Unread};
 use delivery::{Address, Guard};
 use event::{Refusal, TenantId};
 use ingest::SourceTable;
-use registry::{Declared, DeclaredEndpoint, DeclaredError, DeclaredFilter, Pin, Snapshot};
+use registry::{DeclaredEndpoint, DeclaredError, Pin};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Whether the parts agree with each other. The rooms that will run them are asked, so nothing
@@ -16,7 +16,7 @@ pub(crate) fn all(config: &Config, table: &Table, text: &str, notes: &mut Notes)
     for endpoint in &config.endpoints {
         shipped(config, endpoint, &tables, notes);
     }
-    if let Err(rejected) = Snapshot::default().diff(&unpinned(config.declared())) {
+    if let Err(rejected) = config.declared().check() {
         rejected.0.iter().for_each(|error| tables.note(error, notes));
     }
     for endpoint in &config.endpoints {
@@ -35,24 +35,6 @@ pub(crate) fn all(config: &Config, table: &Table, text: &str, notes: &mut Notes)
         let message = "events would expire before one attempt at their delivery could end";
         notes.refuse(place, Shows::Line, message, Some("keep them for days".into()));
     }
-}
-
-/// The same with the filters in the place of versions that are pinned: which ones are kept is known
-/// to the node alone that has run them.
-fn unpinned(mut declared: Declared) -> Declared {
-    for endpoint in &mut declared.endpoints {
-        let is_name = |entry: &str| {
-            let is_it =
-                |filter: &DeclaredFilter| filter.tenant == endpoint.tenant && filter.name == entry;
-            declared.filters.iter().any(is_it)
-        };
-        let name = |entry: &String| match is_name(entry) {
-            true => entry.clone(),
-            false => Pin::filter_of(entry).to_owned(),
-        };
-        endpoint.filters = endpoint.filters.iter().map(name).collect();
-    }
-    declared
 }
 
 fn sources(config: &Config) -> Result<(), String> {

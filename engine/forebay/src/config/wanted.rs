@@ -12,7 +12,7 @@ use crate::config::tree::{self, Table, Value};
 use crate::config::{BadSource, Origin};
 use event::TenantId;
 use read::Found;
-use registry::{Declared, DeclaredFilter, ModuleDigest, Secret, Snapshot};
+use registry::{Declared, DeclaredFilter, ModuleDigest, Pin, Secret};
 use serde_json::Map;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -174,7 +174,7 @@ fn check(read: &mut [Read<'_>]) {
         declared.sources.extend(found.source.as_ref().map(|source| source.declared()));
     }
     declared.filters.extend(elsewhere(&declared));
-    let Err(rejected) = Snapshot::default().diff(&declared) else { return check_sources(read) };
+    let Err(rejected) = declared.check() else { return check_sources(read) };
     for error in rejected.0 {
         let names = |table: &Table| {
             let Some(Value::List(nodes)) = table.node(error.kind).map(|node| &node.value) else {
@@ -193,12 +193,13 @@ fn check(read: &mut [Read<'_>]) {
     }
 }
 
-/// What endpoints name as filters and no sheet has, a version that they pin too: the server may.
+/// The filters that endpoints name and no sheet has: the server may.
 fn elsewhere(declared: &Declared) -> Vec<DeclaredFilter> {
     let known: BTreeSet<(TenantId, String)> =
         declared.filters.iter().map(|f| (f.tenant.clone(), f.name.clone())).collect();
     let named = declared.endpoints.iter().flat_map(|endpoint| {
-        endpoint.filters.iter().map(|name| (endpoint.tenant.clone(), name.clone()))
+        let of = |entry: &String| (endpoint.tenant.clone(), Pin::filter_of(entry).to_owned());
+        endpoint.filters.iter().map(of)
     });
     let missing: BTreeSet<_> = named.filter(|name| !known.contains(name)).collect();
     let stand_in = |(tenant, name): (TenantId, String)| {

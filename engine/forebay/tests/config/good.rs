@@ -211,7 +211,12 @@ fn which_versions_there_are_to_pin_is_the_nodes_to_say() {
         let named: Vec<&str> = declared.filters.iter().map(|filter| &*filter.name).collect();
         assert_eq!(named, filters);
     }
-    for (entry, why) in [("g@01234567", "no filter `g`"), ("f@0123", "8 to 64 hexadecimal")] {
+    for (entry, why) in [
+        ("g@01234567", "no filter `g`"),
+        ("f@0123", "8 to 64 hexadecimal"),
+        ("f\", \"f@01234567", "`f` and `f@01234567` are one filter"),
+        ("f@01234567\", \"f@89abcdef", "`f@01234567` and `f@89abcdef` are one filter"),
+    ] {
         let told = with(entry).map(drop).unwrap_err();
         assert!(told.contains(why), "{told}");
     }

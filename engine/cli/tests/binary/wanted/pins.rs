@@ -55,6 +55,11 @@ fn what_an_endpoint_pins_is_applied_exported_and_left_alone() {
     let refused = place.run("apply -f f.toml --yes");
     assert_eq!(refused.code, 2, "{}", refused.out);
     refused.says("neither the server nor the file has its filter `g`");
+    write("d", "f\", \"f@00000000");
+    let refused = place.run("apply -f f.toml --yes");
+    assert_eq!(refused.code, 2, "{}", refused.out);
+    refused.says("`f` and `f@00000000` are one filter: name one");
+    assert_eq!(place.json("filter get f")["config"], json!({ "branch": "c" }), "it is as it was");
 }
 
 fn version_of(place: &Place) -> String {
