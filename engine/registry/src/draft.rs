@@ -1,7 +1,7 @@
 use crate::record::RecordName;
 use crate::row::{
-    EndpointRow, FilterRow, FilterUse, Form, PinnedRow, RecordRow, SealedRow, SourceRow, TableRow,
-    TenantRow, TermsRow,
+    EndpointRow, FilterRow, FilterUse, Form, PinnedRow, RecordRow, SealedRow, SettingsRow,
+    SourceRow, TableRow, TenantRow, TermsRow,
 };
 use crate::shelves::Name;
 use crate::{
@@ -104,17 +104,10 @@ pub(crate) fn source(name: &Name, since: Offset, row: SourceRow, secrets: Secret
 
 pub(crate) fn filter(name: &Name, row: FilterRow) -> FilterVersion {
     FilterVersion {
-        tenant: name.0.clone(),
-        name: name.1.clone(),
         origin: row.origin,
-        module: row.module,
-        config: row.config.into(),
-        limits: row.limits,
-        on_error: row.on_error,
-        isolate: row.isolate,
-        circuit: row.circuit,
         candidate: row.candidate,
         about: row.about.into(),
+        ..row.settings.version(&name.0, name.1.clone())
     }
 }
 
@@ -147,7 +140,7 @@ impl EndpointRow {
         self.filters
             .iter()
             .filter_map(|used| used.pinned.as_ref())
-            .map(|row| row.config.len())
+            .map(|row| row.settings.config.len())
             .sum()
     }
 
@@ -185,15 +178,17 @@ pub(crate) fn uses<'a>(
     let uses = both.map(|(entry, filter)| FilterUse {
         name: entry.to_owned(),
         digest: hex::encode(filter.digest()),
-        pinned: (*entry != *filter.name).then(|| PinnedRow::of(filter)),
+        pinned: (*entry != *filter.name).then(|| PinnedRow {
+            filter: filter.name.to_string(),
+            settings: SettingsRow::of(filter),
+        }),
     });
     uses.collect()
 }
 
-impl PinnedRow {
-    fn of(filter: &FilterVersion) -> PinnedRow {
-        PinnedRow {
-            filter: filter.name.to_string(),
+impl SettingsRow {
+    fn of(filter: &FilterVersion) -> SettingsRow {
+        SettingsRow {
             module: filter.module,
             config: filter.config.to_string(),
             limits: filter.limits,
@@ -203,10 +198,11 @@ impl PinnedRow {
         }
     }
 
-    pub(crate) fn version(&self, tenant: &TenantId) -> FilterVersion {
+    /// Managed, with nothing beside it and nothing kept of it.
+    pub(crate) fn version(&self, tenant: &TenantId, name: Arc<str>) -> FilterVersion {
         FilterVersion {
             tenant: tenant.clone(),
-            name: self.filter.as_str().into(),
+            name,
             origin: Origin::Managed,
             module: self.module,
             config: self.config.as_str().into(),
@@ -300,12 +296,7 @@ impl FilterRow {
         FilterRow {
             v: Form,
             origin: filter.origin,
-            module: filter.module,
-            config: filter.config.to_string(),
-            limits: filter.limits,
-            on_error: filter.on_error,
-            isolate: filter.isolate,
-            circuit: filter.circuit,
+            settings: SettingsRow::of(filter),
             candidate: filter.candidate.clone(),
             about: filter.about.to_string(),
         }

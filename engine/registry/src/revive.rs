@@ -1,6 +1,7 @@
 use crate::draft::{self, Drafter};
 use crate::row::{
-    CounterRow, EndpointRow, FilterRow, RecordRow, SealedRow, SourceRow, TableRow, TenantRow,
+    CounterRow, EndpointRow, FilterRow, PinnedRow, RecordRow, SealedRow, SourceRow, TableRow,
+    TenantRow,
 };
 use crate::shelves::Name;
 use crate::tables::Tables;
@@ -132,7 +133,9 @@ impl Reader<'_> {
         let mut filters = Vec::with_capacity(value.filters.len());
         for used in &value.filters {
             let filter = match &used.pinned {
-                Some(pinned) => Some(Arc::new(pinned.version(&tenant))),
+                Some(PinnedRow { filter, settings }) => {
+                    Some(Arc::new(settings.version(&tenant, filter.as_str().into())))
+                }
                 None => self.tables.filter_at(&name(&tenant, &used.name), row.key.since).cloned(),
             };
             let filter = filter.filter(|filter| hex::encode(filter.digest()) == used.digest);

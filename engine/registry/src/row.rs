@@ -122,6 +122,18 @@ pub(crate) struct SourceRow {
 pub(crate) struct FilterRow {
     pub v: Form,
     pub origin: Origin,
+    #[serde(flatten)]
+    pub settings: SettingsRow,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Candidate>,
+    #[serde(default = "nothing")]
+    pub about: String,
+}
+
+/// What a version of a filter is by itself. Its members stand in this order among those of the row
+/// that holds it.
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(crate) struct SettingsRow {
     pub module: ModuleDigest,
     pub config: String,
     pub limits: FilterLimits,
@@ -129,10 +141,6 @@ pub(crate) struct FilterRow {
     pub isolate: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circuit: Option<Circuit>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub candidate: Option<Candidate>,
-    #[serde(default = "nothing")]
-    pub about: String,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -181,13 +189,8 @@ pub(crate) struct FilterUse {
 #[derive(PartialEq, Serialize, Deserialize)]
 pub(crate) struct PinnedRow {
     pub filter: String,
-    pub module: ModuleDigest,
-    pub config: String,
-    pub limits: FilterLimits,
-    pub on_error: OnError,
-    pub isolate: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub circuit: Option<Circuit>,
+    #[serde(flatten)]
+    pub settings: SettingsRow,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -274,20 +277,22 @@ impl Row {
     }
 
     pub(crate) fn tenant(&self) -> Result<TenantId, RowError> {
-        let text = std::str::from_utf8(&self.key.id).map_err(|e| self.error(e))?;
-        Ok(TenantId::new(text))
+        self.text().map(TenantId::new)
     }
 
     pub(crate) fn record_name(&self, kind: RecordKind) -> Result<RecordName, RowError> {
-        let text = std::str::from_utf8(&self.key.id).map_err(|e| self.error(e))?;
-        Ok((kind, text.into()))
+        Ok((kind, self.text()?.into()))
     }
 
     pub(crate) fn name(&self) -> Result<Name, RowError> {
-        let text = std::str::from_utf8(&self.key.id).map_err(|e| self.error(e))?;
         let (tenant, name) =
-            text.split_once('\0').ok_or_else(|| self.error("no tenant in the key"))?;
+            self.text()?.split_once('\0').ok_or_else(|| self.error("no tenant in the key"))?;
         Ok((TenantId::new(tenant), name.into()))
+    }
+
+    /// The id, of those that are text.
+    fn text(&self) -> Result<&str, RowError> {
+        std::str::from_utf8(&self.key.id).map_err(|e| self.error(e))
     }
 }
 

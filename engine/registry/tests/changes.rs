@@ -320,7 +320,9 @@ fn rows_that_cannot_be_read_are_refused() {
         row.value = text.replace(from, to).into_bytes();
         read(rows).map(|_| ()).unwrap_err().to_string()
     };
-    assert!(spoil(Kind::Endpoint, "\"v\":3", "\"v\":4").contains("written in form 4"));
+    for kind in [Kind::Endpoint, Kind::Filter] {
+        assert!(spoil(kind, "\"v\":3", "\"v\":4").contains("written in form 4"));
+    }
     assert!(spoil(Kind::Endpoint, "{", "[").contains("kind 4 from offset 7"));
     assert!(
         spoil(Kind::Filter, "\"module\":\"01", "\"module\":\"02").contains("filter `f` is gone")

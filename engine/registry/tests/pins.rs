@@ -4,8 +4,8 @@
 
 use event::{Offset, TenantId};
 use registry::{
-    Candidate, Chain, Declared, DeclaredEndpoint, DeclaredFilter, Endpoint, FilterVersion, History,
-    Kind, ModuleDigest, Rejected, Row, STOP_AFTER_FAULTS, Share, Wrong,
+    Candidate, Chain, Circuit, Declared, DeclaredEndpoint, DeclaredFilter, Endpoint, FilterVersion,
+    History, Kind, ModuleDigest, Rejected, Row, STOP_AFTER_FAULTS, Share, Wrong,
 };
 use std::sync::Arc;
 
@@ -202,6 +202,44 @@ fn what_cannot_be_pinned_is_refused_and_a_filter_that_is_stays() {
     row.value = text.replace("\"module\":\"01", "\"module\":\"02").into_bytes();
     let spoilt = History::from_rows(table.rows, &Declared::default(), None).unwrap_err();
     assert!(spoilt.to_string().contains("its version of filter `f@01010101` is gone"), "{spoilt}");
+}
+
+/// As the rows have them that are on disk already.
+#[test]
+fn a_filter_and_its_pin_are_written_by_the_same_members_in_one_order() {
+    let mut table = Table::default();
+    let candidate = Candidate {
+        module: ModuleDigest([2; 32]),
+        config: "{}".into(),
+        share: Share::Shadow,
+        stop_after_faults: STOP_AFTER_FAULTS,
+        ended: None,
+    };
+    let circuit = Some(Circuit { faults: 3, within_ms: 500 });
+    table.put_filter(1, DeclaredFilter { circuit, candidate: Some(candidate), ..filter("f", 1) });
+    table.put_endpoint(2, endpoint("one", &[PIN])).unwrap();
+    let text = |kind: Kind| {
+        let row = table.rows.iter().find(|row| row.key.kind == kind as u8).unwrap();
+        String::from_utf8(row.value.clone()).unwrap()
+    };
+    let [module, tried] = ["01", "02"].map(|byte| byte.repeat(32));
+    let begin = format!(r#""module":"{module}","config":"{{}}""#);
+    let settings = [
+        begin.as_str(),
+        r#""limits":{"fuel":100000000,"memory_bytes":33554432},"on_error":"reject""#,
+        r#""isolate":false,"circuit":{"faults":3,"within_ms":500}"#,
+    ];
+    let settings = settings.join(",");
+    let tried = format!(r#"{{"module":"{tried}","config":"{{}}","share":"shadow"}}"#);
+    let begin = format!(r#"{{"v":3,"origin":"managed",{settings}"#);
+    assert_eq!(text(Kind::Filter), format!(r#"{begin},"candidate":{tried},"about":"{{}}"}}"#));
+    let pinned = format!(r#""pinned":{{"filter":"f",{settings}}}}}]"#);
+    assert!(text(Kind::Endpoint).contains(&pinned), "{}", text(Kind::Endpoint));
+
+    let again = table.read_again();
+    let version = |history: &History| history.latest().filter(&tenant(), "f").unwrap().clone();
+    assert_eq!(version(&again), version(&table.history));
+    assert_eq!(chain(&again, "one").filters, chain(&table.history, "one").filters);
 }
 
 #[test]
