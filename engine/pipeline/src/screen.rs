@@ -142,7 +142,12 @@ impl Queue {
 
 impl Screen {
     pub fn push(&mut self, question: Question) {
-        self.queues.entry(question.place()).or_default().questions.push_back(Arc::new(question));
+        self.push_at(question.place(), question);
+    }
+
+    /// The same of a question whose place is known already.
+    pub fn push_at(&mut self, place: Place, question: Question) {
+        self.queues.entry(place).or_default().questions.push_back(Arc::new(question));
         self.waiting += 1;
     }
 

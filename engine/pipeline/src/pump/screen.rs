@@ -124,10 +124,11 @@ impl ScreenPump {
             onward.runs.answered(&place, is_long);
         }
         while let Some(question) = self.questions.pop() {
-            if onward.runs.has(&question.place()) {
+            let place = question.place();
+            if onward.runs.has(&place) {
                 onward.waiting.push_back(question);
             } else {
-                screen.push(question);
+                screen.push_at(place, question);
             }
         }
         onward.send();
