@@ -176,7 +176,7 @@ fn versions(control: &Control, call: &Call) -> Answered {
     let snapshot = control.snapshot();
     let filter = find(&snapshot, call.app()?, call.named("filter_name"))?;
     let data = kept::shown(&snapshot, filter);
-    Ok(answer(200, &Page { data, done: true, iterator: None, prev_iterator: None }))
+    Ok(answer(200, &Page::whole(data)))
 }
 
 async fn put(control: &Control, call: Call) -> Answered {

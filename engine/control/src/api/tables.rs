@@ -140,7 +140,7 @@ fn versions(control: &Control, call: &Call) -> Answered {
     let snapshot = control.snapshot();
     let table = find(&snapshot, call.app()?, call.named("table_name"))?;
     let data = table.contents().map(VersionOut::of).collect();
-    Ok(answer(200, &Page { data, done: true, iterator: None, prev_iterator: None }))
+    Ok(answer(200, &Page::whole(data)))
 }
 
 fn entry(control: &Control, call: &Call) -> Answered {

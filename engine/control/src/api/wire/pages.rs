@@ -53,6 +53,13 @@ pub(crate) struct Page<T> {
     pub prev_iterator: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// Of a list that is short enough to be one page.
+    pub fn whole(data: Vec<T>) -> Page<T> {
+        Page { data, done: true, iterator: None, prev_iterator: None }
+    }
+}
+
 /// Which page of a list is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
