@@ -20,11 +20,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
 
 async fn tell(control: &Control, call: Call) -> Answered {
     let id: EventId = call.named("event_id").parse().expect("the path fits");
-    let read = move |log: &dyn Log, history: &History| explain::gather(log, history, id);
-    match control.ask(&call.principal, read).await? {
-        explain::Found::Event(evidence) => Ok(answer(200, &explain::tell(&evidence))),
-        explain::Found::Unknown => Err(Problem::NotFound("there is no such event")),
-        explain::Found::Forgotten => Err(Problem::NotFound("retention has taken this event")),
-        explain::Found::Damaged => Ok(answer(200, &explain::damaged(id))),
-    }
+    // It asks conditions again, of bodies that may be long: where it holds up nobody's answer.
+    let read = move |log: &dyn Log, history: &History| {
+        Ok(match explain::gather(log, history, id)? {
+            explain::Found::Event(evidence) => Ok(explain::tell(&evidence)),
+            explain::Found::Unknown => Err(Problem::NotFound("there is no such event")),
+            explain::Found::Forgotten => Err(Problem::NotFound("retention has taken this event")),
+            explain::Found::Damaged => Ok(explain::damaged(id)),
+        })
+    };
+    Ok(answer(200, &control.ask(&call.principal, read).await??))
 }

@@ -19,7 +19,8 @@ const UNWANTED_MAX: usize = 100;
 /// Versions that may have ruled in another's place are told up to here.
 const OTHERS_MAX: usize = 16;
 
-/// What became of an event at each endpoint, and why.
+/// What became of an event at each endpoint, and why. It may ask long conditions: a part of a
+/// reading.
 pub(crate) fn tell(evidence: &Evidence) -> ExplainOut {
     let event = &evidence.event;
     let envelope = &event.envelope;
@@ -95,7 +96,8 @@ pub(crate) struct Standing {
     pub next: Option<Time>,
 }
 
-/// How the event stands at each endpoint that wanted it, in the order of their ids.
+/// How the event stands at each endpoint that wanted it, in the order of their ids. A part of a
+/// reading, as `tell` is.
 pub(crate) fn standings(evidence: &Evidence) -> Vec<Standing> {
     let standing = |ruling: &Ruling| {
         let lane = LaneId::main(ruling.id());

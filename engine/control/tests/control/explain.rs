@@ -1,5 +1,6 @@
 use crate::filters::push;
 use crate::node::{NOW, Node, dead, delivery, tenant};
+use condition::{Condition, ParsedBody};
 use event::{
     AttemptRow, AttemptState, Attempted, Cause, Change, DeadRow, DeliveryId, Due, EventId, GapRow,
     LaneId, LaneRow, Offset, Outcome, Parcel, Refusal, RetryKey, RetryRow, Stage, Watermarks, Why,
@@ -131,6 +132,37 @@ fn a_dead_letter_says_why_and_a_purged_one_that_it_was() {
     assert_eq!(state(&node, id, "plain"), "purged");
     node.commit(Group { retries: vec![retry(Due::At(NOW), to)], ..Group::default() });
     assert_eq!(state(&node, id, "plain"), "retrying", "redriven");
+}
+
+/// What this thread has had of a processor, in nanoseconds, where the machine says so.
+fn processor_time() -> Option<u64> {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    told.split_whitespace().next()?.parse().ok()
+}
+
+#[test]
+fn a_long_condition_is_not_asked_by_the_thread_that_answers() {
+    let looks: Vec<String> = (0..100).map(|n| format!("data.a ILIKE '%yz{n}%'")).collect();
+    let long = looks.join(" OR ");
+    let node = Node::new();
+    node.declare(vec![DeclaredEndpoint {
+        condition: Some(long.clone()),
+        ..DeclaredEndpoint::new(tenant(), "long", "https://x.example")
+    }]);
+    let id = node.publish("note", &format!(r#"{{"a":"{}"}}"#, "xy".repeat(512 << 10)));
+    passed(&node, id.offset().next());
+    let Some(start) = processor_time() else {
+        eprintln!("NOT TESTED: a long condition, for no thread is told what it took here");
+        return;
+    };
+    assert_eq!(state(&node, id, "long"), "dropped");
+    let answered = processor_time().unwrap() - start;
+    let (event, condition) =
+        (node.log.event(id.offset()).unwrap().unwrap(), Condition::compile(&long).unwrap());
+    let start = processor_time().unwrap();
+    assert!(!condition.matches(&event, &mut ParsedBody::new()));
+    let asked = processor_time().unwrap() - start;
+    assert!(answered < asked / 2, "{answered} ns to answer, {asked} to ask the condition");
 }
 
 /// More retry rows are before its own than are looked at: its bytes tell that it waits.

@@ -463,7 +463,12 @@ impl Reads for Here {
 
     fn read(&self, reading: Reading) {
         if self.is_running {
-            reading(&*self.log, &self.history.borrow());
+            let (log, history) = (&*self.log, self.history.borrow());
+            let history: &History = &history;
+            // As on a node: not by the thread that answers.
+            std::thread::scope(|scope| {
+                scope.spawn(move || reading(log, history));
+            });
         }
     }
 }
