@@ -149,11 +149,6 @@ impl Endpoint {
         self.wants(&event.envelope)
             && (event.envelope.addressee().is_some() || condition.is_none_or(is_met))
     }
-
-    /// Whether it gets this event as it came in: it wants it, and no filter makes another of it.
-    pub fn takes_as_it_is(&self, event: &Event) -> bool {
-        self.filters.is_empty() && self.asks_for(event, &mut ParsedBody::new())
-    }
 }
 
 impl fmt::Debug for Endpoint {

@@ -7,7 +7,8 @@ use crate::{
     ChangeSet, Declared, Endpoint, FilterVersion, Kind, Row, RowError, RowKey, SealingKey,
     Snapshot, Source, Stale, revive,
 };
-use event::{EndpointId, Offset, TenantId};
+use condition::ParsedBody;
+use event::{EndpointId, Event, Offset, TenantId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -92,6 +93,17 @@ impl History {
         offset: Offset,
     ) -> impl Iterator<Item = &Arc<Endpoint>> {
         self.tables.endpoints_from(id, offset)
+    }
+
+    /// Whether a version of an endpoint that may have ruled over this event takes it as it came in.
+    /// That asks their conditions, each in one piece.
+    ///
+    /// False is sure of what is kept: the version that it went by may be gone, for another from the
+    /// same offset took its place, and what that one's filters made was not the event itself.
+    pub fn has_taken_as_it_is(&self, id: EndpointId, event: &Event) -> bool {
+        let mut body = ParsedBody::new();
+        self.endpoints_from(id, event.offset())
+            .any(|version| version.filters.is_empty() && version.asks_for(event, &mut body))
     }
 
     /// Whether there was a tenant of this id and is none now. Known until `forget_below` has come

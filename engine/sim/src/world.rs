@@ -166,10 +166,13 @@ impl World {
 
     /// Asks for what has arrived once more; the engine refuses what has not.
     pub fn resend(&mut self, delivery: DeliveryId) {
-        let event = self.checks.ledger.events[&delivery.offset].event.id;
+        let event = self.checks.ledger.events[&delivery.offset].event.clone();
         let endpoint = delivery.lane.endpoint;
+        if !self.engine().writer.history().has_taken_as_it_is(endpoint, &event) {
+            return;
+        }
         self.client.resends.insert(delivery);
-        self.command(Wish::Resend(delivery), Command::Resend { endpoint, event });
+        self.command(Wish::Resend(delivery), Command::Resend { endpoint, event: event.id });
     }
 
     pub fn purge(&mut self, delivery: DeliveryId) {

@@ -6,8 +6,9 @@ use crate::explain::time;
 use crate::problem::Problem;
 use crate::reply::answer;
 use crate::{Commands, Control, Denied, id, walk};
-use event::{AttemptState, DeliveryId, EndpointId, EventId, LaneId, Offset, Time};
+use event::{AttemptState, DeliveryId, EndpointId, Event, EventId, LaneId, Offset, Time};
 use log::{Failure, Log};
+use registry::History;
 use runtime::tasks;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -94,15 +95,19 @@ struct Sent {
     id: EventId,
     /// Of the last row that the log has of it.
     state: Option<AttemptState>,
+    /// Whether what arrived may have been the message itself.
+    is_as_it_came: bool,
     dead: Vec<DeliveryId>,
 }
+
+const MADE: &str = "it is being tried, or filters made what was sent, which is not kept";
 
 async fn resend(control: &Control, call: Call) -> Answered {
     let endpoint = endpoints::id_asked(control, &call)?;
     let (app, message) = (call.app()?.clone(), call.named("msg_id").to_owned());
-    let read = move |log: &dyn Log, _: &_| {
+    let read = move |log: &dyn Log, history: &History| {
         let Some(event) = messages::find(log, &app, &message)? else { return Ok(None) };
-        sent(log, event.id, endpoint).map(Some)
+        sent(log, history, &event, endpoint).map(Some)
     };
     let sent = control.ask(&call.principal, read).await?.ok_or(messages::NONE)?;
     let commands = &control.ports.commands;
@@ -116,11 +121,11 @@ async fn resend(control: &Control, call: Call) -> Answered {
                 }
             }
         }
+        Some(AttemptState::Delivered) if !sent.is_as_it_came => {
+            return Err(Problem::Clash(MADE.into()));
+        }
         Some(AttemptState::Delivered) => match commands.resend(endpoint, sent.id).await {
-            Err(Denied::NotFound) => {
-                let why = "it is being tried, or filters made what was sent, which is not kept";
-                return Err(Problem::Clash(why.into()));
-            }
+            Err(Denied::NotFound) => return Err(Problem::Clash(MADE.into())),
             done => done?,
         },
         Some(AttemptState::Trouble | AttemptState::Dead) => {
@@ -134,11 +139,18 @@ async fn resend(control: &Control, call: Call) -> Answered {
     Ok(answer(202, &EmptyResponse {}))
 }
 
-fn sent(log: &dyn Log, id: EventId, endpoint: EndpointId) -> Result<Sent, Failure> {
-    let (lane, only) = (LaneId::main(endpoint), id.offset().only());
+fn sent(
+    log: &dyn Log,
+    history: &History,
+    event: &Event,
+    endpoint: EndpointId,
+) -> Result<Sent, Failure> {
+    let (lane, only) = (LaneId::main(endpoint), event.offset().only());
     let rows = log.attempts(only.clone())?;
     let state = rows.iter().rfind(|row| row.delivery.lane == lane).map(|row| row.state);
-    Ok(Sent { id, state, dead: dead_of(log, lane, only)? })
+    let is_as_it_came =
+        state == Some(AttemptState::Delivered) && history.has_taken_as_it_is(endpoint, event);
+    Ok(Sent { id: event.id, state, is_as_it_came, dead: dead_of(log, lane, only)? })
 }
 
 async fn recover(control: &Control, call: Call) -> Answered {

@@ -8,23 +8,25 @@ use std::time::Duration;
 const APP: &str = "/api/v1/app/default";
 
 /// Five messages a second apart, of which 0, 1 and 3 died at the endpoint `a`; 2 arrived, and 4 is
-/// being tried. Message 1 died at `b` too.
+/// being tried. Message 1 died at `b` too, and 2 arrived at `made`, whose condition now takes none.
 fn node() -> Node {
     let node = Node::new();
     let endpoint = |name: &str| DeclaredEndpoint::new(tenant(), name, "https://a.example/in");
-    node.declare(vec![endpoint("a"), endpoint("b")]);
+    let made = DeclaredEndpoint { condition: Some("data.a = 1".into()), ..endpoint("made") };
+    node.declare(vec![endpoint("a"), endpoint("b"), made]);
     let mut group = Group::default();
     for n in 0..5 {
         let id = event::EventId::new(NOW.millis() + n * 1000, Offset(n));
         group.events.push(std::sync::Arc::new(crate::node::event(id, "t", "{}")));
     }
-    let (a, b) = (node.endpoint("a"), node.endpoint("b"));
+    let (a, b, made) = (node.endpoint("a"), node.endpoint("b"), node.endpoint("made"));
     let outcome = || Outcome::Failed { cause: Cause::Timeout, retry_after: None };
     for (id, n, state) in [
         (a, 0, AttemptState::Dead),
         (a, 1, AttemptState::Dead),
         (b, 1, AttemptState::Dead),
         (a, 2, AttemptState::Delivered),
+        (made, 2, AttemptState::Delivered),
         (a, 3, AttemptState::Dead),
         (a, 4, AttemptState::Trouble),
     ] {
@@ -84,6 +86,7 @@ fn a_message_is_sent_again_where_it_died() {
     assert_eq!(resend(2, "a"), 202, "it has arrived");
     assert_eq!(resend(4, "a"), 409, "it is being tried");
     assert_eq!(resend(4, "b"), 409, "nothing was sent");
+    assert_eq!(resend(2, "made"), 409, "what was sent was another one's");
     assert_eq!(resend(1, "c"), 404);
     assert_eq!(node.post(&format!("{APP}/msg/evt_x/endpoint/a/resend")).status, 404);
     assert_eq!(given(&node), ["resend @2 to ep1"]);
