@@ -33,6 +33,8 @@ pub struct Lane {
     place: Place,
     /// Grows when entries are forgotten, so that late answers about them are known as such.
     turn: u64,
+    /// Lives as long as the turn.
+    waits: Arc<()>,
     /// In offset order. The first `taken` have had their verdicts take effect.
     entries: VecDeque<Entry>,
     taken: usize,
@@ -119,6 +121,7 @@ impl Lane {
             id,
             place: Place::Level,
             turn,
+            waits: Arc::default(),
             entries: VecDeque::new(),
             taken: 0,
             trouble: Trouble::new(rules.ordering),

@@ -69,6 +69,7 @@ pub(crate) async fn settle(
             verdicts: vec![None; batch.len()],
             fuel: 0,
             fuel_start: 0,
+            has_misled: false,
             findings: &mut *findings,
         };
         verdicts.extend(inquiry.run().await);
@@ -94,8 +95,16 @@ struct Group {
     members: Vec<usize>,
     /// The input that the guest's word took out of this group.
     suspect: Option<usize>,
-    /// Whether the guest's word counts: only the first time.
+    /// Whether the guest's word counts: only the first time, but for who used up the fuel.
     trusts: bool,
+    /// Its one member is asked alone because of the guest's word.
+    is_accused: bool,
+}
+
+impl Group {
+    fn of(members: Vec<usize>, trusts: bool) -> Group {
+        Group { members, suspect: None, trusts, is_accused: false }
+    }
 }
 
 struct Inquiry<'a> {
@@ -108,6 +117,8 @@ struct Inquiry<'a> {
     fuel: u64,
     /// Of the dearest start among it: what a fresh instance costs is no sign of a bad batch.
     fuel_start: u64,
+    /// The guest has named a member that does not fail when it is asked alone.
+    has_misled: bool,
     findings: &'a mut Findings,
 }
 
@@ -115,17 +126,19 @@ impl Inquiry<'_> {
     async fn run(mut self) -> Vec<Verdict> {
         let fuel = self.spec.limits.fuel_of(self.batch.len(), weight(self.batch));
         let all = (0..self.batch.len()).collect();
-        let mut groups = vec![Group { members: all, suspect: None, trusts: true }];
+        let mut groups = vec![Group::of(all, true)];
         while let Some(group) = groups.pop() {
             let call = fuel.saturating_add(self.fuel_start);
-            if self.fuel > call.saturating_mul(BLAME_CALLS_MAX) {
-                self.give_up(&group);
+            let is_single = group.members.len() == 1 && group.suspect.is_none();
+            if !is_single && self.fuel > call.saturating_mul(BLAME_CALLS_MAX) {
+                self.part(group, &mut groups);
                 continue;
             }
             self.findings.give_way().await;
             let before = self.fuel;
-            if let Err(fault) = self.ask(&group.members).await {
-                self.split(group, fault, &mut groups);
+            match self.ask(&group.members).await {
+                Ok(()) => self.has_misled |= group.is_accused,
+                Err(fault) => self.split(group, fault, &mut groups),
             }
             self.findings.called(self.fuel - before);
         }
@@ -205,7 +218,7 @@ impl Inquiry<'_> {
 
     /// Decides what becomes of a group whose call failed: its culprit is settled, or it is cut.
     fn split(&mut self, group: Group, fault: Fault, groups: &mut Vec<Group>) {
-        let Group { mut members, suspect, trusts } = group;
+        let Group { mut members, suspect, trusts, .. } = group;
         if fault.kind == FaultKind::Host || fault.kind == FaultKind::Start {
             members.extend(suspect);
             members.iter().for_each(|member| self.settle(*member, &fault));
@@ -218,16 +231,16 @@ impl Inquiry<'_> {
         if fault.is_size && members.len() > 1 {
             let weight = members.iter().map(|member| self.batch[*member].weight()).sum();
             self.pool.borrow_mut().refuse(self.spec, weight);
-        } else if let (true, Some(at)) = (trusts, fault.at) {
+        } else if let (true, Some(at)) = (trusts && !self.has_misled, fault.at) {
             let culprit = members.remove(at);
             if fault.kind == FaultKind::OutOfFuel && !members.is_empty() {
                 // The fuel was everyone's: it may be the last of many that took their share.
-                groups.push(Group { members, suspect: None, trusts: false });
-                groups.push(Group { members: vec![culprit], suspect: None, trusts });
+                groups.push(Group::of(members, trusts));
+                groups.push(Group { is_accused: true, ..Group::of(vec![culprit], trusts) });
                 return;
             }
             self.settle(culprit, &fault);
-            groups.push(Group { members, suspect: Some(culprit), trusts: false });
+            groups.push(Group { suspect: Some(culprit), ..Group::of(members, false) });
             return;
         } else if let Some(suspect) = suspect {
             // The guest failed again, so its word was worth nothing: nobody is blamed on it.
@@ -237,7 +250,7 @@ impl Inquiry<'_> {
         }
         let later = members.split_off(members.len() / 2);
         for members in [later, members] {
-            groups.push(Group { members, suspect: None, trusts: trusts && fault.is_size });
+            groups.push(Group::of(members, trusts && fault.is_size));
         }
     }
 
@@ -248,10 +261,14 @@ impl Inquiry<'_> {
         last.map(|place| self.findings.faults.remove(place));
     }
 
-    fn give_up(&mut self, group: &Group) {
-        let text = "was not asked: it failed too often in this batch".to_string();
-        let fault = Fault::new(FaultKind::OutOfFuel, None, text);
-        group.members.iter().for_each(|member| self.settle(*member, &fault));
+    /// Each is asked alone, so that whatever it is among it costs nobody but itself.
+    fn part(&mut self, group: Group, groups: &mut Vec<Group>) {
+        let Group { mut members, suspect, .. } = group;
+        if let Some(suspect) = suspect {
+            self.acquit(suspect);
+            members.push(suspect);
+        }
+        groups.extend(members.into_iter().rev().map(|member| Group::of(vec![member], false)));
     }
 
     /// The error policy's verdict for one input.

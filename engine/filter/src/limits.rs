@@ -80,8 +80,8 @@ impl FilterLimits {
     }
 }
 
-/// What a batch with failures may use, in calls of its full size on a fresh instance; whatever is
-/// unsettled then follows the error policy.
+/// What may be used to find out who of a batch fails, in calls of its full size on a fresh
+/// instance; whoever is unsettled then is asked alone.
 pub(crate) const BLAME_CALLS_MAX: u64 = 16;
 /// Of one batch's outputs, the larger of this and twice the input.
 pub(crate) const OUTPUT_BYTES_MIN: usize = 8 << 20;

@@ -21,8 +21,8 @@ pub mod writer;
 
 pub use pairs::Pairs;
 pub use ports::{
-    Answer, Attempt, Batch, Found, FromShard, Question, ReadAnswer, ReadRequest, Report, Ruling,
-    ToShard, Wish,
+    Answer, Askers, Attempt, Batch, Found, FromShard, Question, ReadAnswer, ReadRequest, Report,
+    Ruling, ToShard, Wish,
 };
 pub use reader::Reader;
 pub use shard::{Shard, ShardStart};

@@ -10,7 +10,7 @@ use log::{Failure, ReadLimit};
 use registry::{Chain, ChainId, Endpoint, FilterVersion, History};
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Events that the writer has committed, with the versions that rule them.
 #[derive(Debug)]
@@ -35,6 +35,28 @@ pub struct Question {
     pub events: Vec<Arc<Event>>,
     /// By which of the chains (columns) each of the events (rows) is asked about.
     pub asking: Pairs,
+    pub askers: Askers,
+}
+
+/// Whether somebody still waits for an answer: a change of an endpoint makes it ask anew, however
+/// much it has asked before.
+#[derive(Clone, Debug)]
+pub struct Askers {
+    /// One for each turn of a lane: it is gone once the turn has ended.
+    pub turns: Arc<[Weak<()>]>,
+    /// There are others, who wait whatever comes.
+    pub has_lasting: bool,
+}
+
+impl Askers {
+    /// Those who wait whatever comes.
+    pub fn lasting() -> Askers {
+        Askers { turns: Arc::new([]), has_lasting: true }
+    }
+
+    pub fn wait(&self) -> bool {
+        self.has_lasting || self.turns.iter().any(|turn| turn.strong_count() > 0)
+    }
 }
 
 impl Question {
@@ -55,6 +77,13 @@ impl Question {
     /// Those that are run. None: only conditions are asked.
     pub fn filters(&self) -> &[Arc<FilterVersion>] {
         &self.any().filters
+    }
+
+    /// What is answered when nobody waits for it any more: it has no effect.
+    pub(crate) fn unasked(&self) -> Answer {
+        let verdict = Verdict::Stop { reason: "nobody waits for it".into() };
+        let (verdicts, unmet) = (vec![verdict; self.events.len()], Pairs::default());
+        Answer { id: self.id, shard: self.shard, verdicts, unmet, fuel: 0 }
     }
 
     fn any(&self) -> &Chain {

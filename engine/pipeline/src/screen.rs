@@ -42,6 +42,8 @@ pub type Judging = Pin<Box<dyn Future<Output = Answer>>>;
 /// trial: it is dropped when it takes longer than [`TRIAL`] and begun again when there is room, and
 /// so is what waits behind it until one was short. So however many are long, what is short does not
 /// wait for them to end. It still waits for their turns: [`LongRuns`] says how that is avoided.
+///
+/// What nobody waits for any more is not begun, and not gone on with.
 #[derive(Default)]
 pub struct Screen {
     /// Those with questions, and those that are empty and have burned more than their share.
@@ -113,6 +115,12 @@ impl Queue {
     /// One slice of its first question.
     fn step(&mut self, guests: &mut dyn Guests) -> Poll<Answer> {
         let question = self.questions.front().expect("a turn is that of a question");
+        if !question.askers.wait() {
+            let answer = question.unasked();
+            self.begun = None;
+            self.questions.pop_front();
+            return Poll::Ready(answer);
+        }
         let mut begun = match self.begun.take() {
             Some(begun) => begun,
             None => Begun {

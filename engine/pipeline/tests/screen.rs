@@ -5,7 +5,7 @@
 use event::limits::SLICE_FUEL;
 use event::{TenantId, Verdict};
 use pipeline::screen::{BEGUN_MAX, Guests, Judging, LongRuns, Screen, TENANT_BEGUN_MAX, TRIAL};
-use pipeline::{Answer, Pairs, Question};
+use pipeline::{Answer, Askers, Pairs, Question};
 use proptest::prelude::*;
 use registry::{Chain, ChainId};
 use std::cell::Cell;
@@ -73,7 +73,7 @@ fn question_of(tenant: &str, id: u64, chain: u8) -> Question {
         filters: Vec::new(),
     };
     let (chains, asking) = (vec![Arc::new(chain)], Pairs::default());
-    Question { id, shard: 0, chains, events: Vec::new(), asking }
+    Question { id, shard: 0, chains, events: Vec::new(), asking, askers: Askers::lasting() }
 }
 
 fn step(screen: &mut Screen, guests: &mut Burning) -> Option<Answer> {
@@ -289,4 +289,31 @@ fn a_run_is_long_until_many_of_its_questions_in_a_row_were_short() {
         assert_eq!(long.has(&place), is_long);
         long.add(place.clone());
     }
+}
+
+#[test]
+fn what_nobody_waits_for_is_neither_begun_nor_gone_on_with() {
+    let (waiting, gone) = (Arc::new(()), Arc::new(()));
+    let of = |id: u64, turns: &[&Arc<()>]| {
+        let turns = turns.iter().map(|turn| Arc::downgrade(turn)).collect();
+        Question { askers: Askers { turns, has_lasting: false }, ..question(id, 1) }
+    };
+    let mut guests = Burning::default();
+    let mut screen = Screen::default();
+    for (id, turns) in [(1, [&gone, &gone]), (2, [&gone, &gone]), (3, [&gone, &waiting])] {
+        guests.fuel.insert(id, 4 * SLICE_FUEL);
+        screen.push(of(id, &turns));
+    }
+    assert!(step(&mut screen, &mut guests).is_none(), "the first is begun");
+    assert_eq!((guests.begun.get(), guests.burnt.get()), (1, SLICE_FUEL));
+    drop(gone);
+    for id in [1, 2] {
+        let answer = step(&mut screen, &mut guests).unwrap();
+        assert_eq!((answer.id, answer.fuel), (id, 0));
+    }
+    assert_eq!((guests.begun.get(), guests.burnt.get()), (0, SLICE_FUEL));
+    let answers: Vec<u64> =
+        (0..10).filter_map(|_| step(&mut screen, &mut guests)).map(|answer| answer.id).collect();
+    assert_eq!((answers, guests.burnt.get()), (vec![3], 5 * SLICE_FUEL));
+    assert!(screen.is_idle());
 }

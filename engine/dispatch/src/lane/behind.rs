@@ -1,5 +1,6 @@
 use super::*;
 use crate::bug::{self, Bug};
+use std::sync::Weak;
 
 /// A lane that feeds itself from the log.
 #[derive(Clone, Debug)]
@@ -183,7 +184,7 @@ impl Lane {
 
     /// The endpoint is no more: nothing is owed to it. Its retry rows go with it.
     pub fn delete(&mut self, effects: &mut Effects) {
-        self.turn += 1;
+        self.end_turn();
         let hot = self.entries.iter().filter(|entry| entry.is_hot);
         effects.released.extend(hot.map(Entry::offset));
         self.entries.clear();
@@ -254,6 +255,16 @@ impl Lane {
     /// Which turn a read belongs to: what was read in an ended turn is thrown away.
     pub fn turn(&self) -> u64 {
         self.turn
+    }
+
+    /// It is gone as soon as the turn has ended, and nobody waits for answers to what was asked in it.
+    pub fn waits(&self) -> Weak<()> {
+        Arc::downgrade(&self.waits)
+    }
+
+    fn end_turn(&mut self) {
+        self.turn += 1;
+        self.waits = Arc::default();
     }
 
     /// The later of the lane's and the event's own offset names the version that rules it.
@@ -366,7 +377,7 @@ impl Lane {
 
     /// Forgets entries that were not begun. Gives where they are to be read again.
     fn forget(&mut self, routed: Offset, effects: &mut Effects) -> Offset {
-        self.turn += 1;
+        self.end_turn();
         let resume = match &self.place {
             Place::Level => routed,
             Place::Behind(behind) => behind.next,

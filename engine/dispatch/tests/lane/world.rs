@@ -10,7 +10,7 @@ use event::{
 };
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 pub const ID: LaneId = LaneId { endpoint: EndpointId(1), n: 0 };
@@ -18,12 +18,20 @@ pub const ID: LaneId = LaneId { endpoint: EndpointId(1), n: 0 };
 /// What is under way outside the lane.
 #[derive(Default)]
 pub struct Outside {
-    pub questions: Vec<(u64, Offset, Offset)>,
+    pub questions: Vec<Asked>,
     pub retry_questions: Vec<(DeliveryId, Arc<Event>, Offset)>,
     pub attempts: Vec<(DeliveryId, u32)>,
     pub fetches: Vec<DeliveryId>,
     pub read: Option<(u64, Range<Offset>)>,
     pub report: Option<(Effects, Offset, bool)>,
+}
+
+/// What the guests were asked in a turn of the lane.
+pub struct Asked {
+    turn: u64,
+    waits: Weak<()>,
+    offset: Offset,
+    ruled_by: Offset,
 }
 
 pub struct World {
@@ -188,7 +196,8 @@ impl World {
     fn ask(&mut self) {
         for ask in self.lane.asks() {
             let Order::Ask { turn, event, ruled_by } = ask else { panic!("no question: {ask:?}") };
-            self.outside.questions.push((turn, event.offset(), ruled_by));
+            let (waits, offset) = (self.lane.waits(), event.offset());
+            self.outside.questions.push(Asked { turn, waits, offset, ruled_by });
         }
     }
 
@@ -276,7 +285,9 @@ impl World {
 
     pub fn answer(&mut self, at: usize) {
         if let Some(at) = pick(&self.outside.questions, at) {
-            let (turn, offset, ruled_by) = self.outside.questions.remove(at);
+            let Asked { turn, waits, offset, ruled_by } = self.outside.questions.remove(at);
+            let is_waited_for = waits.strong_count() > 0;
+            assert_eq!(is_waited_for, turn == self.lane.turn(), "it ends with its turn");
             let version = self.version_at(ruled_by);
             let said = version.says(offset, self.plan(offset));
             let is_stopped = self.is_filter_broken && offset.0.is_multiple_of(3);

@@ -196,7 +196,36 @@ fn w12_a_filter_that_fails_at_everything_costs_a_bounded_amount() {
     let answer = ask(&chain(&[filter]), &events(&bodies));
     assert_eq!(answer.verdicts, vec![Verdict::Drop; 256]);
     assert_eq!(answer.faults.len(), 256);
-    assert!(answer.fuel < 18 * 1_256_000, "{}", answer.fuel);
+    assert!(answer.fuel < 18 * 1_256_000 + 256 * 1_001_000, "{}", answer.fuel);
+}
+
+#[test]
+fn w12_however_many_loop_the_others_are_judged() {
+    let is_loop = |n: usize| n.is_multiple_of(11);
+    let bodies: Vec<&[u8]> =
+        (0..256).map(|n| if is_loop(n) { &b"l"[..] } else { &b"ok"[..] }).collect();
+    let filter = Setting { limits: quick(), ..Setting::default() }.of(&admit(BY_BODY));
+    let answer = ask(&chain(&[filter]), &events(&bodies));
+    let mut blamed: Vec<usize> = answer.faults.iter().map(|note| note.event).collect();
+    blamed.sort_unstable();
+    assert_eq!(blamed, (0..256).filter(|n| is_loop(*n)).collect::<Vec<_>>());
+    for (n, verdict) in answer.verdicts.iter().enumerate() {
+        assert_eq!(matches!(verdict, Verdict::Reject { .. }), is_loop(n), "{n}: {verdict:?}");
+    }
+}
+
+#[test]
+fn w12_a_batch_of_heavy_events_is_judged_one_by_one_at_last() {
+    let limits = FilterLimits {
+        fuel_batch: fuel_of_work() * 3 / 2,
+        fuel_event: 0,
+        fuel_byte: 0,
+        ..FilterLimits::default()
+    };
+    let filter = Setting { limits, ..Setting::default() }.of(&admit(BY_BODY));
+    let answer = ask(&chain(&[filter]), &events(&[&b"w"[..]; 256]));
+    assert_eq!(answer.verdicts, vec![Verdict::Pass; 256]);
+    assert!(answer.faults.is_empty(), "{:?}", answer.faults.first());
 }
 
 /// What one working event of `BY_BODY` takes, nearly.

@@ -195,10 +195,15 @@ impl Desk {
         };
         self.tell(question, events, &answer);
         answer.faults.iter().for_each(|fault| self.metrics.filter_trapped(fault.kind.label()));
-        self.count_faults(tenant, &prepared, &answer);
+        let opened = self.count_faults(tenant, &prepared, &answer);
         self.count_faults_of_canaries(&prepared, &answer);
         let fuel = answer.fuel + answer.starts * START_COST;
-        Judged { verdicts: answer.verdicts, fuel, is_counted: true }
+        let mut verdicts = answer.verdicts;
+        if let Some((last, name)) = opened {
+            // These are as if they had come to the open circuit: none is spoilt by it.
+            verdicts[last + 1..].fill(stop(&open(&name)));
+        }
+        Judged { verdicts, fuel, is_counted: true }
     }
 
     /// What guests keep in variables may be of an event that was erased since: another age begins
@@ -224,7 +229,7 @@ impl Desk {
         }
         let now = self.clock.now();
         let (name, _) = prepared.circuits.iter().find(|(_, circuit)| !circuit.is_closed(now))?;
-        Some(format!("filter {name}: its circuit is open: it failed too often"))
+        Some(open(name))
     }
 
     /// What the filters said, for people.
@@ -271,24 +276,34 @@ impl Desk {
 
     /// The host's failures and events that are too large are not a filter's. A candidate's
     /// failures go by its own name, and open no circuit.
-    fn count_faults(&self, tenant: &TenantId, prepared: &Prepared, answer: &ChainAnswer) {
+    ///
+    /// The event at whose failure a circuit opened, and its filter: what failed behind it is not
+    /// counted.
+    fn count_faults(
+        &self,
+        tenant: &TenantId,
+        prepared: &Prepared,
+        answer: &ChainAnswer,
+    ) -> Option<(usize, Arc<str>)> {
         if prepared.circuits.is_empty() {
-            return;
+            return None;
         }
-        for fault in answer.faults.iter().filter(|fault| is_own(fault.kind)) {
+        let own = answer.faults.iter().filter(|fault| is_own(fault.kind));
+        let mut faults: Vec<_> = own.collect();
+        faults.sort_by_key(|fault| fault.event);
+        let now = self.clock.now();
+        let (event, name) = faults.into_iter().find_map(|fault| {
             let mut circuits = prepared.circuits.iter();
-            let found = circuits.find(|(name, _)| *name == fault.filter);
-            let now = self.clock.now();
-            let Some((name, _)) = found.filter(|(_, circuit)| circuit.failed(now)) else {
-                continue;
-            };
-            self.metrics.filter_circuit_opened(name);
-            let text = "it failed too often: its circuit is open, and its endpoints are paused \
-                        before their next event";
-            tracing::error!(filter = %name, app = tenant.as_str(), "{text}");
-            let said = Said { filter: name, event: None, level: ERROR, fault: None, text };
-            self.watch.said(tenant, &[], self.clock.wall(), [said].into_iter());
-        }
+            let (name, circuit) = circuits.find(|(name, _)| *name == fault.filter)?;
+            circuit.failed(now).then_some((fault.event, name))
+        })?;
+        self.metrics.filter_circuit_opened(name);
+        let text = "it failed too often: its circuit is open, and its endpoints are paused \
+                    before their next event";
+        tracing::error!(filter = %name, app = tenant.as_str(), "{text}");
+        let said = Said { filter: name, event: None, level: ERROR, fault: None, text };
+        self.watch.said(tenant, &[], self.clock.wall(), [said].into_iter());
+        Some((event, name.clone()))
     }
 
     /// What they failed at is settled by then, as the error policy says or by their filter.
@@ -368,6 +383,11 @@ impl Desk {
         let spec = filter_spec(module, version);
         spec.map_err(|failure| format!("filter `{}`: {failure}", version.name))
     }
+}
+
+/// Why nothing is asked of a filter.
+fn open(name: &str) -> String {
+    format!("filter {name}: its circuit is open: it failed too often")
 }
 
 fn is_own(kind: FaultKind) -> bool {

@@ -1,8 +1,9 @@
-use crate::{FromShard, Pairs, Question};
+use crate::{Askers, FromShard, Pairs, Question};
+use dispatch::Lane;
 use event::{DeliveryId, EndpointId, Event, LaneId, Offset, limits};
 use registry::{Chain, ChainId};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Questions to the guests. Lanes whose chains share a run, and which ask about the same event,
 /// share one, also where their conditions differ.
@@ -20,6 +21,8 @@ struct Gathered {
     /// Where each of them stands.
     columns: BTreeMap<ChainId, u32>,
     events: BTreeMap<Offset, Asked>,
+    turns: BTreeMap<EndpointId, Weak<()>>,
+    has_lasting: bool,
 }
 
 /// Who waits for the verdict on one event, each with the column of its chain.
@@ -36,26 +39,34 @@ pub(super) enum Asker {
 }
 
 impl Questions {
-    pub fn ask(&mut self, chain: Arc<Chain>, endpoint: EndpointId, turn: u64, event: Arc<Event>) {
-        self.gather(chain, event, Asker::Entry { endpoint, turn });
+    /// For an entry of a lane.
+    pub fn ask(&mut self, chain: Arc<Chain>, lane: &Lane, turn: u64, event: Arc<Event>) {
+        let endpoint = lane.id().endpoint;
+        let gathered = self.gather(chain, event, Asker::Entry { endpoint, turn });
+        let turn = gathered.turns.entry(endpoint).or_default();
+        if turn.strong_count() == 0 {
+            *turn = lane.waits();
+        }
     }
 
     pub fn ask_again(&mut self, chain: Arc<Chain>, delivery: DeliveryId, event: Arc<Event>) {
-        self.gather(chain, event, Asker::Retry(delivery));
+        self.gather(chain, event, Asker::Retry(delivery)).has_lasting = true;
     }
 
     pub fn ask_for(&mut self, lane: LaneId, turn: u64, chain: Arc<Chain>, event: Arc<Event>) {
-        self.gather(chain, event, Asker::Search { lane, turn });
+        self.gather(chain, event, Asker::Search { lane, turn }).has_lasting = true;
     }
 
-    fn gather(&mut self, chain: Arc<Chain>, event: Arc<Event>, asker: Asker) {
-        let Gathered { chains, columns, events } = self.gathered.entry(chain.run).or_default();
+    fn gather(&mut self, chain: Arc<Chain>, event: Arc<Event>, asker: Asker) -> &mut Gathered {
+        let gathered = self.gathered.entry(chain.run).or_default();
+        let Gathered { chains, columns, events, .. } = &mut *gathered;
         let column = *columns.entry(chain.id).or_insert(chains.len() as u32);
         if column as usize == chains.len() {
             chains.push(chain);
         }
         let place = events.entry(event.offset());
         place.or_insert_with(|| Asked { event, askers: Vec::new() }).askers.push((column, asker));
+        gathered
     }
 
     /// Who asked what an answer is about, once.
@@ -64,7 +75,10 @@ impl Questions {
     }
 
     pub fn flush(&mut self, shard: u32, out: &mut Vec<FromShard>) {
-        for (_, Gathered { chains, events, .. }) in std::mem::take(&mut self.gathered) {
+        for (_, gathered) in std::mem::take(&mut self.gathered) {
+            let Gathered { chains, events, turns, has_lasting, .. } = gathered;
+            // Of all its questions together: one of them may be asked in vain.
+            let askers = Askers { turns: turns.into_values().collect(), has_lasting };
             let mut batch = Vec::new();
             let mut bytes = 0;
             for (_, asked) in events {
@@ -72,18 +86,24 @@ impl Questions {
                 let is_full = batch.len() >= limits::BATCH_EVENTS_MAX
                     || bytes + weight > limits::BATCH_BYTES_MAX;
                 if is_full && !batch.is_empty() {
-                    out.push(self.open(shard, &chains, std::mem::take(&mut batch)));
+                    out.push(self.open(shard, &chains, std::mem::take(&mut batch), &askers));
                     bytes = 0;
                 }
                 bytes += weight;
                 batch.push(asked);
             }
-            out.push(self.open(shard, &chains, batch));
+            out.push(self.open(shard, &chains, batch, &askers));
         }
     }
 
     /// Each chain of the question asks about one of its events at least.
-    fn open(&mut self, shard: u32, known: &[Arc<Chain>], mut batch: Vec<Asked>) -> FromShard {
+    fn open(
+        &mut self,
+        shard: u32,
+        known: &[Arc<Chain>],
+        mut batch: Vec<Asked>,
+        askers: &Askers,
+    ) -> FromShard {
         let mut chains = Vec::new();
         let mut columns = vec![None; known.len()];
         for (column, _) in batch.iter_mut().flat_map(|asked| &mut asked.askers) {
@@ -100,6 +120,7 @@ impl Questions {
         let events = batch.iter().map(|asked| asked.event.clone()).collect();
         self.last_id += 1;
         self.open.insert(self.last_id, batch);
-        FromShard::Ask(Question { id: self.last_id, shard, chains, events, asking })
+        let (id, askers) = (self.last_id, askers.clone());
+        FromShard::Ask(Question { id, shard, chains, events, asking, askers })
     }
 }

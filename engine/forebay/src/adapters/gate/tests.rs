@@ -2,6 +2,7 @@ use super::*;
 use bytes::Bytes;
 use condition::Condition;
 use event::{EndpointId, Envelope, EventId, Headers, Offset, StreamId, TenantId, Time};
+use pipeline::Askers;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -40,7 +41,7 @@ fn question(
         columns.for_each(|column| asking.add(row, column));
     }
     let events = events.into_iter().map(Arc::new).collect();
-    Question { id: 1, shard: 0, chains, events, asking }
+    Question { id: 1, shard: 0, chains, events, asking, askers: Askers::lasting() }
 }
 
 /// With how often it gave way.

@@ -1,4 +1,4 @@
-//! W13: a panic of the host while it runs filters is nobody's but its own.
+//! W13: a panic of the host while it runs filters is nobody's but its own. And circuits.
 
 use super::*;
 use crate::Plan;
@@ -6,6 +6,7 @@ use bytes::Bytes;
 use condition::Condition;
 use event::{Envelope, EventId, Offset};
 use filter::FilterEngine;
+use pipeline::Askers;
 use registry::{Chain, Origin};
 use runtime::{OsClock, OsEntropy};
 use std::path::Path;
@@ -24,6 +25,11 @@ pub const SLOW: &str = r#"(module (memory (export "memory") 1)
       (local.set $left (i32.sub (local.get $left) (i32.const 1)))
       (br_if $again (local.get $left)))
     (i32.const 1)))"#;
+
+/// Traps at every event.
+const FAILING: &str = r#"(module (memory (export "memory") 1)
+  (func (export "forebay_buffer") (param i32) (result i32) (i32.const 1024))
+  (func (export "forebay_filter_v1") (param i32 i32) (result i32) unreachable))"#;
 
 /// The first time that it is woken, the host panics. It is woken whenever something gives way:
 /// on the guest's own stack in the midst of its code, and between conditions.
@@ -96,7 +102,14 @@ fn question(
     let events: Vec<_> = (0..).take(count).map(event).collect();
     let mut asking = Pairs::new(count, 1);
     (0..count).for_each(|row| asking.add(row, 0));
-    Arc::new(Question { id: 1, shard: 0, chains: vec![Arc::new(chain)], events, asking })
+    Arc::new(Question {
+        id: 1,
+        shard: 0,
+        chains: vec![Arc::new(chain)],
+        events,
+        asking,
+        askers: Askers::lasting(),
+    })
 }
 
 fn judge(chains: &mut Chains, question: &Arc<Question>, waker: &Waker) -> Answer {
@@ -146,4 +159,22 @@ fn a_panic_between_conditions_postpones_their_events() {
     assert_eq!((answer.verdicts, answer.unmet.count()), (vec![postpone(); COUNT], 0));
     let answer = judge(&mut chains, &asked, Waker::noop());
     assert_eq!((answer.verdicts, answer.unmet.count()), (vec![Verdict::Pass; COUNT], 0));
+}
+
+#[test]
+fn what_came_with_the_event_that_opened_a_circuit_waits_as_all_behind_it_does() {
+    let data = tempfile::tempdir().unwrap();
+    let desk = desk(data.path());
+    let failing = FilterVersion {
+        circuit: Some(registry::Circuit { faults: 3, within_ms: 600_000 }),
+        ..FilterVersion::clone(&filter(&desk, "failing", FAILING))
+    };
+    let asked = question(1, vec![Arc::new(failing)], None, 10);
+    let mut chains = Chains::new(desk);
+    let answer = judge(&mut chains, &asked, Waker::noop());
+    let is_rejected = |verdict: &&Verdict| matches!(verdict, Verdict::Reject { .. });
+    assert_eq!(answer.verdicts.iter().take_while(is_rejected).count(), 3);
+    let waits = stop(&open("failing"));
+    assert_eq!(answer.verdicts[3..], vec![waits.clone(); 7]);
+    assert_eq!(judge(&mut chains, &asked, Waker::noop()).verdicts, vec![waits; 10]);
 }

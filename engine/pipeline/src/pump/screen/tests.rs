@@ -1,6 +1,6 @@
 use super::*;
-use crate::Pairs;
 use crate::screen::{Judging, TRIAL};
+use crate::{Askers, Pairs};
 use event::TenantId;
 use event::limits::SLICE_FUEL;
 use registry::{Chain, ChainId};
@@ -42,7 +42,7 @@ fn question(id: u64, run: u8) -> Question {
         filters: Vec::new(),
     };
     let (chains, asking) = (vec![Arc::new(chain)], Pairs::default());
-    Question { id, shard: 0, chains, events: Vec::new(), asking }
+    Question { id, shard: 0, chains, events: Vec::new(), asking, askers: Askers::lasting() }
 }
 
 /// What is asked is answered before the next is: which thread did each.
