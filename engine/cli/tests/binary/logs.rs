@@ -51,6 +51,17 @@ fn the_servers_own_log_names_a_failure_without_its_words() {
 }
 
 #[test]
+fn an_explanation_has_the_words_that_an_event_died_of() {
+    let place = place();
+    place.out("filter update f --on-error reject");
+    let explain = format!("explain {}", send(&place));
+    let is_dead = |told: &String| told.contains("ep_1: dead, 1 of 1 outputs: ");
+    let told = until(|| Some(place.out(&explain)).filter(is_dead));
+    assert!(told.contains("src/lib.rs"), "{told}");
+    assert_eq!(place.serving.stop(), 0);
+}
+
+#[test]
 fn an_explanation_names_the_module_that_judged() {
     let place = place();
     let told = place.out(&format!("explain {}", send(&place)));
