@@ -19,7 +19,7 @@ use crate::api::endpoints::is_script;
 use crate::api::wire::{APP, ITERATOR, LIMIT, ORDER, Page, Wanted, Word, flag};
 use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Role, Scope, Verb};
 use crate::problem::Problem;
-use crate::reply::{answer, empty, resource};
+use crate::reply::{answer, empty, resource, told_as};
 use crate::{Control, Denied};
 use event::TenantId;
 use kept::KeptOut;
@@ -141,6 +141,9 @@ const STAGE: Parameter = Parameter::of::<bool>(
     "Keeps the module alone; PUT or PATCH then puts it in force together with other settings.",
 );
 
+/// What the log of changes calls a module that is kept alone.
+const STAGED: &str = "filter.stage";
+
 const NONE: Problem = Problem::NotFound("there is no such filter");
 /// How modules that come with the engine are named.
 const SHIPPED: &str = "forebay/";
@@ -215,7 +218,8 @@ async fn push(control: &Control, call: Call) -> Answered {
     let module = control.ports.modules.keep(wasm).await?;
     control.staged.borrow_mut().note(call.app()?, module);
     if flag(&call.query, "stage", false)? {
-        return Ok(answer(202, &StagedOut { module: module.to_string() }));
+        // Nothing of the filter has changed, and there may be none yet.
+        return Ok(told_as(answer(202, &StagedOut { module: module.to_string() }), STAGED));
     }
     let limits = control.options.filter_limits;
     let replaced = replace(control, &call, |old| {
