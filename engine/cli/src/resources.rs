@@ -11,6 +11,7 @@ mod journal;
 mod kinds;
 mod letters;
 mod lookup;
+mod paused;
 mod shipped;
 mod stats;
 mod story;
@@ -100,6 +101,19 @@ impl<W: Within> One<W> {
     /// Of what is its own, such as `secret`.
     fn path_below(&self, rest: &str) -> Result<String, Failure> {
         Ok(joined(&self.path()?, rest))
+    }
+
+    fn found(&self) -> Result<Answer, Failure> {
+        ask(&self.server, Method::GET, &self.path()?, None)
+    }
+
+    /// Changes what is given of it, and gives it as it is then.
+    fn change(&self, fields: &impl Fields) -> Result<Answer, Failure> {
+        let body = fields.body()?;
+        if body.is_empty() {
+            return Err(Failure::usage("say what is to change; --help lists what can be"));
+        }
+        ask(&self.server, Method::PATCH, &self.path()?, Some(&Value::Object(body)))
     }
 
     /// Asks for something that has a path of its own; prints the id of what comes of it.
@@ -193,21 +207,12 @@ impl<W: Within, F: Fields> Verb<W, F> {
                 let path = with_all(&within.path()?, &choice.parameters());
                 list(server, &path, *limit, F::COLUMNS)
             }
-            Verb::Get(one) => {
-                show(&one.server, &ask(&one.server, Method::GET, &one.path()?, None)?)
-            }
+            Verb::Get(one) => show(&one.server, &one.found()?),
             Verb::Create { server, within, fields } => {
                 let body = Value::Object(needed::<F>(fields.body()?)?);
                 made(server, &ask(server, Method::POST, &within.path()?, Some(&body))?, F::NAME)
             }
-            Verb::Update { one, fields } => {
-                let body = fields.body()?;
-                if body.is_empty() {
-                    return Err(Failure::usage("say what is to change; --help lists what can be"));
-                }
-                let (server, body) = (&one.server, Value::Object(body));
-                made(server, &ask(server, Method::PATCH, &one.path()?, Some(&body))?, F::NAME)
-            }
+            Verb::Update { one, fields } => made(&one.server, &one.change(fields)?, F::NAME),
             Verb::Rm(one) => {
                 let path = one.path()?;
                 // Afterwards only its id says which it was.

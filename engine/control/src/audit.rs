@@ -4,7 +4,7 @@
 use crate::Control;
 use crate::api::{Call, Operation, Query, Token, Verb, captures, message_id, operations};
 use crate::explain::time;
-use crate::reply::Secret;
+use crate::reply::{Secret, ToldAs};
 use crate::watch::FailedCanary;
 use bytes::Bytes;
 use hyper::Response;
@@ -69,8 +69,14 @@ impl Change {
         &self.path
     }
 
+    /// What was done, by this answer.
+    pub fn what(&self, response: &Response<Bytes>) -> &'static str {
+        response.extensions().get::<ToldAs>().map_or(self.operation, |told| told.0)
+    }
+
     /// Keeps it, now that it is in force.
     pub async fn end(self, control: &Control, response: &Response<Bytes>) {
+        let what = self.what(response);
         let after = match self.look {
             Some((reader, read)) => seen(control, reader, read).await,
             None => shown(response),
@@ -81,7 +87,7 @@ impl Change {
             "at": time(control.ports.clock.wall()),
             "who": who,
             "name": name,
-            "what": self.operation,
+            "what": what,
             "app": self.app,
             "path": self.path,
             "status": response.status().as_u16(),

@@ -404,10 +404,9 @@ impl Control {
         if let (Ok(response), Some(change)) = (&answered, change)
             && is_new(response)
         {
-            let path = change.path().to_owned();
+            let (path, what) = (change.path().to_owned(), change.what(response));
             change.end(self, response).await;
-            let (path, status) = (&*path, response.status().as_u16());
-            let (who, what) = (&*who, operation.id);
+            let (who, path, status) = (&*who, &*path, response.status().as_u16());
             let app = app.as_ref().map(TenantId::as_str);
             tracing::info!(target: "audit", who, what, app, path, status, request_id, "a change");
         }

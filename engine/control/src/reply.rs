@@ -59,6 +59,15 @@ pub(crate) fn of_change_before(mut response: Response<Bytes>) -> Response<Bytes>
     response
 }
 
+/// Marks the answer of a change that the log of changes has by another name than its operation's.
+#[derive(Clone, Copy)]
+pub(crate) struct ToldAs(pub &'static str);
+
+pub(crate) fn told_as(mut response: Response<Bytes>, what: &'static str) -> Response<Bytes> {
+    response.extensions_mut().insert(ToldAs(what));
+    response
+}
+
 /// An answer that tells of this version of a resource, and of more that `If-Match` does not mean.
 pub(crate) fn with_tag(mut response: Response<Bytes>, version: &impl Serialize) -> Response<Bytes> {
     let tag = HeaderValue::from_str(&tag(&json(version))).expect("a tag is ASCII");

@@ -97,6 +97,7 @@ const LINES_MAX: usize = 500;
 const BYTES_MAX: usize = 128 << 10;
 /// Of several requests to erase: a guest has an event for seconds at most.
 const ERASED_MAX: usize = 4096;
+pub(crate) const INFO: u8 = 1;
 pub(crate) const ERROR: u8 = 3;
 
 impl FilterWatch {

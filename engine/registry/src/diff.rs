@@ -496,7 +496,7 @@ impl<'a> Diff<'a> {
         let known = put.chain(self.base.filters.iter().map(|(name, _)| name));
         let known = known.filter(|known| known.0 == *tenant).map(|known| &*known.1);
         if self.filters.contains_key(&(tenant.clone(), name.into())) {
-            let reason = format!("filter `{name}` is removed, but this endpoint needs it");
+            let reason = format!("filter `{name}` cannot be removed: this endpoint needs it");
             return (Wrong::Needed, reason);
         }
         if let Some((pinned, _)) = name.rsplit_once('@')

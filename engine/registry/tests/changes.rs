@@ -155,7 +155,8 @@ fn managed_resources_live_beside_declared_ones() {
 
     let dropped = Declared { filters: Vec::new(), ..file.clone() };
     let errors = reasons(history.latest().diff(&dropped).unwrap_err());
-    let expected = "endpoint `managed`, filters: filter `f` is removed, but this endpoint needs it";
+    let expected =
+        "endpoint `managed`, filters: filter `f` cannot be removed: this endpoint needs it";
     assert_eq!(errors, [expected]);
 
     let remove = |name| history.latest().remove(Kind::Endpoint, &tenant("a"), name);

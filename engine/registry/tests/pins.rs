@@ -194,7 +194,7 @@ fn what_cannot_be_pinned_is_refused_and_a_filter_that_is_stays() {
     table.put_endpoint(2, endpoint("one", &[PIN, PIN])).unwrap();
     table.put_filter(3, filter("f", 2));
     let removed = table.history.latest().remove(Kind::Filter, &tenant(), "f").map(drop);
-    let needed = "endpoint `one`, filters: filter `f` is removed, but this endpoint needs it";
+    let needed = "endpoint `one`, filters: filter `f` cannot be removed: this endpoint needs it";
     assert_eq!(refusal(removed), (Wrong::Needed, needed.to_owned()));
 
     let row = table.rows.iter_mut().find(|row| row.key.kind == Kind::Endpoint as u8).unwrap();

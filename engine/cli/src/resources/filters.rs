@@ -214,8 +214,11 @@ impl Filter {
                 if changes.is_empty() {
                     return Err(Failure::usage("say what is to change; --help lists what can be"));
                 }
-                let changed = ask(&one.server, Method::PATCH, &one.path()?, Some(&changes.into()))?;
-                made(&one.server, &changed, "version")
+                let (path, changes) = (one.path()?, Value::Object(changes));
+                one.put_in_force(|| {
+                    let changed = ask(&one.server, Method::PATCH, &path, Some(&changes))?;
+                    made(&one.server, &changed, "version")
+                })
             }
             FilterVerb::Versions(one) => {
                 let path = one.path_below("version")?;
@@ -223,7 +226,7 @@ impl Filter {
                 let all = all["data"].as_array().cloned().unwrap_or_default();
                 listed(&one.server, VERSION_COLUMNS, &all)
             }
-            FilterVerb::Rollback { one, to } => one.roll_back(to.as_deref()),
+            FilterVerb::Rollback { one, to } => one.put_in_force(|| one.roll_back(to.as_deref())),
             FilterVerb::DryRun { one, trial } => one.dry_run(trial),
             FilterVerb::Logs { one, logs } => one.logs(logs),
             FilterVerb::Candidate(candidate) => candidate.run(),
@@ -240,12 +243,37 @@ impl One<OfFilters> {
     /// Module and settings come into force together.
     fn push(&self, file: &Path, settings: &Settings) -> Result<Exit, Failure> {
         let (path, changes) = (self.path()?, self.all_of(file, settings)?);
-        let patched = exchange(&self.server, Method::PATCH, &path, Some(as_json(&changes)))?;
-        let changed = match patched.status {
-            404 => ask(&self.server, Method::PUT, &path, Some(&changes))?,
-            _ => granted(&self.server, patched)?,
-        };
-        made(&self.server, &changed, "version")
+        self.put_in_force(|| {
+            let patched = exchange(&self.server, Method::PATCH, &path, Some(as_json(&changes)))?;
+            let changed = match patched.status {
+                404 => ask(&self.server, Method::PUT, &path, Some(&changes))?,
+                _ => granted(&self.server, patched)?,
+            };
+            made(&self.server, &changed, "version")
+        })
+    }
+
+    /// Does what puts a version in force, and says so if that ended a trial.
+    fn put_in_force(&self, put: impl FnOnce() -> Result<Exit, Failure>) -> Result<Exit, Failure> {
+        let was_tried = self.has_candidate()?;
+        let exit = put()?;
+        if was_tried && !self.has_candidate()? {
+            eprintln!(
+                "what was on trial beside {} is over: whatever is put in force ends a trial; \
+                 `forebay filter candidate try` begins another",
+                self.which
+            );
+        }
+        Ok(exit)
+    }
+
+    /// Nothing is beside a filter that is not there.
+    fn has_candidate(&self) -> Result<bool, Failure> {
+        let found = exchange(&self.server, Method::GET, &self.path()?, None)?;
+        match found.status {
+            404 => Ok(false),
+            _ => Ok(granted(&self.server, found)?.json()["hasCandidate"] == true),
+        }
     }
 
     /// Of several who create one of the same name at once, one does.

@@ -2,7 +2,9 @@ use super::fields::{AppFields, EndpointFields, KeyFields, SourceFields, TypeFiel
 use super::fields::{json_of, line};
 use super::journal::Journal;
 use super::within::{OfApp, OfKeys, OfNode, OfSources, OfTypes};
-use super::{Fields, One, Verb, Within, ask, below, encoded, made, needed, table, with_parameters};
+use super::{
+    Fields, One, Verb, Within, ask, below, encoded, made, needed, show, table, with_parameters,
+};
 use crate::exit::{Exit, Failure};
 use crate::given::{ServerArguments, print};
 use clap::{Args, Subcommand};
@@ -242,7 +244,21 @@ Examples:
 impl Endpoint {
     pub fn run(&self) -> Result<Exit, Failure> {
         match &self.verb {
-            EndpointVerb::Plain(verb) => verb.run(),
+            EndpointVerb::Plain(verb) => match &**verb {
+                Verb::Get(one) => {
+                    let found = one.found()?;
+                    let exit = show(&one.server, &found)?;
+                    one.tell_of_pause(&found.json());
+                    Ok(exit)
+                }
+                Verb::Update { one, fields } => {
+                    let changed = one.change(fields)?;
+                    let exit = made(&one.server, &changed, EndpointFields::NAME)?;
+                    one.warn_of_circuits(&changed.json());
+                    Ok(exit)
+                }
+                verb => verb.run(),
+            },
             EndpointVerb::Secret { one, rotate, grace_seconds } => {
                 one.secret(rotate.then(|| json!({ "gracePeriodSeconds": grace_seconds })), "key")
             }

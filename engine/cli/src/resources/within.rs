@@ -90,6 +90,13 @@ pub struct OfApp {
     app: String,
 }
 
+impl OfApp {
+    /// The same application, for what says so in its query.
+    pub fn in_query(&self, path: &str) -> String {
+        with_parameters(path, &format!("app={}", encoded(&self.app)))
+    }
+}
+
 impl Within for OfApp {
     fn path(&self) -> Result<String, Failure> {
         Ok(below("/api/v1/app", &self.app)? + "/endpoint")

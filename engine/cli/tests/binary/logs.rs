@@ -51,6 +51,46 @@ fn the_servers_own_log_names_a_failure_without_its_words() {
 }
 
 #[test]
+fn an_endpoint_that_an_open_circuit_will_pause_again_is_not_enabled_without_a_word() {
+    let place = place();
+    place.out("filter update f --circuit 1/600s");
+    let endpoint = |more: &str| place.run(&format!("endpoint {more}"));
+    assert_eq!(endpoint("get ep_1").err, "");
+    send(&place);
+    until(|| place.run("filter logs f").err.contains("its circuit is open").then_some(()));
+    send(&place);
+    until(|| (place.json("endpoint get ep_1")["paused"] == "filter").then_some(()));
+    let open = "the circuit of its filter `f` is open until ";
+    endpoint("get ep_1").says(open);
+    endpoint("update ep_1 --disabled false").expect(0, "ep_1\n").says(open);
+    place.out("filter update f --circuit none");
+    let enabled = endpoint("update ep_1 --disabled false").expect(0, "ep_1\n");
+    assert_eq!(enabled.err, "");
+    assert_eq!(place.serving.stop(), 0);
+}
+
+#[test]
+fn a_pause_is_told_with_what_a_filter_may_have_done() {
+    let place = place();
+    place.out("filter update f --on-error stop");
+    send(&place);
+    until(|| (place.json("endpoint get ep_1")["paused"] == "filter").then_some(()));
+    place.run("endpoint get ep_1").says("a filter failed and its policy is to stop");
+    assert_eq!(place.serving.stop(), 0);
+}
+
+#[test]
+fn an_explanation_has_the_words_that_an_event_died_of() {
+    let place = place();
+    place.out("filter update f --on-error reject");
+    let explain = format!("explain {}", send(&place));
+    let is_dead = |told: &String| told.contains("ep_1: dead, 1 of 1 outputs: ");
+    let told = until(|| Some(place.out(&explain)).filter(is_dead));
+    assert!(told.contains("src/lib.rs"), "{told}");
+    assert_eq!(place.serving.stop(), 0);
+}
+
+#[test]
 fn an_explanation_names_the_module_that_judged() {
     let place = place();
     let told = place.out(&format!("explain {}", send(&place)));

@@ -129,9 +129,8 @@ fn a_filter_is_pushed_configured_and_rolled_back() {
 #[test]
 fn a_filter_is_tried_on_live_events_beside_another() {
     let place = Place::new();
-    place.out(&format!(
-        "filter push main {PUSHES} --config {{\"branch\":\"main\"}} --circuit 5/60s"
-    ));
+    let push = format!("push main {PUSHES} --config {{\"branch\":\"main\"}} --circuit 5/60s");
+    place.out(&format!("filter {push}"));
     assert_eq!(place.json("filter get main")["circuit"]["withinMs"], 60_000);
     place.out(&format!("endpoint create --to {} --filter main", nobody()));
     place.run("filter candidate show main").expect(1, "").says("nothing is on trial");
@@ -146,8 +145,14 @@ fn a_filter_is_tried_on_live_events_beside_another() {
     place.out("filter candidate promote main");
     assert_eq!(place.json("filter get main")["config"]["branch"], "next");
     place.run("filter update main --circuit often").expect(2, "").says("20/60s");
-    place.out("filter update main --circuit none");
+    let updated = place.run("filter update main --circuit none");
+    assert!(updated.code == 0 && !updated.err.contains("on trial"), "{}", updated.err);
     assert!(place.json("filter get main")["circuit"].is_null());
+    for change in ["update main --fuel 5000000", &*push, "rollback main"] {
+        place.out("filter candidate try main --config {\"branch\":\"other\"}");
+        place.run(&format!("filter {change}")).says("what was on trial beside main is over");
+        place.run("filter candidate show main").expect(1, "").says("nothing is on trial");
+    }
 }
 
 #[test]

@@ -19,7 +19,8 @@ use crate::api::endpoints::is_script;
 use crate::api::wire::{APP, ITERATOR, LIMIT, ORDER, Page, Wanted, Word, flag};
 use crate::api::{Answered, Call, Content, Deed, Operation, Parameter, Role, Scope, Verb};
 use crate::problem::Problem;
-use crate::reply::{answer, empty, resource};
+use crate::reply::{answer, empty, resource, told_as};
+use crate::watch::{INFO, SaidLine};
 use crate::{Control, Denied};
 use event::TenantId;
 use kept::KeptOut;
@@ -141,6 +142,9 @@ const STAGE: Parameter = Parameter::of::<bool>(
     "Keeps the module alone; PUT or PATCH then puts it in force together with other settings.",
 );
 
+/// What the log of changes calls a module that is kept alone.
+const STAGED: &str = "filter.stage";
+
 const NONE: Problem = Problem::NotFound("there is no such filter");
 /// How modules that come with the engine are named.
 const SHIPPED: &str = "forebay/";
@@ -215,7 +219,8 @@ async fn push(control: &Control, call: Call) -> Answered {
     let module = control.ports.modules.keep(wasm).await?;
     control.staged.borrow_mut().note(call.app()?, module);
     if flag(&call.query, "stage", false)? {
-        return Ok(answer(202, &StagedOut { module: module.to_string() }));
+        // Nothing of the filter has changed, and there may be none yet.
+        return Ok(told_as(answer(202, &StagedOut { module: module.to_string() }), STAGED));
     }
     let limits = control.options.filter_limits;
     let replaced = replace(control, &call, |old| {
@@ -399,7 +404,7 @@ async fn replace(
         make(snapshot.filter(app, name).map(|old| &**old))?
     };
     control.ports.modules.try_out(tried.as_version(app, name)).await?;
-    let replaced = control.change(|snapshot| -> Result<(ChangeSet, bool), Problem> {
+    let replaced = control.change(|snapshot| -> Result<(ChangeSet, (bool, bool)), Problem> {
         let old = snapshot.filter(app, name);
         check_version(call, snapshot)?;
         if old.is_none() {
@@ -413,17 +418,28 @@ async fn replace(
             return Err(Problem::Conflict);
         }
         // Whatever is put in force ends a trial beside it.
-        let is_same = |old: &FilterVersion| Settings::of(old) == settings;
-        let is_same = old.is_some_and(|old| is_same(old) && old.candidate.is_none());
+        let ends_trial = old.is_some_and(|old| old.candidate.is_some());
+        let is_same = !ends_trial && old.is_some_and(|old| Settings::of(old) == settings);
         let mut edit = snapshot.edit();
         if !is_same {
             let about = About::after(old.map(|old| &**old), &settings, now);
             let filters = vec![settings.declared(app, name, &about)];
             edit.put(&Declared { filters, ..Declared::default() });
         }
-        Ok((edit.finish()?, old.is_none()))
+        Ok((edit.finish()?, (old.is_none(), ends_trial)))
     });
-    replaced.await
+    let (is_new, ends_trial) = replaced.await?;
+    if ends_trial {
+        tell_of_end(control, app, name);
+    }
+    Ok(is_new)
+}
+
+/// A line of the filter's log, for whoever looks for what was on trial.
+fn tell_of_end(control: &Control, app: &TenantId, filter: &str) {
+    let text = "what was on trial beside it is over: a version was put in force";
+    let said = SaidLine { filter, event: None, level: INFO, fault: None, text };
+    control.ports.watch.said(app, &[], control.ports.clock.wall(), [said].into_iter());
 }
 
 /// Answers the filter as it is now in force.

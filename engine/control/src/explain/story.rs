@@ -18,6 +18,8 @@ use std::sync::Arc;
 const UNWANTED_MAX: usize = 100;
 /// Versions that may have ruled in another's place are told up to here.
 const OTHERS_MAX: usize = 16;
+/// Reasons of an endpoint's outputs are told up to here; each delivery has its own.
+const WHYS_MAX: usize = 3;
 
 /// What became of an event at each endpoint, and why. It may ask long conditions: a part of a
 /// reading.
@@ -216,21 +218,32 @@ fn at_main(evidence: &Evidence, ruling: &Ruling) -> (&'static str, String) {
 fn with_rows(evidence: &Evidence, mains: &[&DeliveryId]) -> (&'static str, String) {
     let outputs = mains.iter().map(|delivery| evidence.attempts[delivery][0].outputs);
     let outputs = outputs.max().unwrap_or(0) as usize;
-    let states: Vec<_> = mains.iter().map(|id| state_of(evidence, **id).0).collect();
-    let count = |state| states.iter().filter(|s| **s == state).count();
-    if states.len() < outputs && evidence.event.is_erased() {
-        return ("erased", format!("{} of {outputs} outputs had been begun", states.len()));
+    let all: Vec<_> = mains.iter().map(|id| state_of(evidence, **id)).collect();
+    if all.len() < outputs && evidence.event.is_erased() {
+        return ("erased", format!("{} of {outputs} outputs had been begun", all.len()));
     }
-    if states.len() < outputs {
-        let why = format!("{} of {outputs} outputs have been begun", states.len());
-        return ("in_flight", why);
+    if all.len() < outputs {
+        return ("in_flight", format!("{} of {outputs} outputs have been begun", all.len()));
     }
     for state in ["retrying", "parked", "dead", "purged", "erased"] {
-        if count(state) > 0 {
-            return (state, format!("{} of {outputs} outputs", count(state)));
+        let those: Vec<_> = all.iter().filter(|(of_one, _)| *of_one == state).collect();
+        if !those.is_empty() {
+            let whys = those.iter().filter_map(|(_, why)| why.as_deref());
+            return (state, format!("{} of {outputs} outputs{}", those.len(), reasons(whys)));
         }
     }
     ("delivered", format!("all outputs: {outputs}"))
+}
+
+/// What stands behind a count of outputs: each reason once.
+fn reasons<'a>(whys: impl Iterator<Item = &'a str>) -> String {
+    let whys: BTreeSet<&str> = whys.collect();
+    let told: Vec<&str> = whys.iter().copied().take(WHYS_MAX).collect();
+    match whys.len() {
+        0 => String::new(),
+        1..=WHYS_MAX => format!(": {}", told.join("; ")),
+        count => format!(": {}; further reasons: {}", told.join("; "), count - WHYS_MAX),
+    }
 }
 
 /// The endpoint's state when no row names the event: who keeps it says what became of it.
@@ -298,7 +311,11 @@ fn waiting(evidence: &Evidence, row: &LaneRow) -> String {
         Why::Disabled => "the endpoint is disabled",
         Why::Gone => "the endpoint answered 410 and is paused",
         Why::Failing => "the endpoint failed for too long and is paused",
-        Why::FilterStopped => "a filter failed, and its policy is to stop",
+        // Which of these it was is not kept.
+        Why::FilterStopped => {
+            "the endpoint is paused: a filter failed and its policy is to stop, or its circuit is \
+             open, or it cannot be run"
+        }
         Why::Fifo => "strict order: one after the other",
         Why::Missing => "it is looked for whether it was ever sent",
     };

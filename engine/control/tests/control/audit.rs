@@ -1,3 +1,4 @@
+use crate::filters::push;
 use crate::node::{Node, key};
 use control::Role;
 use serde_json::{Value, json};
@@ -153,6 +154,19 @@ fn a_message_is_told_by_its_id_whatever_its_sender_calls_it() {
         assert_eq!(entry["path"], format!("{APP}/msg/{id}/content"));
     }
     assert!(!node.changes.borrow().join("\n").contains("marker"));
+}
+
+#[test]
+fn a_module_that_comes_into_force_nowhere_is_not_told_as_pushed() {
+    let node = Node::new();
+    let path = "/v1/filter/f/version";
+    assert_eq!(push(&node, &format!("{path}?stage=true"), "\0asm", &[]).status, 202);
+    assert_eq!(push(&node, path, "\0asm", &[]).status, 201);
+    let told = listed(&node, "");
+    let (pushed, staged) = (&told["data"][0], &told["data"][1]);
+    assert_eq!((&pushed["what"], &pushed["path"]), (&json!("filter.push"), &json!(path)));
+    assert_eq!((&staged["what"], &staged["path"]), (&json!("filter.stage"), &json!(path)));
+    assert_eq!(staged["after"], json!({ "module": pushed["after"]["module"] }));
 }
 
 #[test]

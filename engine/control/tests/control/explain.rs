@@ -125,13 +125,41 @@ fn a_dead_letter_says_why_and_a_purged_one_that_it_was() {
     let (_, plain) = explain(&node, id, "plain");
     assert_eq!(plain["state"], "dead");
     assert_eq!(plain["deliveries"][0]["why"], "the schedule ended");
+    assert_eq!(plain["why"], "1 of 1 outputs: the schedule ended");
     let told = &plain["deliveries"][0]["attempts"][0];
     assert_eq!(told["cause"], "address refused: loopback");
     assert_eq!(told["allow"], "allow_networks = [\"::1\"]");
     node.commit(Group { dead: vec![Change::Remove(to)], ..Group::default() });
-    assert_eq!(state(&node, id, "plain"), "purged");
+    let (_, plain) = explain(&node, id, "plain");
+    assert_eq!(
+        (&plain["state"], &plain["why"]),
+        (&"purged".into(), &"1 of 1 outputs: a person forgot it".into())
+    );
     node.commit(Group { retries: vec![retry(Due::At(NOW), to)], ..Group::default() });
     assert_eq!(state(&node, id, "plain"), "retrying", "redriven");
+}
+
+#[test]
+fn outputs_that_died_of_different_reasons_are_told_with_the_first_few_of_them() {
+    let node = node();
+    let id = node.publish("order.paid", "{}");
+    let first = delivery(node.endpoint("plain"), id.offset());
+    let rows = |reasons: &[&str]| {
+        let outputs = (0..).zip(reasons);
+        let all = outputs.map(|(k, reason)| (DeliveryId { k, ..first }, dead(reason, 1)));
+        let all: Vec<(DeliveryId, DeadRow)> = all.collect();
+        let row = |to: &DeliveryId| AttemptRow {
+            outputs: u32::try_from(all.len()).unwrap(),
+            ..row(*to, None, AttemptState::Dead)
+        };
+        let attempts = all.iter().map(|(to, _)| row(to)).collect();
+        let dead = all.into_iter().map(|(to, row)| Change::Put(to, row)).collect();
+        node.commit(Group { attempts, dead, ..Group::default() });
+        explain(&node, id, "plain").1["why"].clone()
+    };
+    assert_eq!(rows(&["b", "a", "b"]), "3 of 3 outputs: a; b");
+    let five = rows(&["e", "d", "c", "b", "a"]);
+    assert_eq!(five, "5 of 5 outputs: a; b; c; further reasons: 2");
 }
 
 /// What this thread has had of a processor, in nanoseconds, where the machine says so.
@@ -231,6 +259,22 @@ fn what_left_no_row_is_known_by_who_keeps_it() {
     let (_, plain) = explain(&node, ids[5], "plain");
     let why = plain["why"].as_str().unwrap();
     assert!(why.contains("breaker is open; 3 events"), "{why}");
+}
+
+#[test]
+fn what_waits_for_a_filter_is_told_with_all_that_may_have_paused_its_endpoint() {
+    let node = node();
+    let id = node.publish("order.paid", "{}");
+    let lane = LaneId::main(node.endpoint("plain"));
+    let (cursor, why) = (id.offset(), Why::FilterStopped);
+    let behind = LaneRow { cursor, high: cursor, since: Offset::ZERO, why };
+    node.commit(Group { lanes: vec![Change::Put(lane, behind)], ..Group::default() });
+    let (_, plain) = explain(&node, id, "plain");
+    assert_eq!(plain["state"], "waiting");
+    let why = plain["why"].as_str().unwrap();
+    for part in ["is paused", "its policy is to stop", "its circuit is open", "cannot be run"] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
 }
 
 #[test]

@@ -155,7 +155,8 @@ fn a_filter_goes_when_no_endpoint_needs_it() {
     let delete = || node.one(request("DELETE", "/v1/filter/f", &[&node.bearer()]));
     let needed = delete();
     assert_eq!(needed.status, 409, "{}", needed.body);
-    assert!(needed.body.contains("`e`"), "{}", needed.body);
+    let why = "endpoint `e`, filters: filter `f` cannot be removed: this endpoint needs it";
+    assert!(needed.body.contains(why), "{}", needed.body);
     assert_eq!(node.one(request("DELETE", &format!("{path}/e"), &[&node.bearer()])).status, 204);
     assert_eq!(delete().status, 204);
     assert_eq!(delete().status, 404);
@@ -384,6 +385,13 @@ fn a_candidate_differs_from_what_is_in_force_and_is_ended_by_what_replaces_it() 
     assert_eq!(versions(&node, "f").len(), 1, "a trial is no version");
     assert_eq!(node.send("PATCH", "/v1/filter/f", "{}", &[]).status, 200);
     assert_eq!(node.get(path).status, 404, "whatever is put in force ends it");
+    let told = node.get("/v1/filter/f/log").json();
+    let lines = told["data"].as_array().unwrap();
+    assert_eq!((lines.len(), &lines[0]["level"]), (1, &json!("info")), "{told}");
+    assert!(lines[0]["text"].as_str().unwrap().starts_with("what was on trial"), "{told}");
+    assert_eq!(node.send("PATCH", "/v1/filter/f", "{}", &[]).status, 200);
+    let again = node.get("/v1/filter/f/log").json();
+    assert_eq!(again, told, "there was none to end");
     assert_eq!(versions(&node, "f").len(), 1);
     assert_eq!(node.send("DELETE", path, "", &[]).status, 404);
     assert_eq!(put(r#"{"config":{"n":3}}"#, &[]).status, 201);
