@@ -73,7 +73,7 @@ fn question_of(tenant: &str, id: u64, chain: u8) -> Question {
         filters: Vec::new(),
     };
     let (chains, asking) = (vec![Arc::new(chain)], Pairs::default());
-    Question { id, shard: 0, chains, events: Vec::new(), asking }
+    Question { id, shard: 0, chains, events: Vec::new(), runs: Vec::new(), asking }
 }
 
 fn step(screen: &mut Screen, guests: &mut Burning) -> Option<Answer> {

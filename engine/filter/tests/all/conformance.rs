@@ -157,6 +157,23 @@ fn a_chain_feeds_outputs_on_and_ends_an_event_as_a_whole() {
 }
 
 #[test]
+fn a_guest_reads_how_often_it_was_given_an_event() {
+    let runner = Runner::new(engine().clone());
+    let patient = Setting::default().of(&admit(PATIENT));
+    let after_fan = chain(&[Setting::default().of(&admit(BY_BODY)), patient.clone()]);
+    let alone = chain(&[patient]);
+    let events = events(&[b"p", b"p", b"3x", b"3y"]);
+    let ask =
+        |chain, runs| runner.run_in(chain, &events, filter::Setting { runs, ..live() }).verdicts;
+    let later = || Verdict::Retry { delay: Duration::from_millis(5), reason: "".into() };
+    assert_eq!(ask(&alone, &[]), vec![later(); 4], "at first it was given none");
+    assert_eq!(ask(&alone, &[0, 1, 2, 3]), [later(), later(), Verdict::Pass, Verdict::Pass]);
+    let fanned = ask(&after_fan, &[0, 2, 1, 2]);
+    assert_eq!(fanned[..3], [later(), Verdict::Pass, later()]);
+    assert_eq!(emitted(&fanned[3]).len(), 3, "outputs have the number of their source");
+}
+
+#[test]
 fn the_culprit_follows_the_policy_and_the_others_run_again() {
     let bodies: [&[u8]; 6] = [b"a1", b"p", b"x", b"d", b"gline", b"a2"];
     for (on_error, expected) in [

@@ -25,6 +25,8 @@ struct Gathered {
 /// Who waits for the verdict on one event, each with the column of its chain.
 pub(super) struct Asked {
     pub event: Arc<Event>,
+    /// How often it was asked about before, by whoever of them did so most often.
+    runs: u32,
     pub askers: Vec<(u32, Asker)>,
 }
 
@@ -37,25 +39,34 @@ pub(super) enum Asker {
 
 impl Questions {
     pub fn ask(&mut self, chain: Arc<Chain>, endpoint: EndpointId, turn: u64, event: Arc<Event>) {
-        self.gather(chain, event, Asker::Entry { endpoint, turn });
+        self.gather(chain, event, 0, Asker::Entry { endpoint, turn });
     }
 
-    pub fn ask_again(&mut self, chain: Arc<Chain>, delivery: DeliveryId, event: Arc<Event>) {
-        self.gather(chain, event, Asker::Retry(delivery));
+    /// `runs`: how often it was asked about for this delivery.
+    pub fn ask_again(
+        &mut self,
+        chain: Arc<Chain>,
+        delivery: DeliveryId,
+        event: Arc<Event>,
+        runs: u32,
+    ) {
+        self.gather(chain, event, runs, Asker::Retry(delivery));
     }
 
     pub fn ask_for(&mut self, lane: LaneId, turn: u64, chain: Arc<Chain>, event: Arc<Event>) {
-        self.gather(chain, event, Asker::Search { lane, turn });
+        self.gather(chain, event, 0, Asker::Search { lane, turn });
     }
 
-    fn gather(&mut self, chain: Arc<Chain>, event: Arc<Event>, asker: Asker) {
+    fn gather(&mut self, chain: Arc<Chain>, event: Arc<Event>, runs: u32, asker: Asker) {
         let Gathered { chains, columns, events } = self.gathered.entry(chain.run).or_default();
         let column = *columns.entry(chain.id).or_insert(chains.len() as u32);
         if column as usize == chains.len() {
             chains.push(chain);
         }
         let place = events.entry(event.offset());
-        place.or_insert_with(|| Asked { event, askers: Vec::new() }).askers.push((column, asker));
+        let asked = place.or_insert_with(|| Asked { event, runs, askers: Vec::new() });
+        asked.runs = asked.runs.max(runs);
+        asked.askers.push((column, asker));
     }
 
     /// Who asked what an answer is about, once.
@@ -98,8 +109,9 @@ impl Questions {
             asked.askers.iter().for_each(|(column, _)| asking.add(row, *column as usize));
         }
         let events = batch.iter().map(|asked| asked.event.clone()).collect();
+        let runs = batch.iter().map(|asked| asked.runs).collect();
         self.last_id += 1;
         self.open.insert(self.last_id, batch);
-        FromShard::Ask(Question { id: self.last_id, shard, chains, events, asking })
+        FromShard::Ask(Question { id: self.last_id, shard, chains, events, runs, asking })
     }
 }

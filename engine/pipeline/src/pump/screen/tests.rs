@@ -42,7 +42,7 @@ fn question(id: u64, run: u8) -> Question {
         filters: Vec::new(),
     };
     let (chains, asking) = (vec![Arc::new(chain)], Pairs::default());
-    Question { id, shard: 0, chains, events: Vec::new(), asking }
+    Question { id, shard: 0, chains, events: Vec::new(), runs: Vec::new(), asking }
 }
 
 /// What is asked is answered before the next is: which thread did each.
