@@ -38,6 +38,16 @@ fn every_verdict_means_what_the_contract_says() {
     assert!(answer.fuel > 100 && answer.faults.is_empty());
 }
 
+/// As for messages that are published.
+#[test]
+fn no_key_and_no_type_has_control_characters() {
+    for body in [&b"ka\nb"[..], b"k\0", b"k\x7f", b"k\xc2\x85", b"ya\nb", b"y\0"] {
+        let answer = ask(&only(BY_BODY), &events(&[body]));
+        let reason = rejected(&answer.verdicts[0]);
+        assert!(reason.contains("control characters"), "{}: {reason}", body.escape_ascii());
+    }
+}
+
 #[test]
 fn batches_of_none_one_many_and_large() {
     let (chain, runner) = (only(BY_BODY), Runner::new(engine().clone()));
@@ -116,6 +126,8 @@ fn headers_are_rewritten_under_rules() {
     let got: Vec<_> = emitted(&v)[0].envelope.headers.iter().collect();
     assert_eq!(got, [("x-team", &b"blue"[..]), ("content-type", b"a/b")]);
     assert_eq!(emitted(&headers(&[]))[0].envelope.headers.len(), 0);
+    let v = headers(&[("x", b"a\t\x80\xff")]);
+    assert_eq!(emitted(&v)[0].envelope.headers.first("x"), Some(&b"a\t\x80\xff"[..]));
     for (name, value) in [
         ("webhook-id", &b"x"[..]),
         ("Host", b"x"),
@@ -123,6 +135,8 @@ fn headers_are_rewritten_under_rules() {
         ("x", b"a\r\nb: c"),
         ("transfer-encoding", b"chunked"),
         ("x", b"a\0"),
+        ("x", b"a\x01"),
+        ("x", b"a\x7f"),
         ("a b", b"c"),
         ("", b"c"),
         ("a:", b"c"),

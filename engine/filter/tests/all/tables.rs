@@ -162,7 +162,8 @@ proptest! {
     fn w13_no_look_up_harms_the_host(
         calls in prop::collection::vec(prop::array::uniform6(place()), 1..40)
     ) {
-        let setting = Setting { purpose: Purpose::Live, tables: &colours("f00"), age: 0, runs: &[] };
+        let tables = &colours("f00");
+        let setting = Setting { purpose: Purpose::Live, tables, age: 0, runs: &[] };
         let answer = Runner::new(engine().clone()).run_in(guest(), &[asking(&calls)], setting);
         prop_assert_eq!(answer.verdicts.len(), 1);
     }
