@@ -50,11 +50,8 @@ impl Runner {
     /// answer does not depend on how, as long as no filter runs into its limit of fuel. Blocks
     /// until it is done. There are no tables to look things up in.
     pub fn run(&self, chain: &ChainSpec, events: &[Arc<Event>], purpose: Purpose) -> ChainAnswer {
-        self.run_in(
-            chain,
-            events,
-            Setting { purpose, tables: &Tables::default(), age: 0, runs: &[] },
-        )
+        let setting = Setting { purpose, tables: &Tables::default(), age: 0, runs: &[] };
+        self.run_in(chain, events, setting)
     }
 
     /// The same with tables.

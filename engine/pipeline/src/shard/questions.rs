@@ -115,3 +115,35 @@ impl Questions {
         FromShard::Ask(Question { id: self.last_id, shard, chains, events, runs, asking })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use event::{Envelope, EventId, TenantId, Time};
+
+    #[test]
+    fn of_those_who_ask_about_an_event_the_one_who_did_most_often_counts() {
+        let (id, tenant) = (ChainId([1; 16]), TenantId::new("acme"));
+        let event = |offset| {
+            let envelope = Envelope::new(tenant.clone(), "shop", "order.paid", Time::from_secs(1));
+            let id = EventId::new(1, Offset(offset));
+            Arc::new(Event { id, envelope, body: Bytes::from_static(b"{}") })
+        };
+        let (condition, filters) = (None, Vec::new());
+        let chain = Chain { id, run: id, tenant: tenant.clone(), condition, filters };
+        let chain = Arc::new(chain);
+        let mut questions = Questions::default();
+        questions.ask(chain.clone(), EndpointId(1), 0, event(7));
+        for (endpoint, runs) in [(2, 3), (3, 1)] {
+            let lane = LaneId::main(EndpointId(endpoint));
+            let delivery = DeliveryId { lane, offset: Offset(7), k: 0 };
+            questions.ask_again(chain.clone(), delivery, event(7), runs);
+        }
+        questions.ask(chain, EndpointId(1), 0, event(8));
+        let mut out = Vec::new();
+        questions.flush(0, &mut out);
+        let [FromShard::Ask(question)] = &out[..] else { panic!("one question is asked") };
+        assert_eq!(question.runs, [3, 0]);
+    }
+}
