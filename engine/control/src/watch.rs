@@ -29,7 +29,7 @@ struct State {
     filters: BTreeMap<(TenantId, Arc<str>), Watched>,
     /// Canaries that nobody has put an end to yet.
     failed: Vec<FailedCanary>,
-    /// Numbers lines, over all filters.
+    /// Lines so far, of all filters.
     lines: u64,
     /// How often events of a tenant were erased, and when last.
     erasures: BTreeMap<TenantId, (u64, Time)>,
@@ -41,6 +41,10 @@ struct State {
 struct Watched {
     lines: VecDeque<Line>,
     bytes: usize,
+    /// The number of its last line, also when that is not kept any more.
+    number: u64,
+    /// How many lines there were of all filters when it had said its last.
+    spoke: u64,
     circuits: Circuits,
     canaries: Circuits,
     seen: Option<Seen>,
@@ -55,7 +59,7 @@ pub(crate) struct FailedCanary {
 /// A line that a filter logged, or a failure of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Grows from line to line, over all filters.
+    /// Grows by one from a filter's line to its next, so that whoever follows sees a gap.
     pub number: u64,
     pub at: Time,
     pub event: Option<EventId>,
@@ -121,9 +125,12 @@ impl FilterWatch {
                 continue;
             }
             let name = said.filter.strip_suffix(CANDIDATE);
-            state.lines += 1;
+            let spoke = state.lines + 1;
+            let watched = state.of(tenant, name.unwrap_or(said.filter));
+            watched.spoke = spoke;
+            watched.number += 1;
             let line = Line {
-                number: state.lines,
+                number: watched.number,
                 at: now,
                 event: said.event,
                 level: said.level,
@@ -131,7 +138,8 @@ impl FilterWatch {
                 of_candidate: name.is_some(),
                 text: said.text.into(),
             };
-            state.of(tenant, name.unwrap_or(said.filter)).add(line);
+            watched.add(line);
+            state.lines = spoke;
         }
     }
 
@@ -263,11 +271,13 @@ impl State {
     fn of(&mut self, tenant: &TenantId, name: &str) -> &mut Watched {
         let key = (tenant.clone(), Arc::from(name));
         if self.filters.len() >= FILTERS_MAX && !self.filters.contains_key(&key) {
-            let quietest = self.filters.iter().min_by_key(|(_, watched)| watched.last());
+            let quietest = self.filters.iter().min_by_key(|(_, watched)| watched.spoke);
             let quietest = quietest.map(|(key, _)| key.clone());
             quietest.and_then(|key| self.filters.remove(&key));
         }
-        self.filters.entry(key).or_default()
+        // Of one that was forgotten and speaks again, no number comes twice.
+        let number = self.lines;
+        self.filters.entry(key).or_insert_with(|| Watched { number, ..Watched::default() })
     }
 }
 
@@ -279,10 +289,6 @@ impl Watched {
             let Some(gone) = self.lines.pop_front() else { break };
             self.bytes -= gone.text.len();
         }
-    }
-
-    fn last(&self) -> u64 {
-        self.lines.back().map_or(0, |line| line.number)
     }
 }
 
@@ -321,6 +327,11 @@ mod tests {
         lines.iter().map(|line| line.text.to_string()).collect()
     }
 
+    fn numbers(watch: &FilterWatch) -> Vec<u64> {
+        let lines = watch.lines((&tenant(), "f"), 0, 0, usize::MAX);
+        lines.iter().map(|line| line.number).collect()
+    }
+
     #[test]
     fn lines_are_the_last_ones_in_their_order_and_of_one_filter() {
         let watch = FilterWatch::default();
@@ -333,6 +344,7 @@ mod tests {
         let number = watch.lines((&tenant(), "f"), 0, 0, 9)[2].number;
         assert_eq!(texts(&watch, number, 0, 9), ["3", "4"]);
         assert_eq!(texts(&watch, number, 0, 1), ["3"], "who follows misses none");
+        assert_eq!(numbers(&watch), Vec::from_iter(number - 2..number + 3), "without a gap");
         assert!(watch.lines((&TenantId::new("u"), "f"), 0, 0, 9).is_empty());
     }
 
@@ -386,10 +398,14 @@ mod tests {
             say(&watch, "f", 1, &"x".repeat(1000));
         }
         assert_eq!(texts(&watch, 0, 0, usize::MAX).len(), BYTES_MAX / 1000);
+        let said = (LINES_MAX + 7 + BYTES_MAX / 1000 + 7) as u64;
+        assert_eq!(numbers(&watch).last(), Some(&said), "also those that are gone have numbers");
         for n in 0..FILTERS_MAX {
             say(&watch, &format!("f{n}"), 1, "x");
         }
         assert!(texts(&watch, 0, 0, 1).is_empty(), "it was silent for longest");
         assert_eq!(watch.state().filters.len(), FILTERS_MAX);
+        say(&watch, "f", 1, "x");
+        assert!(numbers(&watch)[0] > said, "no number comes twice");
     }
 }

@@ -107,8 +107,9 @@ pub enum Order {
     Fetch(DeliveryId),
     /// Run the chain over an entry: `judge`, under the turn told here.
     Ask { turn: u64, event: Arc<Event>, ruled_by: Offset },
-    /// Run the chain over a delivery in trouble: `judge_retry`.
-    AskAgain { delivery: DeliveryId, event: Arc<Event>, ruled_by: Offset },
+    /// Run the chain over a delivery in trouble: `judge_retry`. `runs`: how often it was run over
+    /// the event before, each time but the first because it had asked for that.
+    AskAgain { delivery: DeliveryId, event: Arc<Event>, ruled_by: Offset, runs: u32 },
 }
 
 impl Lane {

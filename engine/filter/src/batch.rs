@@ -10,6 +10,8 @@ pub(crate) struct Input<'a> {
     pub k: u32,
     /// Which event of the whole question it stems from.
     pub source: usize,
+    /// How often the chain was asked about that event before.
+    pub runs: u32,
 }
 
 pub(crate) const HEADER_BYTES: usize = 64;
@@ -117,6 +119,7 @@ impl Writer<'_> {
             Purpose::DryRun => FLAG_DRY_RUN,
         } | if is_json { FLAG_JSON } else { 0 };
         self.word(place + 48, flags as usize);
+        self.word(place + 52, input.runs as usize);
         self.id(place + 56, input);
     }
 
@@ -210,7 +213,7 @@ mod tests {
             },
             body: Bytes::from_static(b"{}"),
         };
-        let inputs = [Input { event: &Arc::new(event), k: 2, source: 0 }];
+        let inputs = [Input { event: &Arc::new(event), k: 2, source: 0, runs: 3 }];
         let mut out = vec![0xee; room_for(&inputs) + 100];
         let used = encode(&inputs, Purpose::Replay, 1024, &mut out);
         assert_eq!(used, room_for(&inputs), "the source was added");
@@ -222,7 +225,7 @@ mod tests {
         assert_eq!((word(32), word(40), word(48)), (9, 0xffff_ffff, 0xffff_ffff));
         assert_eq!((word(64), word(72)), (9, 77));
         assert_eq!((text(80), text(88)), (&b"k1"[..], &b"order.paid"[..]));
-        assert_eq!((text(104), word(112)), (&b"{}"[..], 5));
+        assert_eq!((text(104), word(112), word(116)), (&b"{}"[..], 5, 3));
         assert_eq!(text(120), format!("{}-2", EventId::new(5, Offset(9))).as_bytes());
         let headers = text(96);
         assert_eq!(headers[..4], 2u32.to_le_bytes());

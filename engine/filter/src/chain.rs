@@ -50,7 +50,8 @@ impl Runner {
     /// answer does not depend on how, as long as no filter runs into its limit of fuel. Blocks
     /// until it is done. There are no tables to look things up in.
     pub fn run(&self, chain: &ChainSpec, events: &[Arc<Event>], purpose: Purpose) -> ChainAnswer {
-        self.run_in(chain, events, Setting { purpose, tables: &Tables::default(), age: 0 })
+        let setting = Setting { purpose, tables: &Tables::default(), age: 0, runs: &[] };
+        self.run_in(chain, events, setting)
     }
 
     /// The same with tables.
@@ -134,13 +135,14 @@ impl Runner {
     ) -> Vec<Standing> {
         let mut inputs = Vec::with_capacity(standings.len());
         for (source, standing) in standings.iter().enumerate() {
+            let runs = setting.runs.get(source).copied().unwrap_or(0);
             match standing {
                 Standing::Untouched => {
-                    inputs.push(Input { event: &events[source], k: 0, source });
+                    inputs.push(Input { event: &events[source], k: 0, source, runs });
                 }
                 Standing::Going(outputs) => {
                     let numbered = outputs.iter().zip(0..);
-                    inputs.extend(numbered.map(|(event, k)| Input { event, k, source }));
+                    inputs.extend(numbered.map(|(event, k)| Input { event, k, source, runs }));
                 }
                 Standing::Ended(_) => {}
             }

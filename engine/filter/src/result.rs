@@ -194,7 +194,7 @@ fn read_emit<'a>(memory: &'a [u8], out: &[u8], mask: u8, route: u16) -> Result<R
         return Err(format!("the body has more than {BODY_BYTES_MAX} bytes"));
     }
     Ok(Row::Emit {
-        key: key.map(|key| text(key, KEY_BYTES_MAX, "key")).transpose()?,
+        key: key.map(read_key).transpose()?,
         event_type: event_type.map(read_type).transpose()?,
         headers: headers.map(HeaderRows::read).transpose()?,
         body,
@@ -206,6 +206,15 @@ fn text<'a>(bytes: &'a [u8], bytes_max: usize, name: &str) -> Result<&'a str, St
         return Err(format!("the {name} has more than {bytes_max} bytes"));
     }
     std::str::from_utf8(bytes).map_err(|_| format!("the {name} is not UTF-8"))
+}
+
+/// As of a message that is published.
+fn read_key(bytes: &[u8]) -> Result<&str, String> {
+    let key = text(bytes, KEY_BYTES_MAX, "key")?;
+    if key.contains(char::is_control) {
+        return Err("the key has control characters".into());
+    }
+    Ok(key)
 }
 
 fn read_type(bytes: &[u8]) -> Result<&str, String> {
@@ -285,9 +294,10 @@ fn check_header(name: &[u8], value: &[u8]) -> Result<(), String> {
     if !is_named {
         return Err("a header's name is not one".into());
     }
-    let breaks = |byte: u8| (byte == b'\r') | (byte == b'\n') | (byte == 0);
+    // What HTTP does not carry could not be sent, however often that was tried.
+    let breaks = |byte: u8| ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f);
     if value.iter().fold(false, |found, byte| found | breaks(*byte)) {
-        return Err("a header's value has CR, LF or NUL".into());
+        return Err("a header's value has CR, LF or another control character".into());
     }
     Ok(())
 }

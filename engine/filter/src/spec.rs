@@ -156,6 +156,8 @@ pub struct Setting<'a> {
     pub tables: &'a Tables,
     /// An instance serves one age alone: what it keeps in variables does not pass to another.
     pub age: u64,
+    /// By event, how often the chain was asked about it before; 0 for those that are not there.
+    pub runs: &'a [u32],
 }
 
 /// Why events are run; the guest reads it in the flags of each.

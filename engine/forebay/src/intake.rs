@@ -133,7 +133,7 @@ fn dry_run(
         filters.iter().map(|filter| spec(modules, filter)).collect::<Result<Vec<_>, _>>()?;
     let tables = filters.first().map_or_else(|| Ok(Default::default()), |f| tables.of(&f.tenant));
     let tables = tables.map_err(Denied::Failed)?;
-    let setting = Setting { purpose: Purpose::DryRun, tables: &tables, age: 0 };
+    let setting = Setting { purpose: Purpose::DryRun, tables: &tables, age: 0, runs: &[] };
     // Instances of their own: what was tried out is in nobody's way, and each filter's memory is
     // told by itself.
     let runner = || Runner::new(modules.engine().clone());

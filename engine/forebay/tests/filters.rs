@@ -40,6 +40,9 @@ use std::time::Duration;
 /// `d` drops, `x` traps, what begins otherwise is kept.
 const SINGLE: &str = include_str!("../../filter/tests/guests/single.wat");
 
+/// Lets pass what it was given twice before, and puts off the rest.
+const PATIENT: &str = include_str!("../../filter/tests/guests/patient.wat");
+
 /// Drops everything, or nothing.
 fn constant(keeps: bool) -> Vec<u8> {
     let text = format!(
@@ -280,6 +283,28 @@ fn a_filter_that_fails_too_often_stops_its_endpoints_until_a_better_one_comes() 
     });
     let bodies: Vec<_> = receiver.stop().iter().map(|seen| seen.body_text()).collect();
     assert_eq!(bodies, ["keep 1", "keep 2", "keep 3"]);
+}
+
+#[test]
+fn a_filter_that_waits_for_its_third_run_of_an_event_has_it() {
+    let data = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_| 200);
+    run(async {
+        let engine = open(data.path());
+        let at = engine.addr().unwrap();
+        put_up(at, &wat::parse_str(PATIENT).unwrap(), json!({}), &receiver.url()).await;
+        publish(&engine, &["at last"]).await;
+        receiver.wait_for(1).await;
+        let metrics = request::text(at, ADMIN, "/metrics").await;
+        for (verdict, count) in [("retry", 2), ("pass", 1)] {
+            let of_f = format!("forebay_filter_events_total{{filter=\"f\",verdict=\"{verdict}\"}}");
+            let wanted = format!("{of_f} {count}");
+            assert!(metrics.lines().any(|line| line == wanted), "{metrics}");
+        }
+        shutdown(engine).await;
+    });
+    let bodies: Vec<_> = receiver.stop().iter().map(|seen| seen.body_text()).collect();
+    assert_eq!(bodies, ["at last"]);
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct Question {
     pub chains: Vec<Arc<Chain>>,
     /// In offset order, within the limits of a guest's batch.
     pub events: Vec<Arc<Event>>,
+    /// How often each of them was asked about before: of those who ask, by whom it was most often.
+    pub runs: Vec<u32>,
     /// By which of the chains (columns) each of the events (rows) is asked about.
     pub asking: Pairs,
     pub askers: Askers,

@@ -73,7 +73,8 @@ fn question_of(tenant: &str, id: u64, chain: u8) -> Question {
         filters: Vec::new(),
     };
     let (chains, asking) = (vec![Arc::new(chain)], Pairs::default());
-    Question { id, shard: 0, chains, events: Vec::new(), asking, askers: Askers::lasting() }
+    let (events, runs, askers) = (Vec::new(), Vec::new(), Askers::lasting());
+    Question { id, shard: 0, chains, events, runs, asking, askers }
 }
 
 fn step(screen: &mut Screen, guests: &mut Burning) -> Option<Answer> {

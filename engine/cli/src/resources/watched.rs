@@ -5,6 +5,7 @@ use super::within::OfFilters;
 use super::{One, ask, made, with_parameters};
 use crate::exit::{Exit, Failure};
 use crate::given::print;
+use crate::number::grouped;
 use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::Value;
@@ -62,6 +63,8 @@ Examples:
     End(One<OfFilters>),
 }
 
+/// From the least on.
+const LEVELS: [&str; 4] = ["debug", "info", "warn", "error"];
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl One<OfFilters> {
@@ -70,11 +73,16 @@ impl One<OfFilters> {
         let level = logs.level.as_ref().map(|level| format!("&level={level}")).unwrap_or_default();
         let (mut after, mut limit) = (0, logs.limit.unwrap_or(50));
         loop {
+            // Behind a line that was shown all are asked for: of some a gap would say nothing.
+            let level = if after == 0 { level.as_str() } else { "" };
             let query = format!("limit={limit}&after={after}{level}");
             let page = ask(&self.server, Method::GET, &with_parameters(&path, &query), None)?;
             let page = page.json();
             let lines = page["data"].as_array().map_or(&[][..], Vec::as_slice);
-            for line in lines {
+            if let Some(gap) = gap(after, lines) {
+                eprintln!("{gap}");
+            }
+            for line in lines.iter().filter(|line| logs.wants(line)) {
                 match self.server.json {
                     true => print(&format!("{line}\n"))?,
                     false => print(&shown(line))?,
@@ -93,6 +101,25 @@ impl One<OfFilters> {
             }
             limit = 250;
         }
+    }
+}
+
+impl Logs {
+    fn wants(&self, line: &Value) -> bool {
+        let place = |level: &str| LEVELS.iter().position(|known| *known == level);
+        let least = self.level.as_deref().and_then(place);
+        line["level"].as_str().and_then(place) >= least
+    }
+}
+
+/// What to say where lines came behind the one of the number `after`, and were not kept until they
+/// could be asked for.
+fn gap(after: u64, lines: &[Value]) -> Option<String> {
+    let first = lines.first()?["number"].as_u64().filter(|_| after > 0)?;
+    match first.saturating_sub(after + 1) {
+        0 => None,
+        1 => Some("… 1 line was not kept".into()),
+        more => Some(format!("… {} lines were not kept", grouped(more))),
     }
 }
 
@@ -164,4 +191,29 @@ fn report(seen: &Value) -> String {
         compared(&mut text, example, ("inForce", "candidate"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn lines_that_were_not_kept_are_told_of() {
+        let from = |number: u64| [json!({ "number": number }), json!({ "number": number + 1 })];
+        assert_eq!(gap(7, &from(8)), None);
+        assert_eq!(gap(7, &from(9)).as_deref(), Some("… 1 line was not kept"));
+        assert_eq!(gap(7, &from(3128)).as_deref(), Some("… 3,120 lines were not kept"));
+        assert_eq!(gap(0, &from(3128)), None, "at first only the newest are asked for");
+        assert_eq!(gap(7, &[]), None);
+    }
+
+    #[test]
+    fn of_a_level_are_those_above_it_too() {
+        let shown_of = |level: Option<&str>| {
+            let logs = Logs { follow: true, level: level.map(Into::into), limit: None };
+            LEVELS.iter().filter(|of| logs.wants(&json!({ "level": of }))).count()
+        };
+        assert_eq!([None, Some("debug"), Some("warn"), Some("error")].map(shown_of), [4, 4, 2, 1]);
+    }
 }

@@ -109,7 +109,11 @@ impl Lane {
         let row = self.trouble.row_in_flight(delivery.offset, delivery.k);
         Some(match stage {
             ParcelStage::Output => Order::Attempt { delivery, number: row.attempts + 1, event },
-            ParcelStage::Input => Order::AskAgain { delivery, event, ruled_by: row.ruled_by },
+            // The first time was before there was a row.
+            ParcelStage::Input => {
+                let (ruled_by, runs) = (row.ruled_by, row.attempts.saturating_add(1));
+                Order::AskAgain { delivery, event, ruled_by, runs }
+            }
         })
     }
 

@@ -350,7 +350,10 @@ impl World {
         match self.with(|lane, effects| lane.fetched(delivery, parcel, now, effects)) {
             None => self.watch.withdrawn(delivery),
             Some(Order::Attempt { number, .. }) => self.outside.attempts.push((delivery, number)),
-            Some(Order::AskAgain { event, ruled_by, .. }) => {
+            Some(Order::AskAgain { event, ruled_by, runs, .. }) => {
+                let mut rows = self.view.retries.iter();
+                let row = rows.find(|(key, _)| key.delivery == delivery);
+                assert_eq!(row.map(|(_, row)| row.attempts + 1), Some(runs), "{delivery:?}");
                 self.outside.retry_questions.push((delivery, event, ruled_by));
             }
             Some(other) => panic!("out of place: {other:?}"),

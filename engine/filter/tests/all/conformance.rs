@@ -38,6 +38,16 @@ fn every_verdict_means_what_the_contract_says() {
     assert!(answer.fuel > 100 && answer.faults.is_empty());
 }
 
+/// As for messages that are published.
+#[test]
+fn no_key_and_no_type_has_control_characters() {
+    for body in [&b"ka\nb"[..], b"k\0", b"k\x7f", b"k\xc2\x85", b"ya\nb", b"y\0"] {
+        let answer = ask(&only(BY_BODY), &events(&[body]));
+        let reason = rejected(&answer.verdicts[0]);
+        assert!(reason.contains("control characters"), "{}: {reason}", body.escape_ascii());
+    }
+}
+
 #[test]
 fn batches_of_none_one_many_and_large() {
     let (chain, runner) = (only(BY_BODY), Runner::new(engine().clone()));
@@ -116,6 +126,8 @@ fn headers_are_rewritten_under_rules() {
     let got: Vec<_> = emitted(&v)[0].envelope.headers.iter().collect();
     assert_eq!(got, [("x-team", &b"blue"[..]), ("content-type", b"a/b")]);
     assert_eq!(emitted(&headers(&[]))[0].envelope.headers.len(), 0);
+    let v = headers(&[("x", b"a\t\x80\xff")]);
+    assert_eq!(emitted(&v)[0].envelope.headers.first("x"), Some(&b"a\t\x80\xff"[..]));
     for (name, value) in [
         ("webhook-id", &b"x"[..]),
         ("Host", b"x"),
@@ -123,6 +135,8 @@ fn headers_are_rewritten_under_rules() {
         ("x", b"a\r\nb: c"),
         ("transfer-encoding", b"chunked"),
         ("x", b"a\0"),
+        ("x", b"a\x01"),
+        ("x", b"a\x7f"),
         ("a b", b"c"),
         ("", b"c"),
         ("a:", b"c"),
@@ -154,6 +168,23 @@ fn a_chain_feeds_outputs_on_and_ends_an_event_as_a_whole() {
         rejected(&ask(&wide, &events(&[b"333"])).verdicts[0]),
         "the chain made 83 outputs of one event"
     );
+}
+
+#[test]
+fn a_guest_reads_how_often_it_was_given_an_event() {
+    let runner = Runner::new(engine().clone());
+    let patient = Setting::default().of(&admit(PATIENT));
+    let after_fan = chain(&[Setting::default().of(&admit(BY_BODY)), patient.clone()]);
+    let alone = chain(&[patient]);
+    let events = events(&[b"p", b"p", b"3x", b"3y"]);
+    let ask =
+        |chain, runs| runner.run_in(chain, &events, filter::Setting { runs, ..live() }).verdicts;
+    let later = || Verdict::Retry { delay: Duration::from_millis(5), reason: "".into() };
+    assert_eq!(ask(&alone, &[]), vec![later(); 4], "at first it was given none");
+    assert_eq!(ask(&alone, &[0, 1, 2, 3]), [later(), later(), Verdict::Pass, Verdict::Pass]);
+    let fanned = ask(&after_fan, &[0, 2, 1, 2]);
+    assert_eq!(fanned[..3], [later(), Verdict::Pass, later()]);
+    assert_eq!(emitted(&fanned[3]).len(), 3, "outputs have the number of their source");
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn w12_a_filter_that_fails_at_everything_costs_a_bounded_amount() {
 fn w12_however_many_loop_the_others_are_judged() {
     let is_loop = |n: usize| n.is_multiple_of(11);
     let bodies: Vec<&[u8]> =
-        (0..256).map(|n| if is_loop(n) { &b"l"[..] } else { &b"ok"[..] }).collect();
+        (0..256).map(|n| if is_loop(n) { &b"l"[..] } else { &b"p"[..] }).collect();
     let filter = Setting { limits: quick(), ..Setting::default() }.of(&admit(BY_BODY));
     let answer = ask(&chain(&[filter]), &events(&bodies));
     let mut blamed: Vec<usize> = answer.faults.iter().map(|note| note.event).collect();

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 pub const BY_BODY: &str = include_str!("../guests/by-body.wat");
 pub const SINGLE: &str = include_str!("../guests/single.wat");
+pub const PATIENT: &str = include_str!("../guests/patient.wat");
 
 pub fn engine() -> &'static FilterEngine {
     static ENGINE: OnceLock<FilterEngine> = OnceLock::new();
@@ -122,7 +123,12 @@ pub fn ask(chain: &ChainSpec, events: &[Arc<Event>]) -> ChainAnswer {
 /// Live, without tables.
 pub fn live() -> filter::Setting<'static> {
     static NONE: OnceLock<Tables> = OnceLock::new();
-    filter::Setting { purpose: Purpose::Live, tables: NONE.get_or_init(Tables::default), age: 0 }
+    filter::Setting {
+        purpose: Purpose::Live,
+        tables: NONE.get_or_init(Tables::default),
+        age: 0,
+        runs: &[],
+    }
 }
 
 pub fn rejected(verdict: &Verdict) -> &str {

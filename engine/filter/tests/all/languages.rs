@@ -119,7 +119,8 @@ impl Language {
     /// Asks and compares; every difference is one line that names language, type and field.
     fn check(&self, runner: &Runner, question: &Question<'_>, differences: &mut Vec<String>) {
         let filter = self.filter(question.config, FilterLimits::default());
-        let setting = filter::Setting { purpose: question.purpose, tables: words(), age: 0 };
+        let setting =
+            filter::Setting { purpose: question.purpose, tables: words(), age: 0, runs: &[] };
         let answer = runner.run_in(&chain(&[filter]), question.events, setting);
         compare(&self.name, question, &answer, differences);
     }

@@ -274,7 +274,7 @@ fn tables_are_looked_up() {
     let packed = Table::pack([(&b"de"[..], &b"Germany"[..])].into_iter()).unwrap();
     let tables: Tables = [("countries".into(), Arc::new(packed))].into_iter().collect();
     let text = "{'body': [str(table_get('countries', key)) for key in ('de', b'de', 'fr')]}";
-    let setting = filter::Setting { purpose: Purpose::Live, tables: &tables, age: 0 };
+    let setting = filter::Setting { purpose: Purpose::Live, tables: &tables, age: 0, runs: &[] };
     let runner = Runner::new(engine().clone());
     let answer = runner.run_in(&expression("", text), &events(&[b""]), setting);
     let body = &emitted(&answer.verdicts[0])[0].body;

@@ -40,7 +40,7 @@ fn asking(calls: &[Words]) -> Arc<Event> {
 
 /// The statuses, and the first 4 KiB of the guest's memory.
 fn look_up(runner: &Runner, tables: &Tables, calls: &[Words]) -> (Vec<i32>, Vec<u8>) {
-    let setting = Setting { purpose: Purpose::Live, tables, age: 0 };
+    let setting = Setting { purpose: Purpose::Live, tables, age: 0, runs: &[] };
     let answer = runner.run_in(guest(), &[asking(calls)], setting);
     let memory = emitted(&answer.verdicts[0])[0].body.to_vec();
     let status = |n: usize| i32::from_le_bytes(memory[2048 + 4 * n..][..4].try_into().unwrap());
@@ -137,7 +137,7 @@ fn w4_a_look_up_refuses_bad_pointers() {
 #[test]
 fn w4_look_ups_cost_fuel() {
     let fuel = |calls: usize, tables: &Tables| {
-        let setting = Setting { purpose: Purpose::Live, tables, age: 0 };
+        let setting = Setting { purpose: Purpose::Live, tables, age: 0, runs: &[] };
         let asked = [asking(&vec![call(NAME, RED, 64, 64); calls])];
         let runner = Runner::new(engine().clone());
         runner.run_in(guest(), &asked, setting).fuel
@@ -150,7 +150,7 @@ fn w4_look_ups_cost_fuel() {
     assert!(fuel(101, &large) > many + 100 * 14 * 50, "a larger table costs no more");
     // A guest that does nothing else ends all the same.
     let loops = guest!("w4-table-loop");
-    let setting = Setting { purpose: Purpose::Live, tables: &colours("f00"), age: 0 };
+    let setting = Setting { purpose: Purpose::Live, tables: &colours("f00"), age: 0, runs: &[] };
     let answer = Runner::new(engine().clone()).run_in(&only(loops), &events(&[b"{}"]), setting);
     assert_eq!(answer.faults[0].kind, FaultKind::OutOfFuel, "{:?}", answer.faults);
 }
@@ -162,7 +162,8 @@ proptest! {
     fn w13_no_look_up_harms_the_host(
         calls in prop::collection::vec(prop::array::uniform6(place()), 1..40)
     ) {
-        let setting = Setting { purpose: Purpose::Live, tables: &colours("f00"), age: 0 };
+        let tables = &colours("f00");
+        let setting = Setting { purpose: Purpose::Live, tables, age: 0, runs: &[] };
         let answer = Runner::new(engine().clone()).run_in(guest(), &[asking(&calls)], setting);
         prop_assert_eq!(answer.verdicts.len(), 1);
     }

@@ -1,5 +1,5 @@
 ;; Emits a header that would be two on the wire.
-;; Expect: broken, a header's value has CR, LF or NUL
+;; Expect: broken, a header's value has CR, LF or another control character
 (module (memory (export "memory") 16)
   (data (i32.const 8192) "FBR1\01\00\00\00\20\20\00\00\40\00\00\00") ;; FBR1, rows, where, stride
   (data (i32.const 8224) "\00\00\00\00\02\04\00\00") ;; source, verdict, mask, route

@@ -151,7 +151,8 @@ impl Desk {
         };
         let wanted = sifted.wanted.iter().map(|at| question.events[*at].clone());
         let wanted: Vec<Arc<Event>> = wanted.collect();
-        let judged = self.judge_wanted(question, &wanted, prepared).await;
+        let runs: Vec<u32> = sifted.wanted.iter().map(|at| question.runs[*at]).collect();
+        let judged = self.judge_wanted(question, (&wanted, &runs), prepared).await;
         let mut verdicts = vec![Verdict::Drop; count];
         for (at, verdict) in sifted.wanted.iter().zip(judged.verdicts) {
             verdicts[*at] = verdict;
@@ -166,7 +167,7 @@ impl Desk {
     async fn judge_wanted(
         &self,
         question: &Question,
-        events: &[Arc<Event>],
+        (events, runs): (&[Arc<Event>], &[u32]),
         prepared: Result<Rc<Prepared>, String>,
     ) -> Judged {
         if events.is_empty() {
@@ -186,7 +187,7 @@ impl Desk {
             return Judged::same(events, &stop(&reason));
         }
         let age = self.age(tenant, &prepared);
-        let setting = Setting { purpose: Purpose::Live, tables: &tables, age };
+        let setting = Setting { purpose: Purpose::Live, tables: &tables, age, runs };
         let left_out = prepared.canaries.left_out(&prepared.spec, self.clock.now());
         let spec = left_out.as_ref().unwrap_or(&prepared.spec);
         let run = self.runner.run_sliced(spec, events, setting);

@@ -36,7 +36,10 @@ fn are_sound(memory: &[u8], rows: &[(usize, Row<'_>)], count: usize) {
             }
             Row::Emit { key, event_type, headers, body } => {
                 assert!(alike <= limits::OUTPUTS_MAX);
-                key.iter().for_each(|key| lies_in(memory, key.as_bytes(), limits::KEY_BYTES_MAX));
+                if let Some(key) = key {
+                    lies_in(memory, key.as_bytes(), limits::KEY_BYTES_MAX);
+                    assert!(!key.contains(char::is_control));
+                }
                 if let Some(text) = event_type {
                     lies_in(memory, text.as_bytes(), limits::EVENT_TYPE_BYTES_MAX);
                     assert!(!text.is_empty() && !text.contains(char::is_control));
@@ -56,7 +59,8 @@ fn are_headers(memory: &[u8], headers: HeaderRows<'_>) {
         lies_in(memory, name.as_bytes(), usize::MAX);
         lies_in(memory, value, usize::MAX);
         assert!(!name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && b != b':'));
-        assert!(!value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)), "{name} ends a header");
+        let is_carried = |byte: &u8| !byte.is_ascii_control() || *byte == b'\t';
+        assert!(value.iter().all(is_carried), "no request carries {name}");
     }
 }
 

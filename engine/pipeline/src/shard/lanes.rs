@@ -114,14 +114,14 @@ impl Shard {
                 }
             }
             Order::Ask { .. } => unreachable!("asks are told by `asks`"),
-            Order::AskAgain { delivery, event, ruled_by } => {
+            Order::AskAgain { delivery, event, ruled_by, runs } => {
                 let Some(chain) = self.chain_at(lane.id().endpoint, ruled_by) else {
                     let (routed, effects) = (self.ring.next(), &mut self.effects);
                     let pass = event::Verdict::Pass;
                     return lane.judge_retry(delivery, &event, pass, now, routed, effects);
                 };
                 self.asked_again.insert(delivery, event.clone());
-                self.questions.ask_again(chain, delivery, event);
+                self.questions.ask_again(chain, delivery, event, runs);
             }
         }
     }

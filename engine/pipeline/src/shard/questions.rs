@@ -28,6 +28,8 @@ struct Gathered {
 /// Who waits for the verdict on one event, each with the column of its chain.
 pub(super) struct Asked {
     pub event: Arc<Event>,
+    /// How often it was asked about before, by whoever of them did so most often.
+    runs: u32,
     pub askers: Vec<(u32, Asker)>,
 }
 
@@ -42,22 +44,35 @@ impl Questions {
     /// For an entry of a lane.
     pub fn ask(&mut self, chain: Arc<Chain>, lane: &Lane, turn: u64, event: Arc<Event>) {
         let endpoint = lane.id().endpoint;
-        let gathered = self.gather(chain, event, Asker::Entry { endpoint, turn });
+        let gathered = self.gather(chain, event, 0, Asker::Entry { endpoint, turn });
         let turn = gathered.turns.entry(endpoint).or_default();
         if turn.strong_count() == 0 {
             *turn = lane.waits();
         }
     }
 
-    pub fn ask_again(&mut self, chain: Arc<Chain>, delivery: DeliveryId, event: Arc<Event>) {
-        self.gather(chain, event, Asker::Retry(delivery)).has_lasting = true;
+    /// `runs`: how often it was asked about for this delivery.
+    pub fn ask_again(
+        &mut self,
+        chain: Arc<Chain>,
+        delivery: DeliveryId,
+        event: Arc<Event>,
+        runs: u32,
+    ) {
+        self.gather(chain, event, runs, Asker::Retry(delivery)).has_lasting = true;
     }
 
     pub fn ask_for(&mut self, lane: LaneId, turn: u64, chain: Arc<Chain>, event: Arc<Event>) {
-        self.gather(chain, event, Asker::Search { lane, turn }).has_lasting = true;
+        self.gather(chain, event, 0, Asker::Search { lane, turn }).has_lasting = true;
     }
 
-    fn gather(&mut self, chain: Arc<Chain>, event: Arc<Event>, asker: Asker) -> &mut Gathered {
+    fn gather(
+        &mut self,
+        chain: Arc<Chain>,
+        event: Arc<Event>,
+        runs: u32,
+        asker: Asker,
+    ) -> &mut Gathered {
         let gathered = self.gathered.entry(chain.run).or_default();
         let Gathered { chains, columns, events, .. } = &mut *gathered;
         let column = *columns.entry(chain.id).or_insert(chains.len() as u32);
@@ -65,7 +80,9 @@ impl Questions {
             chains.push(chain);
         }
         let place = events.entry(event.offset());
-        place.or_insert_with(|| Asked { event, askers: Vec::new() }).askers.push((column, asker));
+        let asked = place.or_insert_with(|| Asked { event, runs, askers: Vec::new() });
+        asked.runs = asked.runs.max(runs);
+        asked.askers.push((column, asker));
         gathered
     }
 
@@ -118,9 +135,46 @@ impl Questions {
             asked.askers.iter().for_each(|(column, _)| asking.add(row, *column as usize));
         }
         let events = batch.iter().map(|asked| asked.event.clone()).collect();
+        let runs = batch.iter().map(|asked| asked.runs).collect();
         self.last_id += 1;
         self.open.insert(self.last_id, batch);
         let (id, askers) = (self.last_id, askers.clone());
-        FromShard::Ask(Question { id, shard, chains, events, asking, askers })
+        FromShard::Ask(Question { id, shard, chains, events, runs, asking, askers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use event::{Envelope, EventId, TenantId, Time};
+
+    #[test]
+    fn of_those_who_ask_about_an_event_the_one_who_did_most_often_counts() {
+        let (id, tenant) = (ChainId([1; 16]), TenantId::new("acme"));
+        let event = |offset| {
+            let envelope = Envelope::new(tenant.clone(), "shop", "order.paid", Time::from_secs(1));
+            let id = EventId::new(1, Offset(offset));
+            Arc::new(Event { id, envelope, body: Bytes::from_static(b"{}") })
+        };
+        let (condition, filters) = (None, Vec::new());
+        let chain = Chain { id, run: id, tenant: tenant.clone(), condition, filters };
+        let chain = Arc::new(chain);
+        let mut questions = Questions::default();
+        let rules = dispatch::Rules::default();
+        let lane = Lane::new(LaneId::main(EndpointId(1)), rules, 0, Time::from_secs(1));
+        questions.ask(chain.clone(), &lane, 0, event(7));
+        for (endpoint, runs) in [(2, 3), (3, 1)] {
+            let lane = LaneId::main(EndpointId(endpoint));
+            let delivery = DeliveryId { lane, offset: Offset(7), k: 0 };
+            questions.ask_again(chain.clone(), delivery, event(7), runs);
+        }
+        questions.ask(chain, &lane, 0, event(8));
+        let mut out = Vec::new();
+        questions.flush(0, &mut out);
+        let [FromShard::Ask(question)] = &out[..] else { panic!("one question is asked") };
+        assert_eq!(question.runs, [3, 0]);
+        drop(lane);
+        assert!(question.askers.wait(), "others do");
     }
 }

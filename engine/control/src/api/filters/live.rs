@@ -111,7 +111,7 @@ struct LogPage {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct LineOut {
-    /// Grows from line to line; a restart begins anew.
+    /// Grows by one from line to line, also where one is not kept; a restart begins anew.
     number: u64,
     at: String,
     level: Level,

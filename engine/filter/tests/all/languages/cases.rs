@@ -132,7 +132,8 @@ fn drawn(n: u64, draw: &mut dyn FnMut(usize) -> usize) -> Arc<Event> {
     for _ in 0..draw(20) {
         let name =
             ["content-type", "x-drop-a", "x-drop", "x-stamp", "a", "ab", "abc", "abcde"][draw(8)];
-        let value = (0..draw(40)).map(|_| 32 + draw(224) as u8).collect::<Vec<_>>();
+        let mut value: Vec<u8> = (0..draw(40)).map(|_| 32 + draw(224) as u8).collect();
+        value.retain(|byte| !byte.is_ascii_control());
         headers.push(name, if name == "content-type" { b"application/json" } else { &value });
     }
     let mut event = build(n, event_type, headers, &body);
@@ -207,7 +208,8 @@ fn padded() -> Headers {
 
 /// What a map from text to text would lose or mistake.
 fn odd() -> Headers {
-    let binary: Vec<u8> = (1..=255).filter(|byte| !b"\r\n".contains(byte)).collect();
+    let is_carried = |byte: &u8| !byte.is_ascii_control() || *byte == b'\t';
+    let binary: Vec<u8> = (0..=255).filter(is_carried).collect();
     [
         ("x-twice", &b"1"[..]),
         ("x-drop-", b"gone"),

@@ -40,8 +40,10 @@ fn question(
         let columns = (0..chains.len()).filter(|column| asks(row, *column));
         columns.for_each(|column| asking.add(row, column));
     }
+    let runs = vec![0; events.len()];
     let events = events.into_iter().map(Arc::new).collect();
-    Question { id: 1, shard: 0, chains, events, asking, askers: Askers::lasting() }
+    let askers = Askers::lasting();
+    Question { id: 1, shard: 0, chains, events, runs, asking, askers }
 }
 
 /// With how often it gave way.

@@ -102,14 +102,9 @@ fn question(
     let events: Vec<_> = (0..).take(count).map(event).collect();
     let mut asking = Pairs::new(count, 1);
     (0..count).for_each(|row| asking.add(row, 0));
-    Arc::new(Question {
-        id: 1,
-        shard: 0,
-        chains: vec![Arc::new(chain)],
-        events,
-        asking,
-        askers: Askers::lasting(),
-    })
+    let (chains, runs) = (vec![Arc::new(chain)], vec![0; count]);
+    let askers = Askers::lasting();
+    Arc::new(Question { id: 1, shard: 0, chains, events, runs, asking, askers })
 }
 
 fn judge(chains: &mut Chains, question: &Arc<Question>, waker: &Waker) -> Answer {

@@ -42,7 +42,8 @@ fn question(id: u64, run: u8) -> Question {
         filters: Vec::new(),
     };
     let (chains, asking) = (vec![Arc::new(chain)], Pairs::default());
-    Question { id, shard: 0, chains, events: Vec::new(), asking, askers: Askers::lasting() }
+    let (events, runs, askers) = (Vec::new(), Vec::new(), Askers::lasting());
+    Question { id, shard: 0, chains, events, runs, asking, askers }
 }
 
 /// What is asked is answered before the next is: which thread did each.

@@ -1,0 +1,26 @@
+;; Asks to see each event again in 5 ms, and lets it pass when it was given it twice before.
+(module
+  (memory (export "memory") 64)
+  (func (export "forebay_buffer") (param i32) (result i32) (i32.const 1048576))
+  (func (export "forebay_process_v1") (param $batch i32) (param i32) (result i64)
+    (local $n i32) (local $row i32) (local $entry i32)
+    (local.set $row (i32.const 16416))
+    (local.set $entry (i32.load offset=16 (local.get $batch)))
+    (block $done (loop $next
+      (br_if $done (i32.ge_u (local.get $n) (i32.load offset=12 (local.get $batch))))
+      (i32.store offset=48 (local.get $batch) (local.get $n))
+      (memory.fill (local.get $row) (i32.const 0) (i32.const 64))
+      (i32.store (local.get $row) (local.get $n))
+      (i32.store8 offset=4 (local.get $row) (i32.const 1))
+      (if (i32.lt_u (i32.load offset=52 (local.get $entry)) (i32.const 2)) (then
+        (i32.store8 offset=4 (local.get $row) (i32.const 4))
+        (i32.store offset=8 (local.get $row) (i32.const 5))))
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (local.set $row (i32.add (local.get $row) (i32.const 64)))
+      (local.set $entry (i32.add (local.get $entry) (i32.load offset=20 (local.get $batch))))
+      (br $next)))
+    (i32.store (i32.const 16384) (i32.const 0x31524246))
+    (i32.store (i32.const 16388) (local.get $n))
+    (i32.store (i32.const 16392) (i32.const 16416))
+    (i32.store (i32.const 16396) (i32.const 64))
+    (i64.or (i64.shl (i64.const 16384) (i64.const 32)) (i64.const 32))))
