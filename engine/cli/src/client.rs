@@ -116,9 +116,15 @@ impl Call {
         self.ask_for(limit.min(TIMEOUT))
     }
 
-    /// The same, where the server may compile a module before it answers.
+    /// The same, of the management API: a change may have the server compile a filter, or what runs
+    /// the script of an endpoint.
     pub fn ask_patiently(self) -> Result<Answer, Failure> {
-        self.ask_for(LONG_TIMEOUT)
+        let limit = self.patience();
+        self.ask_for(limit)
+    }
+
+    fn patience(&self) -> Duration {
+        if self.method.is_safe() { TIMEOUT } else { LONG_TIMEOUT }
     }
 
     fn ask_for(self, limit: Duration) -> Result<Answer, Failure> {
@@ -280,6 +286,17 @@ where
 mod tests {
     use super::*;
     use std::net::TcpListener;
+
+    #[test]
+    fn a_change_may_take_longer_than_a_compiler() {
+        let patience = |method: Method| {
+            let url = Url::parse("http://127.0.0.1:8080/v1/filter/f").unwrap();
+            Call { method, url, headers: Vec::new(), body: Vec::new() }.patience()
+        };
+        let compiler = Duration::from_secs(forebay::COMPILER_SECS_MAX);
+        assert!(patience(Method::PATCH) > 2 * compiler);
+        assert!(patience(Method::GET) < compiler);
+    }
 
     /// Connections are made, and nobody reads what comes by them.
     #[test]

@@ -317,10 +317,7 @@ pub fn exchange_with(
     headers.push(("authorization".to_owned(), format!("Bearer {}", server.key()?)));
     let (media_type, body) = body.unzip();
     headers.extend(media_type.map(|given| ("content-type".to_owned(), given.to_owned())));
-    let is_read = method.is_safe();
-    let call = Call { method, url, headers, body: body.unwrap_or_default() };
-    // A change may have the server compile a filter, or what runs the script of an endpoint.
-    if is_read { call.ask() } else { call.ask_patiently() }
+    Call { method, url, headers, body: body.unwrap_or_default() }.ask_patiently()
 }
 
 /// The answer of a server that did it.
