@@ -57,14 +57,20 @@ impl Answer {
             Value::Array(flaws) => flaws.iter().map(flaw).collect::<Vec<_>>().join("; "),
             _ => problem["title"].as_str().unwrap_or(self.body.trim()).to_owned(),
         };
-        let advice = match self.status {
-            401 => "\ngive the server's key: --key-file, or FOREBAY_KEY in the environment",
-            404 if why.contains("no such application") => "\nname one that there is: --app",
-            _ => "",
+        let told = match self.status {
+            // Whoever sends none is told so before the server is asked.
+            401 => WRONG_KEY.to_owned(),
+            404 if why.contains("no such application") => {
+                format!("{why}\nname one that there is: --app")
+            }
+            _ => why,
         };
-        Failure::new(Exit::Failed, format!("{} {why}{advice}", self.status))
+        Failure::new(Exit::Failed, format!("{} {told}", self.status))
     }
 }
+
+const WRONG_KEY: &str = "the server does not accept the key that it was given\ngive another one: \
+                         --key-file, or FOREBAY_KEY in the environment";
 
 /// One thing that is wrong with a request, as `place: text`.
 fn flaw(flaw: &Value) -> String {
@@ -76,6 +82,11 @@ fn flaw(flaw: &Value) -> String {
 
 /// For a call as a whole.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// For one at which the server may compile a module first: that takes minutes on a machine with
+/// much else to do.
+const LONG_TIMEOUT: Duration = Duration::from_secs(300);
+/// For a connection alone, so that no call waits long for a server that is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// Where a command goes: an http or https URL.
@@ -102,9 +113,24 @@ impl Call {
 
     /// The same, for no longer than this.
     pub fn ask_within(self, limit: Duration) -> Result<Answer, Failure> {
+        self.ask_for(limit.min(TIMEOUT))
+    }
+
+    /// The same, of the management API: a change may have the server compile a filter, or what runs
+    /// the script of an endpoint.
+    pub fn ask_patiently(self) -> Result<Answer, Failure> {
+        let limit = self.patience();
+        self.ask_for(limit)
+    }
+
+    fn patience(&self) -> Duration {
+        if self.method.is_safe() { TIMEOUT } else { LONG_TIMEOUT }
+    }
+
+    fn ask_for(self, limit: Duration) -> Result<Answer, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, error))?;
-        let answer = runtime.block_on(self.answer(limit.min(TIMEOUT)));
+        let answer = runtime.block_on(self.answer(limit));
         // Its end would wait for the look-up of a name, which knows no limit.
         runtime.shutdown_background();
         answer
@@ -116,8 +142,8 @@ impl Call {
     }
 
     async fn answer(self, limit: Duration) -> Result<Answer, Failure> {
-        let server = self.server();
-        within(limit, &server, async { collected(self.open().await?).await }).await
+        let (server, late) = (self.server(), self.late());
+        within(limit, &server, late, async { collected(self.open().await?).await }).await
     }
 
     /// Makes the call and takes the answer as it comes. One that is no success is taken whole.
@@ -127,11 +153,27 @@ impl Call {
 
     /// The same, where the answer may take so long to begin.
     pub async fn stream_within(self, limit: Duration) -> Result<Result<Streamed, Answer>, Failure> {
-        let server = self.server();
-        let response = within(limit, &server, self.open()).await?;
+        let (server, late) = (self.server(), self.late());
+        let response = within(limit, &server, late, self.open()).await?;
         match response.status().is_success() {
             true => Ok(Ok(Streamed(response.into_body()))),
-            false => within(TIMEOUT, &server, collected(response)).await.map(Err),
+            false => within(TIMEOUT, &server, late, collected(response)).await.map(Err),
+        }
+    }
+
+    /// What there is to know of a call that was not answered in time: the server may have it.
+    fn late(&self) -> &'static str {
+        let path = self.url.path();
+        // A dry run changes nothing.
+        if self.method.is_safe() || path.ends_with("/dry-run") {
+            return "";
+        }
+        match path.contains("/v1/filter/") {
+            true => {
+                "\nthe request may still take effect: look, with `forebay filter get`, before \
+                 trying again"
+            }
+            false => "\nthe request may still take effect: look before trying again",
         }
     }
 
@@ -145,7 +187,10 @@ impl Call {
         let host = self.url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = self.url.port_or_known_default().unwrap_or(80);
-        let stream = TcpStream::connect((host.as_str(), port)).await?;
+        let connecting = TcpStream::connect((host.as_str(), port));
+        let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
+        let stream =
+            stream.map_err(|_| anyhow::anyhow!("no connection within {CONNECT_TIMEOUT:.0?}"))??;
         if self.url.scheme() == "http" {
             return exchange(stream, self.request()?).await;
         }
@@ -206,16 +251,15 @@ impl Streamed {
 async fn within<T>(
     limit: Duration,
     server: &str,
+    late: &str,
     work: impl Future<Output = anyhow::Result<T>>,
 ) -> Result<T, Failure> {
-    let unreachable = |why: &dyn std::fmt::Display| {
-        Failure::new(Exit::Unreachable, format!("cannot reach {server}: {why}"))
+    let why = match tokio::time::timeout(limit, work).await {
+        Ok(Ok(came)) => return Ok(came),
+        Ok(Err(error)) => format!("cannot reach {server}: {error:#}"),
+        Err(_) => format!("{server} has not answered within {limit:.0?}{late}"),
     };
-    match tokio::time::timeout(limit, work).await {
-        Ok(Ok(came)) => Ok(came),
-        Ok(Err(error)) => Err(unreachable(&format_args!("{error:#}"))),
-        Err(_) => Err(unreachable(&format_args!("no answer within {limit:.0?}"))),
-    }
+    Err(Failure::new(Exit::Unreachable, why))
 }
 
 async fn collected(response: Response<Incoming>) -> anyhow::Result<Answer> {
@@ -236,4 +280,42 @@ where
     // It ends with the one exchange, or with the runtime.
     tokio::spawn(connection);
     Ok(sender.send_request(request).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_change_may_take_longer_than_a_compiler() {
+        let patience = |method: Method| {
+            let url = Url::parse("http://127.0.0.1:8080/v1/filter/f").unwrap();
+            Call { method, url, headers: Vec::new(), body: Vec::new() }.patience()
+        };
+        let compiler = Duration::from_secs(forebay::COMPILER_SECS_MAX);
+        assert!(patience(Method::PATCH) > 2 * compiler);
+        assert!(patience(Method::GET) < compiler);
+    }
+
+    /// Connections are made, and nobody reads what comes by them.
+    #[test]
+    fn a_server_that_is_late_is_told_from_one_that_is_not_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let late = |method: Method, path: &str| {
+            let url = Url::parse(&format!("http://{address}{path}")).unwrap();
+            let call = Call { method, url, headers: Vec::new(), body: Vec::new() };
+            let failure = call.ask_within(Duration::from_millis(100)).err().unwrap();
+            assert_eq!(failure.exit, Exit::Unreachable);
+            failure.message().to_owned()
+        };
+        let told = format!("http://{address} has not answered within 100ms");
+        assert_eq!(late(Method::GET, "/v1/filter/f"), told);
+        assert_eq!(late(Method::POST, "/v1/filter/f/dry-run"), told);
+        let unknown = format!("{told}\nthe request may still take effect: look");
+        let of_filter = format!("{unknown}, with `forebay filter get`, before trying again");
+        assert_eq!(late(Method::PUT, "/v1/filter/f"), of_filter);
+        assert_eq!(late(Method::POST, "/api/v1/app"), format!("{unknown} before trying again"));
+    }
 }

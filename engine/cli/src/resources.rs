@@ -322,7 +322,7 @@ pub fn exchange_with(
     headers.push(("authorization".to_owned(), format!("Bearer {}", server.key()?)));
     let (media_type, body) = body.unzip();
     headers.extend(media_type.map(|given| ("content-type".to_owned(), given.to_owned())));
-    Call { method, url, headers, body: body.unwrap_or_default() }.ask()
+    Call { method, url, headers, body: body.unwrap_or_default() }.ask_patiently()
 }
 
 /// The answer of a server that did it.

@@ -36,6 +36,7 @@ pub(crate) use shipped::{may_weigh, unknown};
 pub use shown::{Origin, Setting};
 pub use sources::{BadSource, Source};
 pub use tables::LookupTable;
+pub use value::{read_bytes, read_count};
 pub use wanted::{Module, ResourceKind, Sheet, TableText, Wanted, Words, wanted};
 
 use ipnet::IpNet;

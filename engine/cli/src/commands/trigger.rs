@@ -46,7 +46,10 @@ pub fn run(arguments: &TriggerArguments) -> Result<Exit, Failure> {
     headers.push(("content-type".into(), "application/json".into()));
     headers.extend(sample.headers_with(&id));
     let answer = Call { method: Method::POST, url, headers, body: body.into_bytes() }.ask()?;
-    if answer.status == 401 && !arguments.json {
+    if answer.status == 401 {
+        if arguments.json {
+            answer.print()?;
+        }
         let why =
             format!("401: the server has no source at {}, or its secret is another", way.path);
         return Err(Failure::new(Exit::Failed, why));

@@ -11,6 +11,8 @@ use crate::exit::{Exit, Failure};
 use crate::given::ServerArguments;
 use crate::workshop::{BenchFilter, BuildFilter, InspectFilter, NewFilter, TestFilter};
 use clap::{Args, Subcommand};
+use forebay::ModuleDigest;
+use forebay::config::{read_bytes, read_count};
 use hyper::Method;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -160,10 +162,11 @@ pub(super) struct Settings {
     /// What becomes of an event whose filter fails: reject, drop, pass, retry or stop
     #[arg(long, value_name = "POLICY")]
     on_error: Option<String>,
-    /// For one batch
-    #[arg(long, value_name = "UNITS")]
+    /// Fuel for one batch, such as 50M
+    #[arg(long, value_name = "UNITS", value_parser = read_count)]
     fuel: Option<u64>,
-    #[arg(long, value_name = "BYTES")]
+    /// Memory of one instance, such as 16MiB
+    #[arg(long, value_name = "BYTES", value_parser = read_bytes)]
     memory_bytes: Option<u64>,
     /// Whether each event has a fresh instance
     #[arg(long, value_name = "BOOL")]
@@ -308,10 +311,19 @@ impl One<OfFilters> {
         Ok(all.into())
     }
 
-    /// A module as the API takes it: a file is uploaded, anything else is a name.
+    /// A module as the API takes it: a file is uploaded, anything else has to be a name.
     pub(super) fn module(&self, named: &str) -> Result<Value, Failure> {
         let file = Path::new(named);
-        if file.is_file() { self.stage(file) } else { Ok(named.into()) }
+        if file.is_file() {
+            return self.stage(file);
+        }
+        if named.starts_with(SHIPPED) || ModuleDigest::read(named).is_some() {
+            return Ok(named.into());
+        }
+        Err(Failure::usage(format!(
+            "--module {named}: there is no such file, and it is neither the SHA-256 of a module \
+             nor one that comes with the engine"
+        )))
     }
 
     /// Uploads a module and puts it nowhere. Gives its digest.

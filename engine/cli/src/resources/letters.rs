@@ -7,6 +7,7 @@ use crate::given::ServerArguments;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
+use event::EventId;
 use hyper::Method;
 use serde_json::Value;
 
@@ -137,7 +138,12 @@ pub struct Explain {
 
 impl Explain {
     pub fn run(&self) -> Result<Exit, Failure> {
-        let answer = ask(&self.server, Method::GET, &below("/v1/explain", &self.event)?, None)?;
+        let path = below("/v1/explain", &self.event)?;
+        // The server has no path for what is none.
+        if let Err(bad) = self.event.parse::<EventId>() {
+            return Err(Failure::usage(format!("{:?} is {bad}", self.event)));
+        }
+        let answer = ask(&self.server, Method::GET, &path, None)?;
         if self.server.json {
             return show(&self.server, &answer);
         }

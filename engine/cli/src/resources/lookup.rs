@@ -90,7 +90,8 @@ struct Load {
     /// The table; without it the file's name up to its dot
     #[arg(long)]
     name: Option<String>,
-    /// The column or member that holds the keys; of CSV the first one without it
+    /// The column or member that holds the keys; of CSV the first one without it, and .ndjson needs
+    /// it
     #[arg(long, value_name = "COLUMN")]
     by: Option<String>,
     /// The one that holds the values; without it a value is all of its row, as JSON
@@ -142,6 +143,10 @@ impl Load {
             let advice = "name it .csv, .json, .ndjson or .jsonl after what is in it";
             Failure::usage(format!("{shown} does not say what is in it: {advice}"))
         })?;
+        if media_type == LINES && self.by.is_none() {
+            let why = "say with --by which member of each line is the key";
+            return Err(Failure::usage(format!("{shown}: {why}")));
+        }
         let stem = self.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let name = self.name.clone().or(stem).unwrap_or_default();
         let text = std::fs::read(&self.file)
@@ -157,11 +162,14 @@ impl Load {
     }
 }
 
+/// The media type of an object on each line.
+const LINES: &str = "application/x-ndjson";
+
 fn media_type(file: &Path) -> Option<&'static str> {
     Some(match file.extension()?.to_str()? {
         "csv" => "text/csv",
         "json" => "application/json",
-        "ndjson" | "jsonl" => "application/x-ndjson",
+        "ndjson" | "jsonl" => LINES,
         _ => return None,
     })
 }

@@ -65,9 +65,10 @@ fn as_text(path: &Path, wasm: &[u8], digest: &str, found: &Inspection) -> String
         plain(&format!("{field} {name} {version}")).trim_end().to_owned()
     };
     lines.push(("producers", listed(found.producers.iter().map(producer))));
-    if let Some(manifest) = &found.manifest {
-        lines.push(("manifest", plain(manifest)));
-    }
+    // Only the first of its lines has the name before it.
+    let manifest = found.manifest.as_deref().unwrap_or_default().lines();
+    let names = std::iter::once("manifest").chain(std::iter::repeat(""));
+    lines.extend(names.zip(manifest.map(plain)));
     let verdict = match &found.report {
         Ok(report) => {
             let (export, how) = contract(report.form);

@@ -24,8 +24,14 @@ impl Subject {
     /// `given` is a module or the folder of a filter; `module` stands in the place of the one that
     /// lies there.
     pub fn find(given: &Path, module: Option<&Path>) -> Result<Subject, Failure> {
+        let is_shipped = given.to_str().and_then(Shipped::find).is_some();
+        if !given.exists() && !is_shipped {
+            let shown = given.display();
+            return Err(Failure::usage(format!("there is no such folder or module: {shown}")));
+        }
         if !given.is_dir() {
-            let folder = given.parent().unwrap_or(Path::new(".")).to_owned();
+            let folder = given.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new(".")).to_owned();
             let path = module.unwrap_or(given).to_owned();
             return Ok(Subject { path, folder, script: None });
         }

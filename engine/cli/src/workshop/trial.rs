@@ -9,6 +9,7 @@ use crate::exit::{Exit, Failure};
 use crate::given::print;
 use crate::number::grouped;
 use clap::Args;
+use forebay::config::{read_bytes, read_count};
 use forebay::{ChainAnswer, Guest, LogLine, Setup, Workbench, digest_of};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -39,12 +40,12 @@ pub struct TestFilter {
 /// What the filter may use, where that is not as for any.
 #[derive(Args)]
 pub struct LimitArguments {
-    /// Fuel for one batch [default: 100000000]
-    #[arg(long, value_name = "UNITS")]
+    /// Fuel for one batch, such as 200M [default: 100M]
+    #[arg(long, value_name = "UNITS", value_parser = read_count)]
     fuel: Option<u64>,
-    /// [default: 33554432]
-    #[arg(long, value_name = "BYTES")]
-    memory_bytes: Option<usize>,
+    /// Memory of one instance, such as 64MiB [default: 32MiB]
+    #[arg(long, value_name = "BYTES", value_parser = read_bytes)]
+    memory_bytes: Option<u64>,
 }
 
 const HELP: &str = "\
@@ -64,7 +65,8 @@ Examples:
 
 impl LimitArguments {
     pub fn setup<'a>(&self, config: &'a str) -> Setup<'a> {
-        Setup { config, fuel: self.fuel, memory_bytes: self.memory_bytes, isolate: false }
+        let memory_bytes = self.memory_bytes.map(|bytes| bytes as usize);
+        Setup { config, fuel: self.fuel, memory_bytes, isolate: false }
     }
 }
 

@@ -47,6 +47,13 @@ fn what_a_filter_fails_at_is_told_with_kind_and_function() {
     assert!(told.starts_with("3 events, 1 passed, 2 rejected, "), "the usual policy: {told}");
     let line = format!("\n{}  failed (trap): filter f: ", ids[2]);
     assert!(told.contains(&line) && told.contains("check_order"), "{told}");
+    let missing = ["filter dry-run f", "filter candidate try f"];
+    for line in missing.map(|of| format!("{of} --module nothere.wasm")) {
+        place.run(&line).expect(2, "").says("--module nothere.wasm: there is no such file");
+    }
+    let digest = "0".repeat(64);
+    let unknown = place.run(&format!("filter dry-run f --module {digest}"));
+    unknown.expect(1, "").says("no module of this SHA-256 was uploaded");
     assert_eq!(place.serving.stop(), 0);
 }
 

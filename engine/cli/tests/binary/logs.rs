@@ -41,8 +41,9 @@ fn what_a_filter_says_is_followed() {
 #[test]
 fn the_servers_own_log_names_a_failure_without_its_words() {
     let place = place();
-    send(&place);
+    let event = send(&place);
     let line = place.serving.wait_for("a filter failed");
+    assert!(line.contains(&format!("\"event\":\"{event}\"")), "{line}");
     assert!(line.contains("forebay filter logs f"), "{line}");
     assert!(line.contains("WARN") && line.contains("trap"), "{line}");
     let told = until(|| Some(place.out("filter logs f")).filter(|told| !told.is_empty()));

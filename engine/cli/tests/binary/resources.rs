@@ -108,6 +108,11 @@ fn a_filter_is_pushed_configured_and_rolled_back() {
     assert_eq!(place.json("filter get main")["config"]["branch"], "next");
     assert_eq!(create("new").code, 0);
     assert_eq!(place.json("filter get new")["onError"], "reject");
+    place.out("filter update new --fuel 50M --memory-bytes 16MiB");
+    let limits = place.json("filter get new");
+    assert_eq!((&limits["fuel"], &limits["memoryBytes"]), (&json!(50_000_000), &json!(16 << 20)));
+    let odd = place.run("filter update new --memory-bytes 16mb");
+    odd.expect(2, "").says("it must be a size such as \"1MiB\"");
 
     // They are compiled one after the other, and all who ask are served.
     let push = |n: u32| {
@@ -347,6 +352,9 @@ fn a_dead_letter_is_shown_and_purged_and_its_event_explained() {
     place.run("dlq ls --app shop --endpoint other").expect(1, "").says("no such endpoint");
     let story = place.out(&format!("explain {event}"));
     assert!(story.contains(": dead, ") && story.contains("#1 failed connection failed"), "{story}");
+    place.run("explain evt_nope").expect(2, "").says("\"evt_nope\" is not an event id: expected");
+    let unknown = place.run("explain evt_00000000000vvvvvvvvvvvv");
+    unknown.expect(1, "").says("404 there is no such event");
     let table = place.out("dlq ls");
     assert!(table.starts_with("ID ") && table.contains(&letter), "{table}");
     place.run(&format!("dlq purge {letter}")).expect(0, "").says("purged");

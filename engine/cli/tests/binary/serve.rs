@@ -185,7 +185,8 @@ fn what_cannot_be_sent_is_told() {
     let serving = Serving::start(&folder);
     let send = ["send", "--url", &serving.url, "--type", "a", "--data", "1"];
     folder.run(&send).expect(2, "").says("give the server's key");
-    folder.run(&[&send[..], &["--key", "wrong"]].concat()).expect(1, "").says("401");
+    let wrong = folder.run(&[&send[..], &["--key", "wrong"]].concat()).expect(1, "");
+    wrong.says("401 the server does not accept the key that it was given");
     let binary = ["--key", ADMIN_KEY, "--data", "not json"];
     let plain = [&send[..5], &binary].concat();
     folder.run(&plain).expect(2, "").says("needs an --id");
@@ -292,7 +293,7 @@ fn the_doctor_waits_no_longer_than_it_is_told_to_for_a_server_that_hangs() {
     for more in bounds {
         let begun = std::time::Instant::now();
         let told = folder.run(&[&ask[..], more].concat());
-        told.expect(1, "").says("no answer within");
+        told.expect(1, "").says("has not answered within");
         assert!(begun.elapsed() < Duration::from_secs(20), "{more:?}: {:?}", begun.elapsed());
     }
 }

@@ -75,6 +75,9 @@ fn events_are_enriched_from_a_table_that_is_loaded() {
     let broken = run(&folder, &serving, "table load broken.csv --name countries --value name");
     broken.expect(1, "").says("line 3: the key `DE` is there already");
     run(&folder, &serving, "table load notes.txt").expect(2, "").says("name it .csv");
+    folder.write("lines.ndjson", "{\"id\": \"DE\"}\n");
+    let no_key = run(&folder, &serving, "table load lines.ndjson");
+    no_key.expect(2, "").says("lines.ndjson: say with --by which member of each line is the key");
     assert_eq!(send(&serving), "Deutschland", "what is refused changes nothing");
 
     serving.kill();

@@ -375,7 +375,10 @@ fn broken_cases_are_usage_and_all_are_told() {
     ended.says("cases/d.json: case \"d\": time: ");
     Folder::new().run(&["filter", "test"]).expect(2, "").says("`forebay filter build .` first");
     let none = hello(&json!([]));
-    none.run(&["filter", "test"]).expect(2, "").says("has no cases");
+    none.run(&["filter", "test"]).expect(2, "").says("error: . has no cases");
+    none.run(&["filter", "test", "filter.wasm"]).expect(2, "").says("error: . has no cases");
+    let nowhere = none.run(&["filter", "test", "nowhere"]).expect(2, "");
+    nowhere.says("there is no such folder or module: nowhere");
 }
 
 #[test]
@@ -516,4 +519,13 @@ fn a_module_is_inspected_and_a_refusal_is_told() {
     assert_eq!(ended.code, 1);
     assert!(ended.out.contains("this is not WebAssembly"), "{}", ended.out);
     folder.run(&["filter", "inspect", "none.wasm"]).expect(2, "").says("none.wasm");
+}
+
+#[test]
+fn a_manifest_is_shown_line_by_line() {
+    let ended = Folder::new().run(&["filter", "inspect", "forebay/redact"]);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let lines = "\n  manifest   {\n               \"name\": \"redact\",\n";
+    assert!(ended.out.contains(lines), "no {lines:?} in {}", ended.out);
+    assert!(!ended.out.contains('\u{fffd}'), "{}", ended.out);
 }

@@ -240,7 +240,8 @@ impl Desk {
             // Its words may be those of the event, and no erasure reaches what was printed.
             let name = fault.filter.strip_suffix(CANDIDATE).unwrap_or(&fault.filter);
             tracing::warn!(
-                filter = %fault.filter, kind = fault.kind.label(), event = ?ids(fault.event),
+                filter = %fault.filter, kind = fault.kind.label(),
+                event = ids(fault.event).map(tracing::field::display),
                 "a filter failed: `forebay filter logs {name}` has its words"
             );
             tracing::debug!(filter = %fault.filter, "{}", fault.text);

@@ -23,6 +23,21 @@ pub(crate) struct Bytes(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Count(pub u64);
 
+/// A size as a key of the configuration takes it, such as `64MiB`; else what is expected.
+pub fn read_bytes(text: &str) -> Result<u64, String> {
+    read_loose::<Bytes>(text).map(|bytes| bytes.0)
+}
+
+/// A number of things as a key of the configuration takes it, such as `100M`; else what is
+/// expected.
+pub fn read_count(text: &str) -> Result<u64, String> {
+    read_loose::<Count>(text).map(|count| count.0)
+}
+
+fn read_loose<T: Setting>(text: &str) -> Result<T, String> {
+    T::read(&Value::Loose(text.to_owned())).ok_or_else(|| format!("it must be {}", T::EXPECTED))
+}
+
 pub(crate) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
