@@ -23,7 +23,7 @@ pub fn cases(setting: &Setting<'_>) -> anyhow::Result<Vec<Case>> {
         let asked: Vec<Arc<Event>> = scattered(keys).into_iter().map(keyed).collect();
         let runner = Runner::new(engine.clone());
         let run = |tables: &Tables| {
-            let setting = filter::Setting { purpose: Purpose::Live, tables, age: 0 };
+            let setting = filter::Setting { purpose: Purpose::Live, tables, age: 0, runs: &[] };
             let answer = runner.run_in(&by_key, &asked, setting);
             assert!(answer.faults.is_empty(), "{:?}", answer.faults);
             answer.fuel

@@ -1,6 +1,5 @@
 use super::*;
 use crate::bug::{self, Bug};
-use std::sync::Weak;
 
 /// A lane that feeds itself from the log.
 #[derive(Clone, Debug)]
@@ -257,9 +256,9 @@ impl Lane {
         self.turn
     }
 
-    /// It is gone as soon as the turn has ended, and nobody waits for answers to what was asked in it.
-    pub fn waits(&self) -> Weak<()> {
-        Arc::downgrade(&self.waits)
+    /// Dropped as soon as the turn has ended: nobody waits for answers to what was asked in it.
+    pub fn waits(&self) -> &Arc<()> {
+        &self.waits
     }
 
     fn end_turn(&mut self) {

@@ -196,7 +196,7 @@ impl World {
     fn ask(&mut self) {
         for ask in self.lane.asks() {
             let Order::Ask { turn, event, ruled_by } = ask else { panic!("no question: {ask:?}") };
-            let (waits, offset) = (self.lane.waits(), event.offset());
+            let (waits, offset) = (Arc::downgrade(self.lane.waits()), event.offset());
             self.outside.questions.push(Asked { turn, waits, offset, ruled_by });
         }
     }

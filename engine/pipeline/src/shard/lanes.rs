@@ -132,7 +132,7 @@ impl Shard {
         };
         let id = lane.id().endpoint;
         match self.chain_at(id, ruled_by) {
-            Some(chain) => self.questions.ask(chain, lane, turn, event),
+            Some(chain) => self.questions.ask(chain, id, (turn, lane.waits()), event),
             None => lane.judge(turn, event.offset(), event::Verdict::Pass),
         }
     }

@@ -1,5 +1,4 @@
 use crate::{Askers, FromShard, Pairs, Question};
-use dispatch::Lane;
 use event::{DeliveryId, EndpointId, Event, LaneId, Offset, limits};
 use registry::{Chain, ChainId};
 use std::collections::BTreeMap;
@@ -41,13 +40,18 @@ pub(super) enum Asker {
 }
 
 impl Questions {
-    /// For an entry of a lane.
-    pub fn ask(&mut self, chain: Arc<Chain>, lane: &Lane, turn: u64, event: Arc<Event>) {
-        let endpoint = lane.id().endpoint;
+    /// For an entry of a lane, in a turn that lasts as long as `waits`.
+    pub fn ask(
+        &mut self,
+        chain: Arc<Chain>,
+        endpoint: EndpointId,
+        (turn, waits): (u64, &Arc<()>),
+        event: Arc<Event>,
+    ) {
         let gathered = self.gather(chain, event, 0, Asker::Entry { endpoint, turn });
         let turn = gathered.turns.entry(endpoint).or_default();
         if turn.strong_count() == 0 {
-            *turn = lane.waits();
+            *turn = Arc::downgrade(waits);
         }
     }
 
@@ -151,30 +155,62 @@ mod tests {
 
     #[test]
     fn of_those_who_ask_about_an_event_the_one_who_did_most_often_counts() {
-        let (id, tenant) = (ChainId([1; 16]), TenantId::new("acme"));
-        let event = |offset| {
-            let envelope = Envelope::new(tenant.clone(), "shop", "order.paid", Time::from_secs(1));
-            let id = EventId::new(1, Offset(offset));
-            Arc::new(Event { id, envelope, body: Bytes::from_static(b"{}") })
-        };
-        let (condition, filters) = (None, Vec::new());
-        let chain = Chain { id, run: id, tenant: tenant.clone(), condition, filters };
-        let chain = Arc::new(chain);
+        let chain = chain();
         let mut questions = Questions::default();
-        let rules = dispatch::Rules::default();
-        let lane = Lane::new(LaneId::main(EndpointId(1)), rules, 0, Time::from_secs(1));
-        questions.ask(chain.clone(), &lane, 0, event(7));
+        let waits = Arc::default();
+        questions.ask(chain.clone(), EndpointId(1), (0, &waits), event(7));
         for (endpoint, runs) in [(2, 3), (3, 1)] {
-            let lane = LaneId::main(EndpointId(endpoint));
-            let delivery = DeliveryId { lane, offset: Offset(7), k: 0 };
-            questions.ask_again(chain.clone(), delivery, event(7), runs);
+            questions.ask_again(chain.clone(), delivery(endpoint), event(7), runs);
         }
-        questions.ask(chain, &lane, 0, event(8));
+        questions.ask(chain, EndpointId(1), (0, &waits), event(8));
+        assert_eq!(asked(questions).runs, [3, 0]);
+    }
+
+    #[test]
+    fn entries_wait_as_long_as_their_turns_and_others_whatever_comes() {
+        let chain = chain();
+        let [mut first, second] = [Arc::new(()), Arc::new(())];
+        for is_again in [false, true] {
+            let mut questions = Questions::default();
+            questions.ask(chain.clone(), EndpointId(1), (0, &first), event(7));
+            first = Arc::default();
+            questions.ask(chain.clone(), EndpointId(1), (1, &first), event(8));
+            questions.ask(chain.clone(), EndpointId(2), (0, &second), event(8));
+            if is_again {
+                questions.ask_again(chain.clone(), delivery(3), event(7), 1);
+            }
+            let askers = asked(questions).askers;
+            assert!(askers.wait());
+            assert_eq!(askers.turns.len(), 2);
+            first = Arc::default();
+            assert!(askers.wait(), "the second does");
+            let turns: Arc<[_]> = Arc::new([askers.turns[0].clone()]);
+            assert_eq!(Askers { turns, ..askers }.wait(), is_again);
+        }
+    }
+
+    fn asked(mut questions: Questions) -> Question {
         let mut out = Vec::new();
         questions.flush(0, &mut out);
-        let [FromShard::Ask(question)] = &out[..] else { panic!("one question is asked") };
-        assert_eq!(question.runs, [3, 0]);
-        drop(lane);
-        assert!(question.askers.wait(), "others do");
+        match out.pop() {
+            Some(FromShard::Ask(question)) if out.is_empty() => question,
+            _ => panic!("one question is asked"),
+        }
+    }
+
+    fn chain() -> Arc<Chain> {
+        let (id, tenant) = (ChainId([1; 16]), TenantId::new("acme"));
+        Arc::new(Chain { id, run: id, tenant, condition: None, filters: Vec::new() })
+    }
+
+    fn event(offset: u64) -> Arc<Event> {
+        let tenant = TenantId::new("acme");
+        let envelope = Envelope::new(tenant, "shop", "order.paid", Time::from_secs(1));
+        let id = EventId::new(1, Offset(offset));
+        Arc::new(Event { id, envelope, body: Bytes::from_static(b"{}") })
+    }
+
+    fn delivery(endpoint: u64) -> DeliveryId {
+        DeliveryId { lane: LaneId::main(EndpointId(endpoint)), offset: Offset(7), k: 0 }
     }
 }
