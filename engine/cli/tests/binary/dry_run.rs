@@ -102,3 +102,40 @@ fn a_candidate_is_shown_with_what_differs_in_its_outputs() {
     assert_eq!(told["examples"][0]["differences"], wanted);
     assert_eq!(place.serving.stop(), 0);
 }
+
+#[test]
+fn a_filter_is_tried_before_it_is_put_in_force() {
+    let place = Place::new();
+    for n in [1, 2, 3] {
+        let data = format!("{{\"n\":{n},\"mail\":\"a{n}@example.com\"}}");
+        place.out(&format!("send --type order.paid --data {data}"));
+    }
+    let tried = place.out("filter dry-run private --module forebay/redact --examples 1");
+    let first = tried.lines().next().unwrap();
+    assert!(first.starts_with("3 events, 3 replaced, 3 outputs, "), "{tried}");
+    assert!(first.ends_with(" of memory") && !first.contains(", 0 bytes"), "{tried}");
+    assert!(
+        tried.contains(
+            "  {\"n\":3,\"mail\":\"a3@example.com\"}\n  - /mail: \"a3@example.com\"\n  \
+             + /mail: \"[redacted]\"\n"
+        ),
+        "{tried}"
+    );
+    place.run("filter get private").expect(1, "").says("404");
+    let refused = "filter dry-run private --module forebay/redact --config {\"odd\":1}";
+    place.run(refused).expect(1, "").says("the filter does not start");
+    let put = "filter update private --module forebay/redact --config {\"odd\":1}";
+    place.run(put).expect(1, "");
+    let module =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../filters/pushes-to-main/pushes-to-main.wasm");
+    place.out(&format!("filter push main {module}"));
+    let told = place.json(&format!("filter dry-run main --module {module} --events 2"));
+    assert_eq!(
+        (&told["events"], &told["dropped"], &told["differing"]),
+        (&json!(2), &json!(2), &json!(null))
+    );
+    let other = place.json("filter dry-run main --module forebay/redact");
+    assert_eq!((&other["differing"], &other["before"]["dropped"]), (&json!(3), &json!(3)));
+    assert!([&other, &other["before"]].iter().all(|of| of["memoryBytes"].as_u64() > Some(0)));
+    assert_eq!(place.serving.stop(), 0);
+}
