@@ -66,7 +66,7 @@ pub(crate) fn read(
         let advice = "give the secret that deliveries are signed with: `whsec_…`, or `whsk_…`";
         section.refuse(key.unwrap_or("name"), message, advice);
     }
-    section.not_yet("jsonpath", &[], "say it in `where`");
+    section.not_yet("jsonpath", &[""], "say it in `where`");
     section.not_yet("auth", &[], "set `headers`");
     section.not_yet("batch", &[], "take it out: each event is a request");
     (name.is_some() && url.is_some()).then_some(endpoint)

@@ -12,8 +12,6 @@ pub(crate) struct Section<'t, 'n> {
     group: usize,
     table: Option<&'t Table>,
     known: Vec<&'static str>,
-    /// Those of `not_yet`, which no advice names.
-    absent: Vec<&'static str>,
     pub notes: &'n mut Notes,
 }
 
@@ -21,8 +19,7 @@ impl<'t, 'n> Section<'t, 'n> {
     pub fn top(table: &'t Table, notes: &'n mut Notes) -> Section<'t, 'n> {
         let group = notes.group();
         let (header, path) = (String::new(), String::new());
-        let (known, absent) = (Vec::new(), Vec::new());
-        Section { header, path, group, table: Some(table), known, absent, notes }
+        Section { header, path, group, table: Some(table), known: Vec::new(), notes }
     }
 
     /// A table of this one; empty when it is not there.
@@ -38,8 +35,7 @@ impl<'t, 'n> Section<'t, 'n> {
         };
         let group = self.notes.group();
         let header = format!("[{path}]");
-        let (known, absent) = (Vec::new(), Vec::new());
-        Section { header, path, group, table, known, absent, notes: &mut *self.notes }
+        Section { header, path, group, table, known: Vec::new(), notes: &mut *self.notes }
     }
 
     /// The tables of a list such as `[[source]]`.
@@ -69,8 +65,8 @@ impl<'t, 'n> Section<'t, 'n> {
         let group = self.notes.group();
         let header = format!("[[{key}]]");
         let table = Some(table);
-        let (known, absent) = (Vec::new(), Vec::new());
-        Section { header, path: key.into(), group, table, known, absent, notes: &mut *self.notes }
+        let known = Vec::new();
+        Section { header, path: key.into(), group, table, known, notes: &mut *self.notes }
     }
 
     pub fn node(&mut self, key: &'static str) -> Option<&'t Node> {
@@ -186,12 +182,18 @@ impl<'t, 'n> Section<'t, 'n> {
         })
     }
 
-    /// A key that the documentation has and this version does not. Whatever it holds it would do
-    /// nothing, so it is refused, but for a text that says what is so in any case.
-    pub fn not_yet(&mut self, key: &'static str, usual: &[&str], instead: &str) {
-        let Some(node) = self.table.and_then(|table| table.node(key)) else { return };
-        self.absent.push(key);
-        if !node.value.text().is_some_and(|text| usual.contains(&text)) {
+    /// A key that the documentation has and this version does not. What leaves it off is taken.
+    pub fn not_yet(&mut self, key: &'static str, off: &[&str], instead: &str) {
+        let Some(node) = self.node(key) else { return };
+        let is_off = match &node.value {
+            Value::Text(text) | Value::Loose(text) => off.contains(&text.as_str()),
+            Value::List(nodes) => nodes.is_empty(),
+            Value::Table(table) => {
+                table.entries.values().all(|entry| entry.node.value.text() == Some(""))
+            }
+            _ => false,
+        };
+        if !is_off {
             let message = format!("`{}` is not in this version yet", self.path_of(key));
             self.refuse(key, message, instead);
         }
@@ -222,7 +224,7 @@ impl<'t, 'n> Section<'t, 'n> {
     pub fn finish(self) {
         let Some(table) = self.table else { return };
         for (key, entry) in &table.entries {
-            if self.known.iter().chain(&self.absent).any(|known| known == key) {
+            if self.known.contains(&key.as_str()) {
                 continue;
             }
             let place = &entry.place;

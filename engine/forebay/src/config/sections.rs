@@ -32,8 +32,8 @@ pub(crate) fn server(top: &mut Section<'_, '_>, reach: &Reach) -> Server {
     };
     let instead = "put a proxy that speaks TLS in front";
     section.not_yet("tls", &[], instead);
-    section.not_yet("acme", &[], instead);
-    section.not_yet("admin_listen", &[], "take it out: the API is at `listen`");
+    section.not_yet("acme", &[""], instead);
+    section.not_yet("admin_listen", &[""], "take it out: the API is at `listen`");
     section.not_yet("trusted_proxies", &[], "take it out: no forwarded header is believed");
     refuse_open_door(&mut section, &server);
     section.finish();
@@ -239,7 +239,7 @@ pub(crate) fn observe(top: &mut Section<'_, '_>) -> Observe {
         log: section.value("log", "info".to_owned()),
         log_format: section.choice_or_first("log_format", &formats),
     };
-    section.not_yet("otlp", &[], "take it out; `/metrics` is there to be read");
+    section.not_yet("otlp", &[""], "take it out; `/metrics` is there to be read");
     section.finish();
     observe
 }

@@ -8,8 +8,11 @@ data = "./data"
 [server]
 listen = "127.0.0.1:0"
 admin_key_file = ""
+admin_listen = ""
 public_url = "https://in.example.com/"
+tls = { cert = "", key = "" }
 require_https = "none"
+trusted_proxies = []
 drain = "20s"
 [log]
 durability = "os"
@@ -37,6 +40,7 @@ module_bytes = "8MiB"
 [observe]
 log = "info"
 log_format = "auto"
+otlp = ""
 [[source]]
 name = "github"
 app = "default"
