@@ -12,6 +12,8 @@ pub(crate) struct Section<'t, 'n> {
     group: usize,
     table: Option<&'t Table>,
     known: Vec<&'static str>,
+    /// Those of `not_yet`, which no advice names.
+    absent: Vec<&'static str>,
     pub notes: &'n mut Notes,
 }
 
@@ -19,7 +21,8 @@ impl<'t, 'n> Section<'t, 'n> {
     pub fn top(table: &'t Table, notes: &'n mut Notes) -> Section<'t, 'n> {
         let group = notes.group();
         let (header, path) = (String::new(), String::new());
-        Section { header, path, group, table: Some(table), known: Vec::new(), notes }
+        let (known, absent) = (Vec::new(), Vec::new());
+        Section { header, path, group, table: Some(table), known, absent, notes }
     }
 
     /// A table of this one; empty when it is not there.
@@ -35,7 +38,8 @@ impl<'t, 'n> Section<'t, 'n> {
         };
         let group = self.notes.group();
         let header = format!("[{path}]");
-        Section { header, path, group, table, known: Vec::new(), notes: &mut *self.notes }
+        let (known, absent) = (Vec::new(), Vec::new());
+        Section { header, path, group, table, known, absent, notes: &mut *self.notes }
     }
 
     /// The tables of a list such as `[[source]]`.
@@ -65,8 +69,8 @@ impl<'t, 'n> Section<'t, 'n> {
         let group = self.notes.group();
         let header = format!("[[{key}]]");
         let table = Some(table);
-        let known = Vec::new();
-        Section { header, path: key.into(), group, table, known, notes: &mut *self.notes }
+        let (known, absent) = (Vec::new(), Vec::new());
+        Section { header, path: key.into(), group, table, known, absent, notes: &mut *self.notes }
     }
 
     pub fn node(&mut self, key: &'static str) -> Option<&'t Node> {
@@ -184,7 +188,8 @@ impl<'t, 'n> Section<'t, 'n> {
 
     /// A key that the documentation has and this version does not. What leaves it off is taken.
     pub fn not_yet(&mut self, key: &'static str, off: &[&str], instead: &str) {
-        let Some(node) = self.node(key) else { return };
+        let Some(node) = self.table.and_then(|table| table.node(key)) else { return };
+        self.absent.push(key);
         let is_off = match &node.value {
             Value::Text(text) | Value::Loose(text) => off.contains(&text.as_str()),
             Value::List(nodes) => nodes.is_empty(),
@@ -224,7 +229,7 @@ impl<'t, 'n> Section<'t, 'n> {
     pub fn finish(self) {
         let Some(table) = self.table else { return };
         for (key, entry) in &table.entries {
-            if self.known.contains(&key.as_str()) {
+            if self.known.iter().chain(&self.absent).any(|known| known == key) {
                 continue;
             }
             let place = &entry.place;
