@@ -189,8 +189,8 @@ impl Call {
         let port = self.url.port_or_known_default().unwrap_or(80);
         let connecting = TcpStream::connect((host.as_str(), port));
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
-        let stream =
-            stream.map_err(|_| anyhow::anyhow!("no connection within {CONNECT_TIMEOUT:.0?}"))??;
+        let late = |_| anyhow::anyhow!("no connection within {CONNECT_TIMEOUT:.0?}");
+        let stream = stream.map_err(late)??;
         if self.url.scheme() == "http" {
             return exchange(stream, self.request()?).await;
         }
@@ -201,7 +201,8 @@ impl Call {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let name = ServerName::try_from(host)?;
-        let stream = TlsConnector::from(Arc::new(tls)).connect(name, stream).await?;
+        let connecting = TlsConnector::from(Arc::new(tls)).connect(name, stream);
+        let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.map_err(late)??;
         exchange(stream, self.request()?).await
     }
 

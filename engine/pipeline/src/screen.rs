@@ -117,7 +117,7 @@ impl Queue {
         let question = self.questions.front().expect("a turn is that of a question");
         if !question.askers.wait() {
             let answer = question.unasked();
-            self.begun = None;
+            self.is_long = self.begun.take().is_some_and(|begun| begun.is_long());
             self.questions.pop_front();
             return Poll::Ready(answer);
         }

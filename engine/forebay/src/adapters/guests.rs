@@ -6,8 +6,9 @@ use crate::tables::Tables;
 use control::{CircuitState, Compared, FilterWatch, Metrics, SaidLine as Said};
 use event::limits::START_COST;
 use event::{Event, TenantId, Time, Verdict};
+use filter::SpecFailure;
 use filter::{Candidate, ChainAnswer, ChainSpec, Comparison, Difference, ErrorPolicy, FaultKind};
-use filter::{FilterLimits, FilterModule, FilterSpec, Purpose, Runner, Setting, SpecFailure};
+use filter::{FaultNote, FilterLimits, FilterModule, FilterSpec, Purpose, Runner, Setting};
 use pipeline::screen::{Guests, Judging};
 use pipeline::{Answer, Pairs, Question};
 use registry::{CANDIDATE, ChainId, Ended, FilterVersion, OnError, Share};
@@ -196,13 +197,14 @@ impl Desk {
         };
         self.tell(question, events, &answer);
         answer.faults.iter().for_each(|fault| self.metrics.filter_trapped(fault.kind.label()));
-        let opened = self.count_faults(tenant, &prepared, &answer);
-        self.count_faults_of_canaries(&prepared, &answer);
+        let stopped = self.count_faults(tenant, &prepared, &answer);
+        let from = stopped.as_ref().map_or(events.len(), |(from, _)| *from);
+        self.count_faults_of_canaries(&prepared, &answer, from);
         let fuel = answer.fuel + answer.starts * START_COST;
         let mut verdicts = answer.verdicts;
-        if let Some((last, name)) = opened {
+        if let Some((from, name)) = stopped {
             // These are as if they had come to the open circuit: none is spoilt by it.
-            verdicts[last + 1..].fill(stop(&open(&name)));
+            verdicts[from..].fill(stop(&open(&name)));
         }
         Judged { verdicts, fuel, is_counted: true }
     }
@@ -279,7 +281,7 @@ impl Desk {
     /// The host's failures and events that are too large are not a filter's. A candidate's
     /// failures go by its own name, and open no circuit.
     ///
-    /// The event at whose failure a circuit opened, and its filter: what failed behind it is not
+    /// From which event on a circuit was open, and its filter: what failed from there on is not
     /// counted.
     fn count_faults(
         &self,
@@ -294,24 +296,33 @@ impl Desk {
         let mut faults: Vec<_> = own.collect();
         faults.sort_by_key(|fault| fault.event);
         let now = self.clock.now();
-        let (event, name) = faults.into_iter().find_map(|fault| {
+        let (from, name, is_ours) = faults.into_iter().find_map(|fault| {
             let mut circuits = prepared.circuits.iter();
             let (name, circuit) = circuits.find(|(name, _)| *name == fault.filter)?;
-            circuit.failed(now).then_some((fault.event, name))
+            if !circuit.is_closed(now) {
+                // Another thread has opened it meanwhile.
+                return Some((fault.event, name, false));
+            }
+            circuit.failed(now).then_some((fault.event + 1, name, true))
         })?;
+        if !is_ours {
+            return Some((from, name.clone()));
+        }
         self.metrics.filter_circuit_opened(name);
         let text = "it failed too often: its circuit is open, and its endpoints are paused \
                     before their next event";
         tracing::error!(filter = %name, app = tenant.as_str(), "{text}");
         let said = Said { filter: name, event: None, level: ERROR, fault: None, text };
         self.watch.said(tenant, &[], self.clock.wall(), [said].into_iter());
-        Some((event, name.clone()))
+        Some((from, name.clone()))
     }
 
-    /// What they failed at is settled by then, as the error policy says or by their filter.
-    fn count_faults_of_canaries(&self, prepared: &Prepared, answer: &ChainAnswer) {
+    /// What they failed at is settled by then, as the error policy says or by their filter. What is
+    /// asked about again, from the event `until` on, is counted then.
+    fn count_faults_of_canaries(&self, prepared: &Prepared, answer: &ChainAnswer, until: usize) {
         let now = self.clock.now();
-        for fault in answer.faults.iter().filter(|fault| is_own(fault.kind)) {
+        let is_counted = |fault: &&FaultNote| is_own(fault.kind) && fault.event < until;
+        for fault in answer.faults.iter().filter(is_counted) {
             if let Some(canary) = prepared.canaries.failed(&fault.filter, now) {
                 self.end(canary, fault.kind);
             }

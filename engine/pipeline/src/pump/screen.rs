@@ -101,8 +101,11 @@ impl ScreenPump {
                     onward.waiting.extend(screen.leave(&place));
                     onward.runs.add(place);
                 }
-                // Where it finds no room, the run is long for one question more.
-                Role::Long(back) if answer.is_some() => drop(back.push((place, is_long))),
+                // Where it finds no room, the run is long for one question more. What was not run
+                // says nothing of it.
+                Role::Long(back) if answer.as_ref().is_some_and(|answer| answer.fuel > 0) => {
+                    drop(back.push((place, is_long)));
+                }
                 _ => {}
             }
             match answer {
