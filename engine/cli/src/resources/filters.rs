@@ -256,12 +256,11 @@ impl One<OfFilters> {
         })
     }
 
-    /// Does what puts a version in force, and says so if that ended a trial.
+    /// Does what puts a version in force, and says so if there was a trial: that is over.
     fn put_in_force(&self, put: impl FnOnce() -> Result<Exit, Failure>) -> Result<Exit, Failure> {
         let was_tried = self.has_candidate()?;
         let exit = put()?;
-        // A look that comes to nothing is no failure: what was asked for is done by then.
-        if was_tried && !self.has_candidate().unwrap_or(true) {
+        if was_tried {
             eprintln!(
                 "what was on trial beside {} is over: whatever is put in force ends a trial; \
                  `forebay filter candidate try` begins another",
